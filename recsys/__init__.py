@@ -1,0 +1,1 @@
+"""Pretrained language models in e-commerce search and recommendation: a reproducibility kit."""

@@ -1,0 +1,1 @@
+"""Experiments, runs, records, claims and the report."""

@@ -1,0 +1,143 @@
+"""Experiments: the YAML files of experiments/, read strictly, and the cells of their grids."""
+
+import difflib
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from recsys.runs import paths
+
+PROFILES = ("smoke", "quick", "reference", "full")
+EMBEDDED_DATA = (None, "demo_store", "planted")  # what the package itself can make
+
+
+class ExperimentError(ValueError):
+    """An experiment file, or the choice of experiments, is wrong."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Needs(_Strict):
+    """What one run asks Ray for."""
+
+    threads: int = Field(default=1, ge=1)
+    memory_gb: float = Field(default=1.0, gt=0)
+    gpus: float = Field(default=0, ge=0)
+
+
+class Plot(_Strict):
+    """What the comparison plot shows: `metric` against `x`, one colour per `hue`."""
+
+    metric: str
+    x: str
+    hue: str | None = None
+
+
+class Cells(_Strict):
+    """A block of the grid: the product over `grid`, each with `fixed` added."""
+
+    grid: dict[str, list[Any]] = {}
+    fixed: dict[str, Any] = {}
+    needs: Needs | None = None
+
+    def expand(self) -> Iterator[dict[str, Any]]:
+        for values in itertools.product(*self.grid.values()):
+            yield {**self.fixed, **dict(zip(self.grid, values, strict=True))}
+
+
+class Profile(_Strict):
+    cells: list[Cells]
+
+
+class Experiment(_Strict):
+    """One experiment: a notebook, the question it answers, its grids and what every run must record."""
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    notebook: str
+    question: str
+    claims: list[str] = []
+    metrics: list[str] = Field(min_length=1)
+    primary_metric: str
+    plot: Plot | None = None
+    needs: Needs = Needs()
+    budget: dict[str, str] = {}
+    profiles: dict[str, Profile]
+
+    def cells(self, profile: str) -> Iterator[tuple[dict[str, Any], Needs]]:
+        """(parameters asked for, resources) of every run of a profile, duplicates dropped."""
+        seen = set()
+        for block in self.profiles[profile].cells if profile in self.profiles else []:
+            for parameters in block.expand():
+                key = repr(sorted(parameters.items()))
+                if key not in seen:
+                    seen.add(key)
+                    yield parameters, block.needs or self.needs
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML reads 1e-5 as text (YAML 1.1); this reads it as the number that everybody means."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?$"),
+    list("-+0123456789."),
+)
+# ints are tried first, so 8 stays an int
+_Loader.yaml_implicit_resolvers = {
+    first: sorted(rules, key=lambda rule: rule[0] != "tag:yaml.org,2002:int")
+    for first, rules in _Loader.yaml_implicit_resolvers.items()
+}
+
+
+def load_experiment(path: Path) -> Experiment:
+    """Read and check one file.
+
+    Raises:
+        ExperimentError: unreadable YAML, an unknown or missing key, an unknown profile.
+    """
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader: builds no objects
+        experiment = Experiment.model_validate(raw)
+    except yaml.YAMLError as error:
+        raise ExperimentError(f"{path.name}: not valid YAML: {error}") from None
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ExperimentError(f"{path.name}: {problems}") from None
+    if experiment.name != path.stem:
+        raise ExperimentError(f"{path.name}: its name is '{experiment.name}'; name and file must agree")
+    unknown = set(experiment.profiles) - set(PROFILES)
+    if unknown:
+        raise ExperimentError(f"{path.name}: unknown profile {unknown}; there are {', '.join(PROFILES)}")
+    if experiment.primary_metric not in experiment.metrics:
+        raise ExperimentError(f"{path.name}: primary_metric must be one of its metrics")
+    return experiment
+
+
+def load_experiments(folder: Path | None = None) -> dict[str, Experiment]:
+    """All experiments of a folder (default: the project's), by name."""
+    folder = folder or paths.EXPERIMENTS
+    files = sorted(p for p in folder.glob("[0-9]*.yaml"))
+    return {experiment.name: experiment for experiment in map(load_experiment, files)}
+
+
+def choose(experiments: dict[str, Experiment], wanted: list[str]) -> list[Experiment]:
+    """The experiments that were asked for by name or leading number; all when none was named."""
+    if not wanted:
+        return list(experiments.values())
+    chosen = []
+    for name in wanted:
+        matches = [e for key, e in experiments.items() if key == name or key.startswith(f"{name}_")]
+        if not matches:
+            near = difflib.get_close_matches(name, experiments, n=1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            raise ExperimentError(f"no experiment '{name}'; {hint}There are: {', '.join(experiments)}")
+        chosen += [match for match in matches if match not in chosen]
+    return chosen

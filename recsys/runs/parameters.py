@@ -1,0 +1,194 @@
+"""A notebook's parameters: read strictly, checked before anything starts.
+
+Papermill only warns about a misspelt name, accepts a string for an int and injects its values after the
+parameters cell, so that a value derived in that cell goes stale. Here the one cell tagged `parameters` may
+hold nothing but annotated literals, every asked-for name and type is checked against it, and a notebook
+that assigns a parameter a second time is refused.
+"""
+
+import ast
+import difflib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nbformat import NotebookNode
+from pydantic import TypeAdapter, ValidationError
+
+SIMPLE_TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+
+
+class ParameterError(ValueError):
+    """A parameter is unknown, of the wrong type, or declared in a way the runner cannot honour."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line of the parameters cell: `name: annotation = default  # meaning`."""
+
+    name: str
+    annotation: str
+    default: Any
+    meaning: str
+    adapter: TypeAdapter
+
+    def check(self, value: Any, source: str) -> Any:
+        """The value in the parameter's type; `source` says in the error where it came from."""
+        try:
+            checked = self.adapter.validate_python(value, strict=True)
+        except ValidationError:
+            raise ParameterError(
+                f"{source}: parameter '{self.name}' expects {self.annotation}, got {value!r} "
+                f"({type(value).__name__}); the notebook's default is {self.default!r}"
+            ) from None
+        if isinstance(checked, float) and not math.isfinite(checked):
+            raise ParameterError(f"{source}: parameter '{self.name}' must be a finite number, got {value!r}")
+        return checked
+
+
+def code_cells(notebook: NotebookNode) -> Iterator[tuple[int, str]]:
+    """(cell number, source) of every code cell; the number counts all cells from 1, as readers do."""
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type == "code":
+            yield number, cell.source
+
+
+def parse_cell(source: str) -> ast.Module:
+    """The syntax tree of a cell, IPython magics included (they become function calls)."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        return ast.parse(TransformerManager().transform_cell(source))
+
+
+def _parameters_cell(notebook: NotebookNode, path: str) -> tuple[int, str]:
+    tagged = [
+        (number, cell.source)
+        for number, cell in enumerate(notebook.cells, start=1)
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
+    ]
+    if len(tagged) != 1:
+        raise ParameterError(f"{path}: needs exactly one code cell tagged 'parameters', has {len(tagged)}")
+    return tagged[0]
+
+
+def _type_of(node: ast.expr) -> Any:
+    """The type that an annotation names, from an allow-list: nothing is evaluated."""
+    match node:
+        case ast.Name(id=name) if name in SIMPLE_TYPES:
+            return SIMPLE_TYPES[name]
+        case ast.Subscript(value=ast.Name(id="list"), slice=inner):
+            return list[_type_of(inner)]
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
+            choices = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            return Literal[tuple(ast.literal_eval(choice) for choice in choices)]
+        case ast.BinOp(left=left, op=ast.BitOr(), right=ast.Constant(value=None)):
+            return _type_of(left) | None
+    raise ValueError(ast.unparse(node))
+
+
+def read_parameters(notebook: NotebookNode, path: str) -> dict[str, Parameter]:
+    """The parameters that a notebook declares, in its order.
+
+    Raises:
+        ParameterError: there is not exactly one tagged cell, or it holds something else than
+            `name: type = literal` lines.
+    """
+    number, source = _parameters_cell(notebook, path)
+    lines = source.splitlines()
+    parameters: dict[str, Parameter] = {}
+    for node in ast.parse(source).body:
+        text = ast.unparse(node)
+        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
+            raise ParameterError(
+                f"{path}, cell {number}: '{text}' is not an annotated literal such as 'rank: int = 8'; values "
+                "derived from parameters belong in a later cell, because papermill injects after this one"
+            )
+        try:
+            adapter = TypeAdapter(_type_of(node.annotation))
+            default = ast.literal_eval(node.value)
+        except ValueError:
+            raise ParameterError(
+                f"{path}, cell {number}: '{text}' must have a literal value and one of the types "
+                "int, float, str, bool, list[...], Literal[...] or one of them | None"
+            ) from None
+        meaning = lines[node.end_lineno - 1][node.end_col_offset :].partition("#")[2].strip()
+        name, annotation = node.target.id, ast.unparse(node.annotation)
+        parameter = Parameter(name, annotation, default, meaning, adapter)
+        parameter.check(default, f"{path}, cell {number}")
+        parameters[name] = parameter
+    return parameters
+
+
+def resolve(
+    parameters: Mapping[str, Parameter], asked: Mapping[str, Any], source: str, *, as_text: bool = False
+) -> dict[str, Any]:
+    """The asked-for values, checked against the notebook's declaration.
+
+    Args:
+        asked: name → value; with `as_text` the values are strings from the command line.
+
+    Raises:
+        ParameterError: a name that the notebook lacks (the nearest valid one is named) or a wrong type.
+    """
+    checked = {}
+    for name, value in asked.items():
+        if name not in parameters:
+            near = difflib.get_close_matches(name, parameters, n=1, cutoff=0.5)
+            hint = (
+                f"did you mean '{near[0]}' ({parameters[near[0]].annotation})?"
+                if near
+                else "it has " + ", ".join(f"{p.name} ({p.annotation})" for p in parameters.values())
+            )
+            raise ParameterError(f"{source}: the notebook has no parameter '{name}'; {hint}")
+        parameter = parameters[name]
+        checked[name] = parameter.check(_from_text(value, parameter) if as_text else value, source)
+    return checked
+
+
+def _from_text(text: str, parameter: Parameter) -> Any:
+    """A command-line string as a Python value; left as text where the parameter may be text."""
+    try:
+        return parameter.adapter.validate_python(text, strict=True)
+    except ValidationError:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return {"True": True, "False": False, "None": None}.get(text, text)
+
+
+def reassigned(notebook: NotebookNode, names: Mapping[str, Any] | set[str]) -> list[str]:
+    """Where a parameter is bound again after the parameters cell: such a run would not use its override."""
+    first = next(
+        (n for n, cell in enumerate(notebook.cells, 1) if "parameters" in cell.metadata.get("tags", [])), 0
+    )
+    found = []
+    for number, source in code_cells(notebook):
+        if number <= first:
+            continue
+        try:
+            tree = parse_cell(source)
+        except SyntaxError:
+            continue  # the kernel reports it, with its traceback
+        for node in ast.walk(tree):
+            bound = _bound_names(node) & set(names)
+            if bound:
+                line = source.splitlines()[node.lineno - 1].strip()
+                found.append(f"cell {number} binds '{bound.pop()}' again: {line}")
+    return found
+
+
+def _bound_names(node: ast.AST) -> set[str]:
+    """Names that one syntax node binds in the scope it stands in."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            return {name}
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.ExceptHandler(name=str(name)):
+            return {name}
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return {alias.asname or alias.name.partition(".")[0] for alias in names}
+    return set()

@@ -1,0 +1,148 @@
+"""`record(...)`, the last cell of every notebook: it proves what was run and writes what came out.
+
+Headless, the runner passes a request through the environment variable RECSYS_REQUEST; by hand in
+JupyterLab there is none, and the metrics are only shown.
+"""
+
+import json
+import math
+import os
+import platform
+import resource
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recsys.data import sources
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REQUEST = "RECSYS_REQUEST"
+FORMAT = 1
+
+
+class RecordError(RuntimeError):
+    """What a notebook hands over cannot stand as the record of the run that was asked for."""
+
+
+def record(
+    metrics: Mapping[str, float],
+    positions: "pd.DataFrame | None" = None,
+    tables: "Mapping[str, pd.DataFrame] | None" = None,
+    notes: str = "",
+) -> None:
+    """Record a run's results; call it once, in the notebook's last cell.
+
+    Args:
+        metrics: name → finite number; must hold every metric that the experiment demands.
+        positions: from `recsys.metrics.ranking.rank_positions`, columns user, item, better, equal; kept so
+            that `recsys verify` can compute the ranking metrics again.
+        tables: further tables to keep beside the record, each as `<name>.parquet`.
+        notes: one or two sentences for whoever reads the record.
+
+    Raises:
+        RecordError: a metric is missing or not finite, or a parameter no longer has the value asked for.
+    """
+    metrics = {name: _finite(name, value) for name, value in metrics.items()}
+    request_file = os.environ.get(REQUEST)
+    if request_file is None:
+        _show(metrics)
+        return
+    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
+    used = _parameters_used(request["parameters"])
+    missing = [name for name in request["metrics"] if name not in metrics]
+    if missing:
+        raise RecordError(
+            f"experiment '{request['experiment']}' demands the metric(s) {', '.join(missing)}; "
+            f"record() was given {', '.join(metrics) or 'none'}"
+        )
+    folder = Path(request["folder"])
+    files = _write_tables({**({"ranks": positions} if positions is not None else {}), **(tables or {})}, folder)
+    _show(metrics)
+    _write_record(folder, request, used, metrics, files, notes)
+
+
+def _finite(name: str, value: float) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise RecordError(f"metric '{name}' is {number}: a run whose metric is not finite has failed")
+    return number
+
+
+def _parameters_used(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The values in the kernel's namespace now; they must be those asked for."""
+    from IPython import get_ipython
+
+    namespace = get_ipython().user_ns
+    for name, value in asked.items():
+        now = namespace.get(name, "<deleted>")
+        if type(now) is not type(value) or now != value:
+            raise RecordError(f"override not used: '{name}' was asked to be {value!r}, the kernel has {now!r}")
+    return {name: namespace[name] for name in asked}
+
+
+def _write_tables(tables: "Mapping[str, pd.DataFrame]", folder: Path) -> dict[str, str]:
+    from recsys.runs.fingerprint import sha256_of_file
+
+    written = {}
+    for name, table in tables.items():
+        path = folder / f"{name}.parquet"
+        table.to_parquet(path, index=False, compression="zstd")
+        written[path.name] = sha256_of_file(path)
+    return written
+
+
+def _write_record(folder: Path, request: dict, used: dict, metrics: dict, files: dict, notes: str) -> None:
+    from recsys.runs import fingerprint, paths
+
+    modules = sorted(name for name in sys.modules if name == "recsys" or name.startswith("recsys."))
+    notebook = paths.PROJECT / request["notebook"]
+    whole = {
+        "format": FORMAT,
+        "experiment": request["experiment"],
+        "run": request["run"],
+        "profile": request["profile"],
+        "parameters": used,
+        "seed": used.get("seed"),
+        "threads": request["threads"],
+        "metrics": metrics,
+        "code": {
+            **request["code"],
+            "notebook": {"path": request["notebook"], "sha256": fingerprint.notebook_sha256(notebook)},
+            "modules": {name: fingerprint.module_sha256(name) for name in modules},
+        },
+        "data": dict(sorted(sources.files_read.items())),
+        "versions": fingerprint.versions(notebook, modules),
+        "machine": _machine(),
+        "files": files,
+        "notes": notes,
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }
+    (folder / "record.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _machine() -> dict[str, Any]:
+    """Device, processor, cores and memory; a GPU's name when this process used one."""
+    import psutil
+
+    torch = sys.modules.get("torch")
+    used_gpu = torch is not None and torch.cuda.is_available() and torch.cuda.max_memory_allocated() > 0
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        processor = platform.processor() or platform.machine()
+    return {
+        "device": torch.cuda.get_device_name() if used_gpu else "cpu",
+        "processor": processor,
+        "cores": psutil.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+    }
+
+
+def _show(metrics: Mapping[str, float]) -> None:
+    width = max((len(name) for name in metrics), default=0)
+    for name, value in metrics.items():
+        print(f"{name:<{width}}  {value:.6g}")

@@ -1,0 +1,81 @@
+"""What the grid says: records as a table and as the comparison plot that notebooks and the report share."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from recsys.runs import paths
+from recsys.runs.records import Record, load_records
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def as_frame(records: list[Record], origin: str) -> pd.DataFrame:
+    """One row a run: its parameters, its metrics, seconds, profile, run and where it comes from."""
+    rows = [
+        {
+            **record.parameters,
+            **record.metrics,
+            "seconds": record.seconds,
+            "profile": record.profile,
+            "run": record.run,
+            "origin": origin,
+        }
+        for record in records
+    ]
+    return pd.DataFrame(rows)
+
+
+def results(experiment: str) -> pd.DataFrame:
+    """The records of an experiment: the reader's own runs, else the committed reference.
+
+    Smoke runs are left out: their sizes say nothing. Empty, with a hint, when there are no records.
+    """
+    own = [record for record in load_records(paths.RUNS, experiment) if record.profile != "smoke"]
+    if own:
+        return as_frame(own, "yours")
+    reference = load_records(paths.REFERENCE, experiment)
+    if not reference:
+        print(f"No records of {experiment} yet. Make some: recsys run {experiment} --profile quick")
+    return as_frame(reference, "reference")
+
+
+def comparison_plot(frame: pd.DataFrame, metric: str, by: str, hue: str | None = None) -> "Axes | None":
+    """Mean over seeds with its 95 % t-interval, one row per value of `by`, one colour per `hue`.
+
+    Args:
+        frame: from `results`.
+        metric: column to compare.
+        by, hue: parameter columns.
+
+    Returns:
+        The axes, or None for an empty frame.
+    """
+    if frame.empty:
+        return None
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    from recsys.metrics.significance import mean_with_interval
+
+    def interval(values: pd.Series) -> tuple[float, float]:
+        summary = mean_with_interval(values)
+        return summary.low, summary.high
+
+    groups = frame[by].nunique() * (frame[hue].nunique() if hue else 1)
+    _, axes = plt.subplots(figsize=(7, 1.2 + 0.32 * groups), layout="constrained")
+    sns.pointplot(
+        frame,
+        x=metric,
+        y=by,
+        hue=hue,
+        errorbar=interval,
+        linestyle="none",
+        dodge=0.4 if hue else False,
+        palette="colorblind" if hue else None,
+        ax=axes,
+    )
+    axes.set_xlabel(f"{metric} (mean over seeds, 95 % interval; {frame['origin'].iloc[0]} records)")
+    axes.grid(axis="x", alpha=0.3)
+    return axes
