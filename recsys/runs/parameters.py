@@ -105,7 +105,7 @@ def read_parameters(notebook: NotebookNode, path: str) -> dict[str, Parameter]:
         text = ast.unparse(node)
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
             raise ParameterError(
-                f"{path}, cell {number}: '{text}' is not an annotated literal such as 'rank: int = 8'; values "
+                f"{path}, cell {number}: '{text}' is not an annotated literal like 'rank: int = 8'; values "
                 "derived from parameters belong in a later cell, because papermill injects after this one"
             )
         try:

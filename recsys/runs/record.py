@@ -59,7 +59,9 @@ def record(
             f"record() was given {', '.join(metrics) or 'none'}"
         )
     folder = Path(request["folder"])
-    files = _write_tables({**({"ranks": positions} if positions is not None else {}), **(tables or {})}, folder)
+    files = _write_tables(
+        {**({"ranks": positions} if positions is not None else {}), **(tables or {})}, folder
+    )
     _show(metrics)
     _write_record(folder, request, used, metrics, files, notes)
 
@@ -79,7 +81,9 @@ def _parameters_used(asked: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in asked.items():
         now = namespace.get(name, "<deleted>")
         if type(now) is not type(value) or now != value:
-            raise RecordError(f"override not used: '{name}' was asked to be {value!r}, the kernel has {now!r}")
+            raise RecordError(
+                f"override not used: '{name}' was asked to be {value!r}, the kernel has {now!r}"
+            )
     return {name: namespace[name] for name in asked}
 
 
@@ -120,7 +124,9 @@ def _write_record(folder: Path, request: dict, used: dict, metrics: dict, files:
         "notes": notes,
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
-    (folder / "record.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "record.json").write_text(
+        json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 def _machine() -> dict[str, Any]:

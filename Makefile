@@ -1,0 +1,52 @@
+# `make reproduce` and `make test` are all the set-up there is: each builds .venv when it is missing.
+#   make reproduce            quick grid on the embedded default, then the verdicts and the report
+#   make reproduce DATA=real  the same on the real data sets (RECSYS_DATA, or downloaded)
+#   make reproduce CUDA=1     with the CUDA build of torch
+# Further: make lab, lint, drills, verify, lock, clean.
+
+DATA ?= demo
+PROFILE ?= quick
+MINIMUM := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(MINIMUM)' 2>/dev/null && echo $(p))))
+BIN := .venv/bin
+READY := .venv/ready$(if $(CUDA),-cuda)
+
+.PHONY: reproduce test lab lint drills verify lock clean
+
+reproduce: $(READY)
+	@status=0; $(BIN)/recsys run --profile $(PROFILE) --data $(DATA) || status=$$?; \
+	if [ $$status -le 1 ]; then $(BIN)/recsys report; fi; exit $$status
+
+test: $(READY) lint
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+lab: $(READY)
+	$(BIN)/jupyter lab --ip=127.0.0.1 notebooks
+
+drills: $(READY)
+	$(BIN)/python -m tests.drills
+
+verify: $(READY)
+	$(BIN)/recsys verify
+
+$(READY): requirements.lock pyproject.toml scripts/install_torch.py
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..."; exit 1; }
+	@echo "Building .venv with $(PYTHON) (a few minutes, once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python scripts/install_torch.py $(if $(CUDA),--cuda)
+	@$(BIN)/python -m pip install --quiet -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps -e .
+	@rm -f .venv/ready*; touch $@
+
+lock: $(READY)
+	@{ head -2 requirements.lock; $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | grep -v '^setuptools='; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean:
+	rm -rf .venv report build *.egg-info .pytest_cache .ruff_cache experiments/runs

@@ -1,0 +1,204 @@
+"""The command `recsys`: run grids of notebooks, see what is up to date, verify, report, fetch data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from recsys.data.cli import data_commands
+from recsys.runs import paths
+
+console = Console(highlight=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Reproduce, check and extend the experiments of this kit. An [b]experiment[/] is a YAML file in "
+    "experiments/, a [b]run[/] one headless execution of its notebook, a [b]claim[/] one sentence of the "
+    "paper with a statistical test over runs.",
+    epilog="Start with: recsys run --profile quick --data demo, then recsys report.",
+)
+app.add_typer(data_commands, name="data", help="List, fetch and show the data sets.")
+
+Experiments = Annotated[
+    list[str] | None, typer.Argument(help="Experiment names or their leading numbers; all when left out.")
+]
+Profile = Annotated[
+    str,
+    typer.Option(
+        help="smoke (tests) | quick (minutes, a laptop) | reference (the committed results) | full (GPU)."
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Keep runs that match: name=value, an experiment's name, part of a run's name. Repeat to narrow."
+    ),
+]
+Runs = Annotated[Path | None, typer.Option(help="Folder of the runs (default: experiments/runs).")]
+
+
+def main() -> None:
+    """Entry point: turns the kit's own errors into one line and exit status 2."""
+    from recsys.data.sources import DataUnavailable
+    from recsys.runs.experiment import ExperimentError
+    from recsys.runs.parameters import ParameterError
+    from recsys.runs.runner import RunnerError
+
+    try:
+        app()
+    except (ExperimentError, ParameterError, RunnerError, DataUnavailable) as error:
+        Console(stderr=True).print(
+            f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
+        raise SystemExit(2) from None
+
+
+@app.command()
+def run(
+    experiments: Experiments = None,
+    profile: Profile = "quick",
+    data: Annotated[
+        str, typer.Option(help="demo (embedded, no network) | real (downloaded or from RECSYS_DATA) | all.")
+    ] = "all",
+    only: Only = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Use these seeds instead of the grid's.")] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Override a parameter in every cell."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and why.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run also what is up to date.")] = False,
+    address: Annotated[
+        str | None,
+        typer.Option(help="A Ray cluster, e.g. auto or 10.0.0.5:6379; it must see this folder (see README)."),
+    ] = None,
+    cores: Annotated[int | None, typer.Option(min=1, help="Cores for a local Ray (default: all).")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of each run, instead of the experiment's.")
+    ] = None,
+    runs: Runs = None,
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Run the reference profile from uncommitted code.")
+    ] = False,
+) -> None:
+    """Run the grids of experiments; what is up to date is skipped.
+
+    A run is out of date when its notebook's code, its parameters, a recsys module that its kernel imported,
+    a data file that it read or a package version changed. Comments and layout don't count.
+
+    Examples:
+
+      recsys run                                   every experiment, quick profile
+
+      recsys run 00 --data real --dry-run          what the real-data cells would cost
+
+      recsys run 00 -p dataset=beauty -p scorer=popularity
+
+    Exit status: 0 all done, 1 a run failed or nothing could run, 2 the command itself is wrong.
+    """
+    from recsys.runs.command import run_command
+
+    status = run_command(
+        console,
+        experiments or [],
+        profile,
+        data=data,
+        only=only or [],
+        seeds=seed,
+        overrides=parameter or [],
+        dry_run=dry_run,
+        force=force,
+        address=address,
+        cores=cores,
+        threads=threads,
+        runs=runs,
+        allow_dirty=allow_dirty,
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def status(experiments: Experiments = None, profile: Profile = "quick", runs: Runs = None) -> None:
+    """Show which runs are up to date, and why the others are not."""
+    from recsys.runs.command import plan_table
+    from recsys.runs.experiment import choose, load_experiments
+    from recsys.runs.plan import plan
+
+    planned = plan(choose(load_experiments(), experiments or []), _profile(profile), runs=runs)
+    console.print(plan_table(planned))
+    console.print(f"{sum(run.reason is None for run in planned)} of {len(planned)} runs are up to date.")
+
+
+@app.command()
+def show(experiment: Annotated[str, typer.Argument(help="Its name or leading number.")]) -> None:
+    """Explain an experiment: its question, its notebook's parameters, its grids and their budgets."""
+    from recsys.runs.experiment import choose, load_experiments
+    from recsys.runs.plan import declared_parameters
+
+    chosen = choose(load_experiments(), [experiment])[0]
+    console.print(f"[bold]{chosen.name}[/]  {chosen.notebook}\n{escape(chosen.question)}\n")
+    table = Table("parameter", "type", "default", "meaning", title="Parameters (-p name=value)")
+    for p in declared_parameters(chosen).values():
+        table.add_row(p.name, escape(p.annotation), repr(p.default), escape(p.meaning))
+    console.print(table)
+    for name in chosen.profiles:
+        count = sum(1 for _ in chosen.cells(name))
+        console.print(f"{name:>10}: {count} runs, budget {chosen.budget.get(name, 'not stated')}")
+
+
+@app.command()
+def verify(
+    rerun: Annotated[
+        int, typer.Option("--rerun", min=0, help="Also repeat this many reference runs and check the band.")
+    ] = 0,
+) -> None:
+    """Check every committed number: ranks against records, records against prose, claims against records.
+
+    With --rerun N, N reference runs (the cheapest first, one of each group) are repeated and must fall
+    inside the band that their seeds span. Exit status 1 names everything that disagrees.
+    """
+    from recsys.runs.verify import verify_all
+
+    problems, checked = verify_all(rerun=rerun, say=console.print)
+    for problem in problems:
+        console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
+    console.print(f"{checked} numbers checked, {len(problems)} disagree.")
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="Folder of the HTML site.")] = paths.REPORT, runs: Runs = None
+) -> None:
+    """Write the HTML report (works from disk, offline) and print the verdict table."""
+    from recsys.runs.command import report_command
+
+    report_command(console, out, runs or paths.RUNS)
+
+
+@app.command()
+def publish(experiments: Experiments = None, runs: Runs = None) -> None:
+    """Copy finished reference runs into experiments/reference, to be committed.
+
+    Only records made by the reference (or full) profile from committed code are taken.
+    """
+    from recsys.runs.publish import publish_reference
+
+    for line in publish_reference(experiments or [], runs or paths.RUNS):
+        console.print(line, soft_wrap=True)
+
+
+def _profile(name: str) -> str:
+    from recsys.runs.experiment import PROFILES, ExperimentError
+
+    if name not in PROFILES:
+        raise ExperimentError(f"no profile '{name}'; there are {', '.join(PROFILES)}")
+    return name
+
+
+if __name__ == "__main__":
+    main()

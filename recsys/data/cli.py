@@ -1,0 +1,41 @@
+"""`recsys data list | fetch | show`."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from recsys.data import sources
+
+console = Console(highlight=False)
+data_commands = typer.Typer(no_args_is_help=True)
+
+
+@data_commands.command("list")
+def list_sources() -> None:
+    """Every data set: its licence, its size, and where it is now (RECSYS_DATA, the cache, or not here)."""
+    table = Table("data set", "size", "where", "licence", "source")
+    for row in sources.listing():
+        table.add_row(*(escape(str(row[key])) for key in ("name", "size", "where", "licence", "source")))
+    console.print(table)
+
+
+@data_commands.command()
+def fetch(
+    names: Annotated[list[str], typer.Argument(help="Data sets, as `recsys data list` names them.")],
+) -> None:
+    """Download data sets into the cache, resuming and verifying; nothing is done for what is there."""
+    for name in names:
+        sources.ensure(name)
+        console.print(f"{escape(name)}: there, and its checksums agree")
+
+
+@data_commands.command()
+def show(name: Annotated[str, typer.Argument(help="A data set.")]) -> None:
+    """Load a data set and print its tables' sizes and columns, its time range and what cleaning dropped."""
+    from recsys.data.load import describe
+
+    for key, value in describe(name).items():
+        console.print(f"[bold]{escape(key)}[/]: {escape(str(value))}", soft_wrap=True)

@@ -1,0 +1,236 @@
+"""What `recsys run` and `recsys report` do, apart from parsing their options."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from recsys.data import sources
+from recsys.runs import paths
+from recsys.runs.experiment import EMBEDDED_DATA, PROFILES, ExperimentError, choose, load_experiments
+from recsys.runs.plan import DATA_CHOICES, PlannedRun, plan
+from recsys.runs.worker import EXECUTED, Outcome
+
+LAST = "last.json"
+
+
+def run_command(
+    console: Console,
+    names: list[str],
+    profile: str,
+    *,
+    data: str,
+    only: list[str],
+    seeds: list[int] | None,
+    overrides: list[str],
+    dry_run: bool,
+    force: bool,
+    address: str | None,
+    cores: int | None,
+    threads: int | None,
+    runs: Path | None,
+    allow_dirty: bool,
+) -> int:
+    """Plan, fetch data, run, sum up; returns the exit status."""
+    for value, choices, what in ((profile, PROFILES, "profile"), (data, DATA_CHOICES, "--data")):
+        if value not in choices:
+            raise ExperimentError(f"no {what} '{value}'; there are {', '.join(choices)}")
+    runs = runs.resolve() if runs else paths.RUNS
+    planned = plan(
+        choose(load_experiments(), names),
+        profile,
+        data=data,
+        seeds=seeds,
+        overrides=dict(_pair(text) for text in overrides),
+        threads=threads,
+        runs=runs,
+    )
+    planned = [one for one in planned if all(_matches(one, text) for text in only)]
+    if not planned:
+        raise ExperimentError("no run matches: see `recsys show EXPERIMENT` for its grids and parameters")
+    due = [one for one in planned if one.reason or force]
+    if dry_run:
+        console.print(plan_table(planned))
+        console.print(f"{len(due)} of {len(planned)} runs would run.")
+        return 0
+    if not due:
+        console.print(f"All {len(planned)} runs are up to date; 0 notebooks executed.")
+        _write_last(runs, planned, [], profile)
+        return 0
+    _refuse_dirty_reference(profile, allow_dirty)
+    _fetch(console, due)
+    ready = [one for one in due if not one.unavailable]
+    outcomes = _run(console, ready, runs, address, cores, planned, profile) if ready else []
+    _write_last(runs, planned, outcomes, profile)
+    return _sum_up(console, planned, due, outcomes)
+
+
+def _run(
+    console: Console,
+    ready: list[PlannedRun],
+    runs: Path,
+    address: str | None,
+    cores: int | None,
+    planned: list[PlannedRun],
+    profile: str,
+) -> list[Outcome]:
+    from recsys.runs.progress import GridProgress
+    from recsys.runs.runner import only_driver, run
+
+    console.print(f"{len(ready)} of {len(planned)} runs are due; the others are up to date or have no data.")
+    outcomes: list[Outcome] = []
+    with only_driver(runs), GridProgress(ready, console) as progress:
+        try:
+            run(
+                ready,
+                address=address,
+                cores=cores,
+                on_start=progress.started,
+                on_tick=progress.tick,
+                on_finish=lambda one, outcome: (outcomes.append(outcome), progress.finished(one, outcome)),
+            )
+        except KeyboardInterrupt:
+            _write_last(runs, planned, outcomes, profile)
+            console.print(
+                f"\nStopped. {len(outcomes)} runs had ended and are kept; the same command goes on."
+            )
+            raise SystemExit(130) from None
+    return outcomes
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ExperimentError(f"-p takes name=value, got '{text}'")
+    return name.strip(), value
+
+
+def _matches(run: PlannedRun, text: str) -> bool:
+    name, equals, value = text.partition("=")
+    if equals:
+        return str(run.parameters.get(name)) == value
+    experiment = run.experiment.name
+    return experiment == text or experiment.startswith(f"{text}_") or text in run.name
+
+
+def _refuse_dirty_reference(profile: str, allow_dirty: bool) -> None:
+    from recsys.runs.runner import code_version
+
+    if profile == "reference" and not allow_dirty and code_version()["dirty"]:
+        raise ExperimentError(
+            "the reference profile runs committed code only, so that every number can be traced: commit your "
+            "changes first, or add --allow-dirty for a trial that `recsys publish` will not take"
+        )
+
+
+def _fetch(console: Console, due: list[PlannedRun]) -> None:
+    """Get each data set once, before workers would all ask for it; note what can't be had."""
+    for name in sorted({one.dataset for one in due if one.dataset not in EMBEDDED_DATA}):
+        try:
+            sources.ensure(name)
+        except sources.DataUnavailable as error:
+            console.print(f"[yellow]not run[/] everything on '{name}': {escape(str(error))}", soft_wrap=True)
+            for one in due:
+                if one.dataset == name:
+                    one.unavailable = str(error)
+
+
+def plan_table(planned: list[PlannedRun]) -> Table:
+    """What would run, and why."""
+    table = Table("experiment", "run", "state", "why")
+    for one in planned:
+        state = "[yellow]due[/]" if one.reason else "[green]up to date[/]"
+        table.add_row(one.experiment.name, escape(one.label), state, escape(one.reason or ""))
+    return table
+
+
+def _write_last(runs: Path, planned: list[PlannedRun], outcomes: list[Outcome], profile: str) -> None:
+    """A summary of the last command for the report: what failed and what could not run is said there too."""
+    by_name = {outcome.run: outcome for outcome in outcomes}
+    entries: list[dict[str, Any]] = []
+    for one in planned:
+        outcome = by_name.get(one.name)
+        if one.unavailable:
+            state, reason = "not run", one.unavailable
+        elif outcome is None:
+            state, reason = ("up to date", "") if one.reason is None else ("not reached", "")
+        else:
+            state, reason = ("done", "") if outcome.ok else ("failed", outcome.reason)
+        entries.append(
+            {"experiment": one.experiment.name, "run": one.name, "label": one.label, "state": state}
+            | {"reason": reason, "cell": outcome.cell if outcome else None}
+        )
+    runs.mkdir(parents=True, exist_ok=True)
+    when = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    summary = {"when": when, "profile": profile, "runs": entries}
+    partial = runs / f"{LAST}.part"
+    partial.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(runs / LAST)
+
+
+def _sum_up(
+    console: Console, planned: list[PlannedRun], due: list[PlannedRun], outcomes: list[Outcome]
+) -> int:
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    labels = {one.name: f"{one.experiment.name}  {one.label}" for one in planned}
+    for outcome in failed:
+        console.print(f"\n[bold red]FAILED[/] {escape(labels[outcome.run])}")
+        where = f" in cell {outcome.cell}" if outcome.cell else ""
+        console.print(f"  {escape(outcome.reason)}{where}", soft_wrap=True)
+        for line in outcome.source.splitlines()[:15]:
+            console.print(f"    [cyan]{escape(line)}[/]")
+        for line in outcome.traceback.splitlines()[-12:]:
+            console.print(f"    [dim]{escape(line)}[/]")
+        executed = Path(outcome.folder) / EXECUTED
+        if executed.is_file():
+            shown = executed.relative_to(Path.cwd()) if executed.is_relative_to(Path.cwd()) else executed
+            console.print(f"  look at it: jupyter lab {shown}", soft_wrap=True)
+    missing = sum(one.unavailable is not None for one in due)
+    up_to_date = len(planned) - len(due)
+    console.print(
+        f"\n{len(outcomes) - len(failed)} notebooks executed, {up_to_date} up to date, "
+        f"{len(failed)} failed, {missing} not run for want of data."
+    )
+    return 1 if failed or missing == len(planned) else 0
+
+
+def report_command(console: Console, out: Path, runs: Path) -> None:
+    """Write the site and print the verdict table."""
+    from recsys.runs.claims import load_claims, verdicts
+    from recsys.runs.records import load_records
+    from recsys.runs.report import write_report
+
+    experiments = load_experiments()
+    own = [record for record in load_records(runs) if record.profile != "smoke"]
+    reference = load_records(paths.REFERENCE)
+    last = runs / LAST
+    entries = json.loads(last.read_text(encoding="utf-8"))["runs"] if last.is_file() else []
+    failures = [entry for entry in entries if entry["state"] in ("failed", "not run")]
+    claims = load_claims(paths.EXPERIMENTS / "claims.yaml")
+    index = write_report(out, own, reference, failures, claims, experiments)
+    mine = {verdict.claim.id: verdict for verdict in verdicts(claims, own)}
+    table = Table("claim", "paper", "reference says", "your runs say", title="Verdicts")
+    untested = 0
+    for verdict in verdicts(claims, reference):
+        own_state = mine[verdict.claim.id].state
+        if verdict.state in ("not yet tested", "untestable") and own_state in (
+            "not yet tested",
+            "untestable",
+        ):
+            untested += 1
+            continue
+        where = f"{verdict.claim.file[:3]} §{verdict.claim.section}"
+        table.add_row(escape(verdict.claim.paraphrase), where, verdict.state, own_state)
+    console.print(table)
+    console.print(f"{untested} further claims are not yet tested or can't be; the report lists all.")
+    for entry in failures:
+        console.print(
+            f"[yellow]{entry['state']}[/] {entry['experiment']} {escape(entry['label'])}: "
+            f"{escape(entry['reason'])}",
+            soft_wrap=True,
+        )
+    console.print(f"Report: [bold]{index}[/]", soft_wrap=True)

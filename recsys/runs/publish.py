@@ -1,0 +1,58 @@
+"""Copies finished reference runs into experiments/reference, where they are committed."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from recsys.runs import paths
+from recsys.runs.experiment import choose, load_experiments
+from recsys.runs.fingerprint import change_since
+from recsys.runs.records import Record, load_records
+
+PUBLISHED_PROFILES = ("reference", "full")
+
+
+def publish_reference(names: list[str], runs: Path, reference: Path | None = None) -> Iterator[str]:
+    """Copy record.json and its tables; the executed notebook stays behind (it may show paths).
+
+    Args:
+        names: experiments; all when empty.
+        runs: folder of the runs.
+        reference: where to (default experiments/reference).
+
+    Yields:
+        One line for each record: taken, or why not.
+    """
+    reference = reference or paths.REFERENCE
+    for experiment in choose(load_experiments(), names):
+        taken: set[str] = set()
+        for record in load_records(runs, experiment.name):
+            if record.profile not in PUBLISHED_PROFILES:
+                continue
+            refusal = _refusal(record)
+            if refusal:
+                yield f"{experiment.name}/{record.run}: left out, {refusal}"
+                continue
+            _copy(record, reference / experiment.name / record.run)
+            taken.add(record.run)
+        yield f"{experiment.name}: {len(taken)} records published"
+        for old in load_records(reference, experiment.name):
+            if taken and old.run not in taken:
+                shutil.rmtree(old.folder)
+                yield f"{experiment.name}/{old.run}: removed, the grid no longer holds it"
+
+
+def _refusal(record: Record) -> str | None:
+    if record.code["dirty"] or record.code["commit"] is None:
+        return "made from uncommitted code"
+    changed = change_since(record.raw)
+    return f"out of date: {changed}" if changed else None
+
+
+def _copy(record: Record, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name in record.files:
+        shutil.copyfile(record.folder / name, target / name)
+    text = json.dumps(record.raw, indent=1, ensure_ascii=False) + "\n"
+    (target / "record.json").write_text(text, encoding="utf-8")

@@ -1,0 +1,167 @@
+"""Runs a plan on Ray: in parallel, each run with the resources it asked for, one failure stopping none."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from recsys.runs import paths
+from recsys.runs.plan import PlannedRun
+from recsys.runs.watchdog import watched
+from recsys.runs.worker import IN_FLIGHT, Outcome, Request, execute
+
+FORWARDED = ("RECSYS_DATA", "RECSYS_CACHE", "RECSYS_SOURCES")
+
+
+class RunnerError(RuntimeError):
+    """The grid cannot be run as asked; the message says why and how to mend it."""
+
+
+@contextlib.contextmanager
+def only_driver(runs: Path) -> Iterator[None]:
+    """Hold the runs folder: a second driver is told so; leftovers of a killed one are removed."""
+    runs.mkdir(parents=True, exist_ok=True)
+    with (runs / ".lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise RunnerError(
+                f"another `recsys run` (process {lock.read().strip() or 'unknown'}) is using {runs}; "
+                "wait for it, or give this one a folder of its own with --runs"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        for leftover in runs.glob(f"*/{IN_FLIGHT}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        yield
+
+
+def code_version() -> dict[str, Any]:
+    """The commit and whether tracked code differs from it; nulls outside a git checkout."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", *arguments], cwd=paths.PROJECT, capture_output=True, text=True)
+        except OSError:
+            return None
+        return done.stdout if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    status = git("status", "--porcelain", "--", ".", ":!experiments/reference", ":!README.md")
+    return {
+        "commit": commit.strip() if commit else None,
+        "dirty": bool(status.strip()) if status is not None else None,
+    }
+
+
+def run(
+    planned: list[PlannedRun],
+    *,
+    address: str | None = None,
+    cores: int | None = None,
+    on_start: Callable[[float], None] = lambda slots: None,
+    on_tick: Callable[[], None] = lambda: None,
+    on_finish: Callable[[PlannedRun, Outcome], None] = lambda run, outcome: None,
+) -> list[Outcome]:
+    """Execute every planned run; a failed one leaves the others running.
+
+    Args:
+        address: of a Ray cluster that sees this project's folder; None starts Ray on this machine.
+        cores: how many a local Ray may use (default: all).
+
+    Raises:
+        RunnerError: no run of the plan can ever be placed, or the cluster can't be reached.
+        KeyboardInterrupt: passed on after runs in flight were stopped; finished ones are kept.
+    """
+    code = code_version()
+    environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
+    with watched(), _ray(address, cores) as ray:
+        total = ray.cluster_resources()
+        task = ray.remote(execute)
+        on_start(total.get("CPU", 1) / max(1, max(run.needs.threads for run in planned)))
+        waiting: dict[Any, PlannedRun] = {}
+        outcomes = []
+        for one in planned:
+            problem = _unplaceable(one, total)
+            if problem:
+                outcomes.append(Outcome(one.name, False, 0.0, str(one.folder), problem))
+                on_finish(one, outcomes[-1])
+                continue
+            options = {"num_cpus": one.needs.threads, "num_gpus": one.needs.gpus, "max_retries": 0}
+            options["memory"] = int(one.needs.memory_gb * 2**30)
+            waiting[task.options(**options).remote(_request(one, code, environment))] = one
+        while waiting:
+            done, _ = ray.wait(list(waiting), timeout=1.0)
+            for reference in done:
+                one = waiting.pop(reference)
+                outcomes.append(_outcome(ray, reference, one))
+                on_finish(one, outcomes[-1])
+            on_tick()
+    return outcomes
+
+
+@contextlib.contextmanager
+def _ray(address: str | None, cores: int | None) -> Iterator[Any]:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ["PYTHONPATH"] = str(paths.PROJECT)  # local workers run this checkout's package
+    import logging
+
+    import ray
+
+    try:
+        local = {} if address else {"num_cpus": cores or os.cpu_count(), "include_dashboard": False}
+        ray.init(
+            address or "local",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **local,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+        raise RunnerError(f"cannot start or reach {where}: {str(error).splitlines()[0]}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _unplaceable(run: PlannedRun, total: dict[str, float]) -> str | None:
+    """Ray would wait for ever for resources that nobody has; say it instead."""
+    asked = {"CPU": run.needs.threads, "GPU": run.needs.gpus, "memory": run.needs.memory_gb * 2**30}
+    for name, amount in asked.items():
+        have = total.get(name, 0)
+        if amount > have:
+            scale = 2**30 if name == "memory" else 1
+            return f"needs {amount / scale:.3g} {name}, there is {have / scale:.3g} in all"
+    return None
+
+
+def _request(run: PlannedRun, code: dict[str, Any], environment: dict[str, str]) -> Request:
+    return Request(
+        project=str(paths.PROJECT),
+        folder=str(run.folder),
+        experiment=run.experiment.name,
+        run=run.name,
+        profile=run.profile,
+        notebook=run.experiment.notebook,
+        parameters=run.parameters,
+        threads=run.needs.threads,
+        metrics=run.experiment.metrics,
+        code=code,
+        environment=environment,
+    )
+
+
+def _outcome(ray: Any, reference: Any, run: PlannedRun) -> Outcome:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayError as error:
+        first = str(error).strip().splitlines()[0]
+        return Outcome(run.name, False, 0.0, str(run.folder), f"the worker process died: {first}")

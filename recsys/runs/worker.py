@@ -1,0 +1,174 @@
+"""One run, inside a Ray worker process: papermill executes the notebook, the folder appears whole."""
+
+import json
+import os
+import shutil
+import time
+import traceback
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from recsys.runs.record import REQUEST
+
+EXECUTED = "executed.ipynb"
+IN_FLIGHT = ".in-flight-"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a worker needs to know about one run; all of it can be pickled and sent to another machine."""
+
+    project: str
+    folder: str  # where the finished run goes: experiments/runs/<experiment>/<run>
+    experiment: str
+    run: str
+    profile: str
+    notebook: str  # relative to the project
+    parameters: dict[str, Any]
+    threads: int
+    metrics: list[str]
+    code: dict[str, Any] = field(default_factory=dict)  # commit and dirty flag
+    environment: dict[str, str] = field(default_factory=dict)  # RECSYS_* settings of the driver
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `cell` counts from 1 over all cells of the executed notebook."""
+
+    run: str
+    ok: bool
+    seconds: float
+    folder: str
+    reason: str = ""
+    cell: int | None = None
+    source: str = ""
+    traceback: str = ""
+
+
+class RunFailed(Exception):
+    """A run ended without a record that can stand; the message is what the reader is told."""
+
+    def __init__(self, reason: str, cell: int | None = None, source: str = "", trace: str = "") -> None:
+        super().__init__(reason)
+        self.cell, self.source, self.trace = cell, source, trace
+
+
+def execute(request: Request) -> Outcome:
+    """Run one notebook and put its folder in place by one rename; never raises for a failed notebook."""
+    started, clock = datetime.now(UTC), time.perf_counter()
+    final = Path(request.folder)
+    working = final.with_name(f"{IN_FLIGHT}{final.name}-{os.getpid()}")
+    shutil.rmtree(working, ignore_errors=True)
+    working.mkdir(parents=True)
+    try:
+        _run_notebook(request, working)
+        _complete_record(working, started, time.perf_counter() - clock)
+        _replace(working, final)
+        shutil.rmtree(failed_folder(final), ignore_errors=True)
+        return Outcome(request.run, True, time.perf_counter() - clock, str(final))
+    except Exception as error:
+        failed = (
+            error if isinstance(error, RunFailed) else RunFailed(repr(error), trace=traceback.format_exc())
+        )
+        kept = failed_folder(final)
+        seconds = time.perf_counter() - clock
+        outcome = Outcome(
+            request.run, False, seconds, str(kept), str(failed), failed.cell, failed.source, failed.trace
+        )
+        failure = {**asdict(outcome), "folder": kept.name, "experiment": request.experiment}
+        failure |= {"profile": request.profile, "parameters": request.parameters}
+        (working / "record.json").unlink(missing_ok=True)
+        (working / "failure.json").write_text(json.dumps(failure, indent=1, ensure_ascii=False) + "\n")
+        _replace(working, kept)
+        return outcome
+
+
+def failed_folder(final: Path) -> Path:
+    return final.with_name(final.name + ".failed")
+
+
+def _replace(working: Path, final: Path) -> None:
+    """Put a whole folder in the place of an older one; at no moment is there half a folder there."""
+    if final.exists():
+        outdated = final.with_name(f"{IN_FLIGHT}{final.name}-{os.getpid()}-outdated")
+        shutil.rmtree(outdated, ignore_errors=True)
+        final.rename(outdated)
+        working.rename(final)
+        shutil.rmtree(outdated, ignore_errors=True)
+    else:
+        working.rename(final)
+
+
+def _run_notebook(request: Request, working: Path) -> None:
+    import nbformat
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook
+
+    from recsys.runs.parameters import reassigned
+    from recsys.runs.warm_kernel import CAN_FORK, WarmKernelManager, kernel_environment
+
+    notebook = Path(request.project) / request.notebook
+    again = reassigned(nbformat.read(notebook, as_version=4), set(request.parameters))
+    if again:
+        raise RunFailed("override not used: " + "; ".join(again))
+    ask = {**asdict(request), "folder": str(working)}
+    (working / "request.json").write_text(json.dumps(ask))
+    os.environ.update(kernel_environment(request.threads))
+    os.environ.update(request.environment)
+    os.environ[REQUEST] = str(working / "request.json")
+    os.environ["RECSYS_KERNEL_LOG"] = str(working / "kernel.log")
+    os.environ["PYTHONPATH"] = request.project
+    try:
+        execute_notebook(
+            str(notebook),
+            str(working / EXECUTED),
+            parameters=request.parameters,
+            cwd=str(notebook.parent),
+            progress_bar=False,
+            kernel_name="python3",
+            start_timeout=120,
+            **({"kernel_manager_class": WarmKernelManager} if CAN_FORK else {}),
+        )
+    except PapermillExecutionError as error:
+        # papermill puts one cell with its error banner above the first one of the executed notebook
+        reason = f"{error.ename}: {error.evalue}"
+        raise RunFailed(
+            reason, error.cell_index + 1, error.source, _plain("\n".join(error.traceback))
+        ) from None
+    except Exception as error:
+        raise RunFailed(_kernel_death(error, working), trace=traceback.format_exc()) from None
+
+
+def _plain(text: str) -> str:
+    """Without the colours that IPython puts into a traceback."""
+    import re
+
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def _kernel_death(error: Exception, working: Path) -> str:
+    if type(error).__name__ != "DeadKernelError":
+        return f"{type(error).__name__}: {error}"
+    log = working / "kernel.log"
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+    said = f"; it last said: {last[0]}" if last else ""
+    return (
+        "the kernel died without a word from Python; most often it was killed because memory ran out"
+        f" (ask for more with `needs: memory_gb` or make the run smaller){said}"
+    )
+
+
+def _complete_record(working: Path, started: datetime, seconds: float) -> None:
+    path = working / "record.json"
+    if not path.is_file():
+        raise RunFailed("no record: the notebook's last cell must call recsys.runs.record.record(...)")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["started"] = started.isoformat(timespec="seconds").replace("+00:00", "Z")
+    record["seconds"] = round(seconds, 3)
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (working / "request.json").unlink()
+    log = working / "kernel.log"
+    if log.is_file() and not log.stat().st_size:
+        log.unlink()

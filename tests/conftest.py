@@ -1,0 +1,55 @@
+"""Shared by all tests: a throw-away project folder, and the location of real data where there is any."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+Command = Callable[..., subprocess.CompletedProcess]
+
+
+def write_notebook(path: Path, parameters: str, *cells: str) -> Path:
+    """A notebook with a parameters cell and further code cells."""
+    tagged = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    notebook = nbformat.v4.new_notebook(cells=[tagged, *map(nbformat.v4.new_code_cell, cells)])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def make_project(folder: Path) -> Path:
+    """A project with this package's code and no notebooks yet."""
+    shutil.copytree(ROOT / "recsys", folder / "recsys", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "notebooks").mkdir()
+    (folder / "experiments").mkdir()
+    (folder / "pyproject.toml").write_text("[project]\nname = 'recsys'\n")
+    return folder
+
+
+def recsys_command(project: Path) -> Command:
+    """A function that runs `recsys ...` in a project, as a user would."""
+
+    def run(*arguments: str, timeout: float = 240, **environment: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "recsys.cli", *arguments],
+            cwd=project,
+            env={**os.environ, "PYTHONPATH": str(project), "COLUMNS": "200", **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    return run
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path)

@@ -1,0 +1,45 @@
+"""pyproject.toml, requirements.lock and environment.yml name the same versions."""
+
+import re
+import tomllib
+from importlib.metadata import version
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tests.conftest import ROOT
+
+LOCK_LINES = [
+    line
+    for line in (ROOT / "requirements.lock").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+LOCK = {canonicalize_name(name): pinned for name, _, pinned in (line.partition("==") for line in LOCK_LINES)}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DIRECT = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
+
+
+@pytest.mark.parametrize("requirement", DIRECT, ids=lambda r: r.name)
+def test_every_requirement_is_bounded_by_the_locked_version(requirement):
+    bounds = [Version(s.version) for s in requirement.specifier if s.operator == ">="]
+    assert bounds == [Version(LOCK[canonicalize_name(requirement.name)])]
+
+
+def test_lock_holds_exact_versions_and_no_address():
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+-]+", line) for line in LOCK_LINES)
+
+
+def test_conda_installs_the_lock():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
+    pip = next(entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))
+    assert pip == ["-r requirements.lock", "-e ."]
+    python = next(entry for entry in conda["dependencies"] if str(entry).startswith("python="))
+    assert Version(python.partition("=")[2]) >= Version(PROJECT["requires-python"].removeprefix(">="))
+
+
+@pytest.mark.parametrize("name", sorted(LOCK))
+def test_what_is_installed_is_what_is_locked(name):
+    assert Version(version(name)).public == Version(LOCK[name]).public

@@ -1,0 +1,41 @@
+"""The house rules that a machine can check."""
+
+import re
+import subprocess
+
+import pytest
+
+from tests.conftest import ROOT
+
+TRACKED = [
+    ROOT / name
+    for name in subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+]
+TEXT = [p for p in TRACKED if p.is_file() and p.suffix not in {".parquet", ".png", ".lock"}]
+
+
+def test_no_file_over_400_lines():
+    long = {str(p.relative_to(ROOT)): n for p in TEXT if p.suffix == ".py" and (n := lines(p)) > 400}
+    assert long == {}
+
+
+def lines(path):
+    return path.read_text(encoding="utf-8").count("\n")
+
+
+def test_no_name_that_says_nothing():
+    assert [p for p in TRACKED if p.name in {"utils.py", "helpers.py", "common.py", "misc.py"}] == []
+
+
+@pytest.mark.parametrize("path", TEXT, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_machine_path_and_no_registry_address(path):
+    text = path.read_text(encoding="utf-8")
+    machine = re.findall(r"(?<![\w.])/(?:home|root|Users|work|opt/wheels)/[\w./-]+", text)
+    registry = re.findall(r"https?://(?:pypi\.|files\.pythonhosted|registry\.npmjs|deb\.debian)\S*", text)
+    assert machine + registry == []
