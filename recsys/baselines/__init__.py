@@ -1,0 +1,1 @@
+"""Trivial and classical recommenders that every table of results carries beside the new method."""

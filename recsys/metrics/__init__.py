@@ -1,0 +1,1 @@
+"""Ranking, classification and significance measures; depends on nothing else in the package."""

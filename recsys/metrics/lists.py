@@ -1,0 +1,90 @@
+"""Top-k lists, and what they say about a recommender beyond accuracy: coverage and novelty.
+
+B: users. M: items in the catalogue. k: length of a list.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from recsys.metrics.ranking import Scorer, score_batches
+
+NO_ITEM = -1  # fills a list when fewer than k items are offered
+
+
+def top_lists(scores: np.ndarray, k: int) -> np.ndarray:
+    """The k best items of each row, best first, equal scores by ascending item code.
+
+    Args:
+        scores: [B, M], −∞ where an item is not offered; no NaN.
+        k: 1 to M.
+
+    Returns:
+        [B, k] int64 item codes; `NO_ITEM` where a user is offered fewer than k items.
+
+    Raises:
+        ValueError: k is out of range.
+    """
+    users, items = scores.shape
+    if not 1 <= k <= items:
+        raise ValueError(f"k must be between 1 and the {items} items of the catalogue, got {k}")
+    threshold = np.partition(scores, items - k, axis=1)[:, items - k, None]
+    # Everything above the k-th best score, and all that ties with it; nonzero yields rows in id order.
+    row, item = np.nonzero((scores >= threshold) & (scores > -np.inf))
+    order = np.lexsort((item, -scores[row, item], row))
+    row, item = row[order], item[order]
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    lists = np.full((users, k), NO_ITEM, dtype=np.int64)
+    lists[row[place < k], place[place < k]] = item[place < k]
+    return lists
+
+
+def recommend(
+    model: Scorer, users: np.ndarray, k: int, seen: pd.DataFrame | None = None, batch: int = 512
+) -> tuple[np.ndarray, np.ndarray]:
+    """Top-k lists of many users, in batches.
+
+    Args:
+        model: scores users (`recsys.metrics.ranking.Scorer`).
+        users: distinct user codes.
+        k: length of a list.
+        seen: columns user, item: left out of the lists; None leaves nothing out.
+        batch: users scored at once.
+
+    Returns:
+        The users in ascending order [B], and their lists [B, k] as from `top_lists`.
+    """
+    parts = [(codes, top_lists(scores, k)) for codes, scores in score_batches(model, users, seen, batch)]
+    if not parts:
+        raise ValueError("no users to recommend to")
+    return np.concatenate([codes for codes, _ in parts]), np.concatenate([lists for _, lists in parts])
+
+
+def coverage_and_novelty(lists: np.ndarray, train_counts: np.ndarray) -> dict[str, float]:
+    """How much of the catalogue is ever shown, and how unexpected the shown items are.
+
+    coverage@k is the share of the catalogue that stands in at least one list, in [0, 1]. novelty@k is
+    the mean self-information −log2 p(i), in bits, of the listed items (Vargas & Castells 2011), with
+    p(i) = (count + 1) / (all counts + M): the one added keeps an item without any event finite.
+
+    Args:
+        lists: [B, k] item codes, `NO_ITEM` where a list is short.
+        train_counts: [M] training events of each item, >= 0.
+
+    Returns:
+        {"coverage@k": ..., "novelty@k": ...} with k filled in.
+
+    Raises:
+        ValueError: no item is listed.
+    """
+    listed = lists[lists != NO_ITEM]
+    if not listed.size:
+        raise ValueError("the lists hold no item: coverage and novelty are undefined")
+    counts = np.asarray(train_counts, dtype=float)
+    information = -np.log2((counts + 1) / (counts.sum() + len(counts)))
+    k = lists.shape[1]
+    return {
+        f"coverage@{k}": len(np.unique(listed)) / len(counts),
+        f"novelty@{k}": float(information[listed].mean()),
+    }

@@ -1,0 +1,1 @@
+"""Publication-quality figures for the notebooks; draws what it is given and computes nothing new."""
