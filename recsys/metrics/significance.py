@@ -148,15 +148,15 @@ def paired_permutation_test(
         seed: of the sign patterns.
 
     Returns:
-        p in (0, 1]; 1 when no unit differs.
+        p in (0, 1]; 1 when at most one unit differs.
 
     Raises:
         ValueError: see `paired_differences`.
     """
     differences = paired_differences(a, b)
     differences = differences[differences != 0]
-    if not len(differences):
-        return 1.0
+    if len(differences) < 2:
+        return 1.0  # both signs of a single difference are equally extreme
     if 2 ** len(differences) <= resamples:
         return _exact_sign_flips(differences)
     observed = abs(differences.sum())
