@@ -43,14 +43,21 @@ Runs = Annotated[Path | None, typer.Option(help="Folder of the runs (default: ex
 
 def main() -> None:
     """Entry point: turns the kit's own errors into one line and exit status 2."""
-    from recsys.data.sources import DataUnavailable
+    from recsys.data.errors import DataUnavailable, RegistryError, TableError
     from recsys.runs.experiment import ExperimentError
     from recsys.runs.parameters import ParameterError
     from recsys.runs.runner import RunnerError
 
     try:
         app()
-    except (ExperimentError, ParameterError, RunnerError, DataUnavailable) as error:
+    except (
+        ExperimentError,
+        ParameterError,
+        RunnerError,
+        DataUnavailable,
+        RegistryError,
+        TableError,
+    ) as error:
         Console(stderr=True).print(
             f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )

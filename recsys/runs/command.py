@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from recsys.data import sources
+from recsys.data.errors import DataUnavailable
 from recsys.runs import paths
 from recsys.runs.experiment import EMBEDDED_DATA, PROFILES, ExperimentError, choose, load_experiments
 from recsys.runs.plan import DATA_CHOICES, PlannedRun, plan
@@ -132,7 +133,7 @@ def _fetch(console: Console, due: list[PlannedRun]) -> None:
     for name in sorted({one.dataset for one in due if one.dataset not in EMBEDDED_DATA}):
         try:
             sources.ensure(name)
-        except sources.DataUnavailable as error:
+        except DataUnavailable as error:
             console.print(f"[yellow]not run[/] everything on '{name}': {escape(str(error))}", soft_wrap=True)
             for one in due:
                 if one.dataset == name:

@@ -10,12 +10,14 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
+from traitlets import default
 
 CAN_FORK = sys.platform == "linux"
 # Every numeric library reads its own variable, and most read it once, when they are loaded.
@@ -122,11 +124,16 @@ class WarmProvisioner(LocalProvisioner):
 class WarmKernelManager(AsyncKernelManager):
     """A kernel manager whose kernels come from the warm parent.
 
-    Sockets instead of TCP ports: two kernels that start at the same moment can't take the same port, and
-    nobody else on the machine can listen in.
+    Local sockets instead of TCP ports: two kernels that start at the same moment can't take the same port.
+    Their names are Linux' abstract ones (a leading @), which leave no file behind after a kill; messages
+    are signed with the connection's key as ever.
     """
 
     transport = "ipc"
+
+    @default("ip")
+    def _ip_default(self) -> str:
+        return f"@recsys-kernel-{uuid.uuid4().hex}"
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
         if self.provisioner is None:

@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `cell` counts from 1 over all cells of the executed notebook."""
+    """How a run ended. `cell` counts from 1 over all cells of the notebook as written."""
 
     run: str
     ok: bool
@@ -132,11 +132,10 @@ def _run_notebook(request: Request, working: Path) -> None:
             **({"kernel_manager_class": WarmKernelManager} if CAN_FORK else {}),
         )
     except PapermillExecutionError as error:
-        # papermill puts one cell with its error banner above the first one of the executed notebook
         reason = f"{error.ename}: {error.evalue}"
-        raise RunFailed(
-            reason, error.cell_index + 1, error.source, _plain("\n".join(error.traceback))
-        ) from None
+        # cell_index counts from 0 but includes the injected cell: it is the number in the notebook as written
+        trace = _plain("\n".join(error.traceback))
+        raise RunFailed(reason, error.cell_index, error.source, trace) from None
     except Exception as error:
         raise RunFailed(_kernel_death(error, working), trace=traceback.format_exc()) from None
 
