@@ -1,0 +1,76 @@
+"""One door to every data set: by name, as checked tables."""
+
+from typing import Any
+
+import pandas as pd
+
+from recsys.data import sources
+from recsys.data.tables import Dataset, check
+
+FIRST_ROWS = 3  # shown by describe
+SHOWN_CHARACTERS = 60  # of each text in those rows
+
+
+def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
+    """A data set as checked tables.
+
+    Args:
+        name: "demo_store", or a name of the source registry ("beauty", "sports", "online_retail", ...).
+        seed: of the demo store's generator; data sets from files do not depend on it.
+        options: demo store: size ("full" or "small"); S3-Rec family: titles (False leaves them out).
+
+    Raises:
+        RegistryError: no data set has that name; the message gives the nearest name and all names.
+        DataUnavailable: a file cannot be had; one line says why and how to mend it.
+        TableError: a table breaks its schema.
+        TypeError: an option that this data set does not have.
+    """
+    if name == sources.DEMO_STORE:
+        from recsys.data import demo_store
+
+        return check(demo_store.load(seed=seed, **options))
+    source = sources.get(name)
+    # The loaders are imported late: each process pays only for the one that it uses.
+    if source.family == "s3rec":
+        from recsys.data import s3rec
+
+        return check(s3rec.load(source, **options))
+    from recsys.data import online_retail
+
+    return check(online_retail.load(source, **options))
+
+
+def describe(name: str) -> dict[str, Any]:
+    """What `recsys data show` prints: provenance, counts, time range, cleaning, columns, first rows.
+
+    Raises:
+        as `load_dataset`.
+    """
+    dataset = load_dataset(name)
+    entry = next(row for row in sources.listing() if row["name"] == name)
+    facts = {key: entry[key] for key in ("name", "title", "licence", "source", "size", "where")}
+    facts["users"] = f"{dataset.n_users:,}"
+    facts["items"] = f"{dataset.n_items:,}"
+    facts["events"] = f"{len(dataset.events):,}" + "".join(
+        f", {kind}: {count:,}" for kind, count in dataset.events["kind"].value_counts().items()
+    )
+    if dataset.has_times:
+        times = dataset.events["time"]
+        facts["times"] = f"{times.min():%Y-%m-%d %H:%M} to {times.max():%Y-%m-%d %H:%M}"
+    else:
+        facts["times"] = "none: only the order within a user is known, so leave-one-out only"
+    if dataset.cleaning:
+        facts["cleaning"] = ", ".join(f"{reason}: {count:,}" for reason, count in dataset.cleaning.items())
+    for table in ("items", "users", "events", "judgements"):
+        frame = getattr(dataset, table)
+        if frame is not None:
+            facts[f"{table}, columns"] = ", ".join(
+                f"{column} ({kind})" for column, kind in frame.dtypes.items()
+            )
+            facts[f"{table}, first rows"] = "\n" + _first_rows(frame)
+    return facts
+
+
+def _first_rows(frame: pd.DataFrame) -> str:
+    head = frame.head(FIRST_ROWS)
+    return head.to_string(index=False, max_colwidth=SHOWN_CHARACTERS)

@@ -1,0 +1,190 @@
+"""UCI Online Retail: two years of invoice lines of a British gift shop, with times and product texts.
+
+Source: Chen, D. (2015, 2019), UCI Machine Learning Repository, ids 352 and 502, CC BY 4.0. The real data set
+with timestamps, so global-time splits and drift are honest here.
+
+Either year's columns are taken: Invoice, StockCode, Description, Quantity, InvoiceDate, Price, Customer ID,
+Country; or InvoiceNo, UnitPrice, CustomerID; or without invoice and stock code, as in the second year's
+published table. Choices where the source leaves one:
+
+- An item is a stock code, in capitals and without blanks around it ("85123a" is "85123A"), because
+  descriptions vary in spelling within a code. Without codes it is the description, blanks trimmed.
+- Its title is the code's most frequent description among the lines kept, of equally frequent ones the first
+  in the alphabet.
+- A return (negative quantity, or an invoice that begins with C) is dropped, but the purchase that it undoes
+  stays: at its time it was a purchase, and removing it would let the future into the past.
+- Lines without a customer are dropped: they have no user.
+- Of lines equal in every column the first stays. Without invoice numbers, two equal lines of one customer in
+  one minute count as duplicates too.
+- Lines that sell no product are dropped: postage, carriage, manual corrections, bank charges, fees,
+  discounts, samples, gift vouchers, test articles. So are lines whose price is not above zero.
+- One line is one event, whatever its quantity; `price` is for one piece, in pounds.
+- Lines of one invoice share their minute and keep the order of the file.
+
+`cleaning` counts each reason over all lines read, so a line with two faults is counted twice.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from recsys.data import sources
+from recsys.data.errors import NotData
+from recsys.data.registry import Source
+from recsys.data.tables import Dataset, place_in_history
+
+# Column names of the published versions -> ours.
+COLUMNS = {
+    "Invoice": "invoice",
+    "InvoiceNo": "invoice",
+    "StockCode": "code",
+    "Description": "description",
+    "Quantity": "quantity",
+    "InvoiceDate": "time",
+    "Price": "price",
+    "UnitPrice": "price",
+    "Customer ID": "customer",
+    "CustomerID": "customer",
+    "Country": "country",
+}
+REQUIRED = ("description", "quantity", "time", "price", "customer")
+# Stock codes that stand for services, corrections and tests; products are five digits and letters, or
+# begin with DCGS, SP or PADS.
+NO_PRODUCT_CODES = r"POST|DOT|D|M|S|B|C2|C3|CRUK|AMAZONFEE|BANK CHARGES|ADJUST\d*|TEST\d*|GIFT(?:_.*)?"
+NO_PRODUCT_TEXTS = (
+    r"POSTAGE|DOTCOM POSTAGE|CARRIAGE|NEXT DAY CARRIAGE|MANUAL|DISCOUNT|SAMPLES|AMAZON FEE|BANK CHARGES"
+    r"|CRUK COMMISSION|ADJUST(?:MENT)? .*|THIS IS A TEST PRODUCT\.?|DOTCOMGIFTSHOP GIFT VOUCHER.*"
+)
+
+
+def load(source: Source) -> Dataset:
+    """The data set of a registry entry of family "online_retail".
+
+    Returns:
+        items: source_id (stock code, else description), title. users: source_id (customer number), country
+        where the source has it (the most frequent one). events: kind "purchase", time, order, price, quantity
+        and, where the source has it, invoice.
+
+    Raises:
+        DataUnavailable: the file cannot be had, or is no table of invoice lines.
+    """
+    file = source.role("invoice_lines")
+    lines = read_lines(sources.local_file(source.name, file.name))
+    kept, cleaning = clean(lines)
+    if kept.empty:
+        raise NotData(f"{source.name}: no purchase of a product is left after cleaning {cleaning}")
+    key = "code" if "code" in kept else "description"
+    item_codes, item_ids = pd.factorize(kept[key], sort=True)
+    user_codes, user_ids = pd.factorize(kept["customer"], sort=True)
+    events = pd.DataFrame({"user": user_codes, "item": item_codes, "kind": "purchase", "time": kept["time"]})
+    optional = [column for column in ("price", "quantity", "invoice") if column in kept]
+    events[optional] = kept[optional]
+    events = events.sort_values(["user", "time"], kind="stable", ignore_index=True)
+    events.insert(3, "order", place_in_history(events["user"]))
+    items = pd.DataFrame({"item": np.arange(len(item_ids)), "source_id": item_ids})
+    items["title"] = _most_frequent(item_codes, kept["description"], len(items))
+    users = pd.DataFrame({"user": np.arange(len(user_ids)), "source_id": user_ids})
+    if "country" in kept:
+        users["country"] = _most_frequent(user_codes, kept["country"], len(users))
+    return Dataset(source.name, items, users, events, cleaning=cleaning)
+
+
+def read_lines(path: Path) -> pd.DataFrame:
+    """Invoice lines of a Parquet or CSV file under our column names, types mended, nothing dropped.
+
+    Columns description (trimmed), quantity (int64), time (datetime64[ns]), price (float64), customer (Int64)
+    and, where the file has them, invoice (str), code (str, capitals, trimmed), country.
+
+    Raises:
+        NotData: unreadable, a column is missing, or a value is no date or number.
+    """
+    try:
+        raw = pd.read_parquet(path) if _is_parquet(path) else pd.read_csv(path, low_memory=False)
+    except (ValueError, OSError) as error:  # pyarrow's errors are of these two
+        raise NotData(f"{path}: no readable table of invoice lines ({error})") from None
+    lines = raw.rename(columns=COLUMNS)
+    missing = [column for column in REQUIRED if column not in lines]
+    if missing:
+        names = ", ".join(f"{ours} ({_names(ours)})" for ours in missing)
+        raise NotData(f"{path}: column missing: {names}; it has {', '.join(map(str, raw.columns))}")
+    lines = lines[[column for column in dict.fromkeys(COLUMNS.values()) if column in lines]].copy()
+    try:
+        lines["quantity"] = lines["quantity"].astype("int64")
+        lines["price"] = lines["price"].astype("float64")
+        lines["customer"] = pd.to_numeric(lines["customer"]).astype("Int64")
+        lines["time"] = _times(lines["time"])
+    except (ValueError, TypeError) as error:
+        raise NotData(f"{path}: a quantity, price, customer or date cannot be read ({error})") from None
+    return lines
+
+
+def clean(lines: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The lines that are purchases of a product by a known customer, and what was dropped for which reason.
+
+    Args:
+        lines: as `read_lines` gives them.
+
+    Returns:
+        the lines kept, with trimmed texts, and counts: one for each reason, over all lines, overlapping;
+        "rows read" - "rows dropped" = "rows kept".
+    """
+    faults = {
+        "returns": lines["quantity"] < 0,
+        "missing customer": lines["customer"].isna(),
+        "duplicates": lines.duplicated(),
+        "price not above zero": lines["price"] <= 0,
+        "quantity zero": lines["quantity"] == 0,
+    }
+    if "invoice" in lines:
+        faults["cancelled invoices"] = lines["invoice"].astype(str).str.startswith(("C", "c"))
+    tidy = lines.assign(description=lines["description"].str.strip())
+    no_product = _matches(tidy["description"], NO_PRODUCT_TEXTS)
+    if "code" in lines:
+        tidy["code"] = lines["code"].astype(str).str.strip().str.upper()
+        no_product |= _matches(tidy["code"], NO_PRODUCT_CODES)
+    else:
+        faults["missing description"] = tidy["description"].isna() | (tidy["description"] == "")
+    faults["no product"] = no_product
+    dropped = np.logical_or.reduce([fault.to_numpy(bool) for fault in faults.values()])
+    counts = {reason: int(fault.sum()) for reason, fault in faults.items()}
+    total = {"rows read": len(lines), "rows dropped": int(dropped.sum()), "rows kept": int((~dropped).sum())}
+    kept = tidy[~dropped].reset_index(drop=True)
+    kept["customer"] = kept["customer"].astype("int64")
+    if "invoice" in kept:
+        kept["invoice"] = kept["invoice"].astype(str)
+    return kept, counts | total
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def _names(ours: str) -> str:
+    return " or ".join(theirs for theirs, name in COLUMNS.items() if name == ours)
+
+
+def _times(column: pd.Series) -> pd.Series:
+    """Dates as the two years write them: 2009-12-01 07:45:00, or month first, 12/1/2010 8:26."""
+    if not pd.api.types.is_datetime64_any_dtype(column):
+        distinct = pd.Series(column.unique())
+        first = str(distinct.iloc[0]) if len(distinct) else ""
+        form = "%m/%d/%Y %H:%M" if "/" in first else "ISO8601"
+        column = column.map(dict(zip(distinct, pd.to_datetime(distinct, format=form), strict=True)))
+    return column.astype("datetime64[ns]")
+
+
+def _matches(texts: pd.Series, pattern: str) -> pd.Series:
+    """Whether a whole text fits the pattern; each distinct text is looked at once."""
+    distinct = pd.Series(texts.dropna().unique())
+    hits = set(distinct[distinct.str.upper().str.fullmatch(pattern)])
+    return texts.isin(hits)
+
+
+def _most_frequent(groups: np.ndarray, values: pd.Series, n_groups: int) -> np.ndarray:
+    """[n_groups], each group's most frequent value, None where all are missing; ties by the alphabet."""
+    counts = pd.DataFrame({"group": groups, "value": values}).value_counts(sort=False).reset_index()
+    best = counts.sort_values(["group", "count", "value"], ascending=[True, False, True])
+    best = best.drop_duplicates("group").set_index("group")["value"].reindex(range(n_groups))
+    return best.where(best.notna(), None).to_numpy(object)

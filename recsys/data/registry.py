@@ -1,0 +1,186 @@
+"""The form of a registry entry, in Python or in a user's YAML file.
+
+A YAML file named by the environment variable RECSYS_SOURCES adds data sets without touching code::
+
+    toys:
+      family: s3rec                        # the loader that reads it: s3rec or online_retail
+      title: Amazon Toys and Games 2014
+      licence: none stated; research use
+      files:
+        - name: Toys_and_Games.txt
+          role: sequences                  # what the loader uses it for
+          url: https://raw.githubusercontent.com/salesforce/ICLRec/<commit>/data/Toys_and_Games.txt
+          sha256: 64 hexadecimal digits    # optional: without it the file is hashed and recorded as it is
+
+The other fields of a file are `urls` (mirrors, tried in order), `size` (bytes) and `path` (its place inside
+RECSYS_DATA and the cache, default "<family>/<name>" and for title files
+"<family>/transrec_<data set>/<name>"; an absolute path is only read, never written). A file without any
+URL is one that the user places by hand. An entry with the name of a built-in data set replaces it.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from recsys.data.errors import RegistryError
+
+# The roles that each family's loader knows; the first is the file that it cannot do without.
+ROLES = {
+    "s3rec": ("sequences", "title_sequences", "titles", "categories"),
+    "online_retail": ("invoice_lines",),
+}
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a data set.
+
+    name: unique within its data set; `<data set>/<name>` is what run records quote.
+    role: what the loader uses it for, see ROLES.
+    path: place inside RECSYS_DATA and inside the cache, with forward slashes.
+    urls: where it can be had, tried in order; empty when a user must place it.
+    sha256: 64 lower-case hexadecimal digits, or None when the file is taken as it is.
+    size: bytes, or None when unknown.
+    """
+
+    name: str
+    role: str
+    path: str
+    urls: tuple[str, ...] = ()
+    sha256: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One data set: what it is, on which terms, and of which files it consists.
+
+    derived_sha256: of the item table that the s3rec loader derives from a title source, or None.
+    """
+
+    name: str
+    family: str
+    title: str
+    licence: str
+    files: tuple[SourceFile, ...]
+    homepage: str = ""
+    derived_sha256: str | None = None
+
+    def file(self, name: str) -> SourceFile:
+        """The file of that name. Raises RegistryError with the names that exist."""
+        for file in self.files:
+            if file.name == name:
+                return file
+        known = [file.name for file in self.files]
+        raise RegistryError(unknown("file", name, known, f"data set {self.name}"))
+
+    def role(self, role: str) -> SourceFile | None:
+        """The file with that role, or None."""
+        return next((file for file in self.files if file.role == role), None)
+
+
+def unknown(kind: str, name: str, known: list[str], owner: str) -> str:
+    """One line that names the nearest valid name and lists all."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{owner} has no {kind} {name!r}{hint} (it has: {', '.join(sorted(known))})"
+
+
+def read_registry(path: Path) -> dict[str, Source]:
+    """Data sets of a YAML file in the form shown at the head of this module.
+
+    Raises:
+        RegistryError: the file is missing, is no YAML mapping, or an entry is wrong (the message says which).
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RegistryError(f"RECSYS_SOURCES: cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RegistryError(f"RECSYS_SOURCES: {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise RegistryError(f"RECSYS_SOURCES: {path} must map data set names to entries")
+    return {str(name): source_from(str(name), entry) for name, entry in content.items()}
+
+
+def source_from(name: str, entry: Any) -> Source:
+    """A Source from the mapping that YAML gives. Raises RegistryError."""
+    owner = f"data set {name}"
+    entry = _checked(entry, owner, {field.name for field in fields(Source)} - {"name"}, {"family", "files"})
+    family = entry["family"]
+    if family not in ROLES:
+        raise RegistryError(unknown("family", str(family), list(ROLES), "the registry"))
+    if not isinstance(entry["files"], list) or not entry["files"]:
+        raise RegistryError(f"{owner}: files must be a list of at least one file")
+    files = tuple(_file_from(file, family, name) for file in entry["files"])
+    for what in ("name", "role"):
+        values = [getattr(file, what) for file in files]
+        if len(set(values)) < len(values):
+            roles = ", ".join(ROLES[family])
+            raise RegistryError(f"{owner}: two files have the same {what} (roles are {roles})")
+    if ROLES[family][0] not in {file.role for file in files}:
+        raise RegistryError(f"{owner}: no file has the role {ROLES[family][0]!r}")
+    title_roles = {file.role for file in files} & {"title_sequences", "titles"}
+    if len(title_roles) == 1:
+        raise RegistryError(f"{owner}: titles need both roles, title_sequences and titles")
+    return Source(
+        name=name,
+        family=family,
+        title=str(entry.get("title", name)),
+        licence=str(entry.get("licence", "not stated")),
+        files=files,
+        homepage=str(entry.get("homepage", "")),
+        derived_sha256=_sha256(entry.get("derived_sha256"), owner),
+    )
+
+
+def _file_from(entry: Any, family: str, dataset: str) -> SourceFile:
+    owner = f"data set {dataset}"
+    allowed = {field.name for field in fields(SourceFile)} | {"url"}
+    entry = _checked(entry, f"{owner}, files", allowed, {"name"})
+    name = str(entry["name"])
+    owner = f"{owner}, file {name}"
+    role = str(entry.get("role", ROLES[family][0]))
+    if role not in ROLES[family]:
+        raise RegistryError(unknown("role", role, list(ROLES[family]), owner))
+    urls = entry.get("urls", entry.get("url", []))
+    urls = [urls] if isinstance(urls, str) else list(urls)
+    for url in urls:
+        if not str(url).startswith(("http://", "https://")):
+            raise RegistryError(f"{owner}: {url!r} is no http(s) URL; name a local file by path instead")
+    main = role == ROLES[family][0]
+    folder = family if main else f"{family}/transrec_{dataset}"
+    place = PurePosixPath(str(entry.get("path", f"{folder}/{name}")))
+    if ".." in place.parts:
+        raise RegistryError(f"{owner}: path {str(place)!r} must not climb out of its folder with '..'")
+    size = entry.get("size")
+    if size is not None and (not isinstance(size, int) or size < 0):
+        raise RegistryError(f"{owner}: size must be a number of bytes, not {size!r}")
+    if "/" in name:
+        raise RegistryError(f"{owner}: name is a plain file name; a folder belongs into path")
+    return SourceFile(name, role, str(place), tuple(urls), _sha256(entry.get("sha256"), owner), size)
+
+
+def _checked(entry: Any, owner: str, allowed: set[str], required: set[str]) -> Mapping[str, Any]:
+    if not isinstance(entry, dict):
+        raise RegistryError(f"{owner}: must be a mapping of fields, not {type(entry).__name__}")
+    for field in entry:
+        if field not in allowed:
+            raise RegistryError(unknown("field", str(field), list(allowed), owner))
+    missing = required - set(entry)
+    if missing:
+        raise RegistryError(f"{owner}: {' and '.join(sorted(missing))} missing")
+    return entry
+
+
+def _sha256(value: Any, owner: str) -> str | None:
+    if value is None:
+        return None
+    digest = str(value).lower().removeprefix("sha256:")
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise RegistryError(f"{owner}: sha256 must be 64 hexadecimal digits in quotes, not {value!r}")
+    return digest
