@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recsys.metrics.ranking import evaluate, ranking_metrics
-from recsys.metrics.sampled import sampled_metrics, sampled_positions
+from recsys.metrics.sampled import compare_protocols, sampled_metrics, sampled_positions
 
 
 class FixedScores:
@@ -61,6 +61,33 @@ def test_sampled_metrics_flatter():
     sampled = sampled_metrics(sampled_positions(model, split, negatives=9), [5])
     assert sampled["sampled_hr@5"] > full["hr@5"] + 0.2
     assert set(sampled) == {f"sampled_{name}" for name in full}
+
+
+def test_protocols_agree_with_their_parts_and_popular_draws_hide_a_real_gain():
+    """Popularity beats chance over the catalogue and against uniform draws, but not against popular draws."""
+    random = np.random.default_rng(0)
+    users, items = 1500, 300
+    chance = 1 / (np.arange(items) + 20.0)
+    bought = random.choice(items, (users, 2), p=chance / chance.sum())
+    split = SimpleNamespace(
+        train=pd.DataFrame({"user": np.arange(users), "item": bought[:, 0]}),
+        validation=pd.DataFrame({"user": [], "item": []}, dtype="int64"),
+        test=pd.DataFrame({"user": np.arange(users), "item": bought[:, 1]}),
+    )
+    counts = np.bincount(split.train["item"], minlength=items)
+    models = {
+        "random": FixedScores(random.random((users, items))),
+        "popularity": FixedScores(np.tile(counts.astype(float), (users, 1))),
+    }
+    found = compare_protocols(models, split, counts)
+    hr = found.set_index(["scorer", "protocol"])["hr@10"]
+    for protocol in ("full catalogue", "99 uniform"):
+        assert hr["popularity", protocol] > 1.3 * hr["random", protocol]
+    assert hr["popularity", "99 by popularity"] < 1.1 * hr["random", "99 by popularity"]
+    whole, _ = ranking_metrics(evaluate(models["popularity"], split, ties="expected"), [10])
+    assert hr["popularity", "full catalogue"] == pytest.approx(whole["hr@10"])
+    binomial = np.sqrt(hr["random", "99 uniform"] * (1 - hr["random", "99 uniform"]) / 1500)
+    assert found["error"][1] == pytest.approx(binomial, rel=0.1)
 
 
 def test_same_seed_same_draw():
