@@ -7,10 +7,11 @@
 
 How a year comes about
 ----------------------
-* Utility of product i to user u at time t = taste_u(t) . latent_i + price term + quality_i. Taste and latent
-  vectors have three parts: text (sums of vectors of category, material, style and brand), picture (sums of
-  vectors of colour, pattern and shape, drawn independently of every text) and hidden (the product's own;
-  only behaviour reveals it). The price term is the user's sensitivity times the log price within the category.
+* Utility of product i to user u at time t = taste_u(t) . latent_i + price term + quality_i. Taste and
+  latent vectors have three parts: text (sums of vectors of category, material, style and brand), picture
+  (sums of vectors of colour, pattern and shape, drawn independently of every text) and hidden (the product's
+  own; only behaviour reveals it). The price term is the user's sensitivity times the log price within the
+  category.
 * Choice: a user picks a category by taste, popularity and season, then a product in it by a logit of utility
   and a product constant; the constants make mean demand follow a Zipf-Mandelbrot law. The logit noise, the
   stages' own draws and clicks at random are the noise.
@@ -43,7 +44,7 @@ What the store cannot support
 * Photo understanding: pictures are clean emblems on a plain ground.
 * Click models other than the position-based one: there is no cascade, no trust bias beyond a constant floor,
   no dependence between the results of one list.
-* Repeat purchases, returns, stock-outs, price changes, promotions, fraud and anonymous visitors: there are none.
+* Repeat purchases, returns, stock-outs, price changes, promotions, fraud, anonymous visitors: there are none.
 * Fairness between user groups: profile groups differ in taste only, at random.
 * Judges' disagreement: judgements are the true grades.
 

@@ -32,8 +32,8 @@ PURCHASES_PER_CART = 0.32  # published range .223 to .324 (above); so .12 a clic
 # ESMM (Ma et al. 2018, public set): 84 M impressions, 3.4 M clicks, so .04 in a feed. A search list answers a
 # stated wish, so three times that: an assumption.
 CLICKS_PER_VIEW = 0.12
-# Published: YooChoose has 33,003,944 clicks in 9,249,729 sessions, 3.57 a session. Here 2.5 come from browsing
-# and 1.1 searches x 8 results x .12 = 1.06 from result lists; how they share is an assumption.
+# Published: YooChoose has 33,003,944 clicks in 9,249,729 sessions, 3.57 a session. Here 2.5 come from
+# browsing and 1.1 searches x 8 results x .12 = 1.06 from result lists; how they share is an assumption.
 SEARCHES_PER_SESSION = 1.1
 DIRECT_CLICKS_PER_SESSION = 2.5
 SESSIONS_PER_USER = 12.5  # sessions a year; assumption (a year of an account at about one visit a month)
@@ -47,7 +47,7 @@ JOINING_SHARE = 0.25  # share of users who open their account during the year; a
 # --- Popularity --------------------------------------------------------------------------------------------
 # Brynjolfsson, Hu & Smith 2003: sales proportional to rank^-.871 (Amazon books). Measured on Online Retail
 # 2009-2010, lines by product, log-log over the first 1,500 ranks: .63 with no shift, .70 with shift 10, .84
-# with 50. It holds for browsing demand; result lists, which favour clicked products, steepen clicks and sales.
+# with 50. It holds for browsing demand; result lists favour clicked products and steepen clicks and sales.
 POPULARITY_EXPONENT = 0.871
 # Mandelbrot's shift; without it the first of 2,000 products would take 7 % of all sales. Measured on Online
 # Retail: first product .7 % of lines; here 1.2 %.

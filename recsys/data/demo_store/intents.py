@@ -66,7 +66,7 @@ def session_intents(
 def build_steps(
     seed: int, size: str, sessions: Sessions, preferences: Preferences, catalogue: Catalogue
 ) -> Steps:
-    """Draws the steps of every session in random order: one browsing click or more, any number of searches."""
+    """Draws the steps of every session in random order: browsing clicks (one at least) and searches."""
     intent = session_intents(seed, size, sessions, preferences, catalogue)
     random = generator(seed, size, "queries")
     n_sessions = len(sessions.user)

@@ -6,7 +6,7 @@ import numpy as np
 
 from recsys.data.demo_store.catalogue import Catalogue, build_catalogue, items_table
 from recsys.data.demo_store.clicks import examination, search_and_click
-from recsys.data.demo_store.constants import LATENT_SIZES
+from recsys.data.demo_store.constants import AFFINITY_SHARES, LATENT_SIZES
 from recsys.data.demo_store.event_log import Log, build_log
 from recsys.data.demo_store.intents import build_steps
 from recsys.data.demo_store.judgements import judge
@@ -86,10 +86,12 @@ def load_truth(seed: int = 0, size: str = "full") -> Truth:
     def beside(parts: dict[str, np.ndarray]) -> np.ndarray:
         return np.concatenate([parts[name] for name in LATENT_SIZES], axis=1)
 
+    scale = {name: np.sqrt(AFFINITY_SHARES[name] / width) for name, width in LATENT_SIZES.items()}
+
     return Truth(
         user_taste_start=beside(shoppers.taste_start),
         user_taste_end=beside(shoppers.taste_end),
-        item_latent=beside(catalogue.latent),
+        item_latent=beside({name: scale[name] * part for name, part in catalogue.latent.items()}),
         item_quality=catalogue.quality,
         item_popularity=catalogue.popularity,
         appearance=catalogue.appearance.names(),

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from recsys.data.demo_store.catalogue import Catalogue
-from recsys.data.demo_store.constants import CHOICE_SCALE
+from recsys.data.demo_store.constants import CHOICE_SCALE, DAYS
 from recsys.data.demo_store.preferences import Preferences
 from recsys.data.demo_store.queries import Queries
+from recsys.data.demo_store.shoppers import SECONDS_A_DAY
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Truth:
 
     Attributes:
         user_taste_start, user_taste_end: [N, D] taste on the first and the last day; linear in between.
-        item_latent: [M, D]; taste . latent is the affinity, its parts weighted as in AFFINITY_SHARES.
+        item_latent: [M, D], scaled so that taste . latent is the affinity (variance about 1, its parts in
+            the shares of AFFINITY_SHARES).
         item_quality: [M] standard normal.
         item_popularity: [M] share of demand while on sale, sums to 1.
         appearance: table with the columns colour, pattern, shape: what only the picture shows.
@@ -55,9 +57,22 @@ class Truth:
         items = np.arange(self._catalogue.n_items)
         return self._preferences.utility(np.asarray(users)[:, None], items[None, :], np.asarray(when))
 
-    def demand(self, users: np.ndarray, when: float = 0.5) -> np.ndarray:
-        """[B, M] log weights (up to a constant a category) with which users browse to products."""
-        return CHOICE_SCALE * self.utility(users, when) + self._preferences.constants
+    def browsing_probability(self, users: np.ndarray, when: float = 0.5) -> np.ndarray:
+        """[B, M] probability that a browsing click opens each product, before any intent; rows sum to 1.
+
+        The best order that anyone could rank products in without knowing the session: an upper bound.
+
+        Args:
+            users: [B] user codes.
+            when: part of the year; products that are not yet on sale have probability 0.
+        """
+        world, users = self._catalogue, np.asarray(users)
+        categories = self._preferences.leaf_weights(users, np.full(len(users), when))
+        weight = np.exp(self._preferences.constants + CHOICE_SCALE * self.utility(users, when))
+        weight[:, world.launch > when * DAYS * SECONDS_A_DAY] = 0.0
+        inside = np.stack([np.bincount(world.leaf, row, categories.shape[1]) for row in weight])
+        share = categories / categories.sum(axis=1, keepdims=True)
+        return weight * (share / inside)[:, world.leaf]
 
     def relevance(self, query: str) -> np.ndarray:
         """[M] true grade 0..3 of all products for one query text of the log.
