@@ -1,0 +1,113 @@
+"""The verdict table: what the committed records say about each claim, and whether the reader's runs agree."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from recsys.runs.claims import CLAIM_STATES, Claim, Verdict
+from recsys.runs.criterion import Finding
+from recsys.runs.report_numbers import number, p_value
+
+DECIDED = ("supported", "refuted", "undecided")
+
+
+@dataclass(frozen=True)
+class VerdictRow:
+    """One claim with both verdicts and how the second relates to the first."""
+
+    claim: Claim
+    reference: Verdict
+    own: Verdict
+    agreement: str
+    tone: str  # good | bad | open | none: the colour of `agreement`
+
+    @property
+    def shown(self) -> Verdict:
+        """The verdict whose effect is drawn: the reference's, else the reader's."""
+        return self.reference if self.reference.decisive else self.own
+
+
+def verdict_rows(reference: list[Verdict], own: list[Verdict]) -> list[VerdictRow]:
+    """Pair the verdicts by claim."""
+    mine = {verdict.claim.id: verdict for verdict in own}
+    rows = []
+    for verdict in reference:
+        other = mine[verdict.claim.id]
+        rows.append(VerdictRow(verdict.claim, verdict, other, *agreement(verdict.state, other.state)))
+    return rows
+
+
+def agreement(reference: str, own: str) -> tuple[str, str]:
+    """How the reader's runs relate to the committed verdict, in words and as a tone."""
+    if own not in DECIDED:
+        return "did not test it", "none"
+    if reference not in DECIDED:
+        return f"{own}, with no committed record beside it", "open"
+    if own == reference:
+        return "agrees", "good"
+    if {own, reference} == {"supported", "refuted"}:
+        return f"disagrees: {own}", "bad"
+    if own == "undecided":
+        return "leaves it open", "open"
+    return f"says {own}", "open"
+
+
+def counts(rows: list[VerdictRow]) -> dict[str, int]:
+    """Claims by the state that the committed records give, every state named."""
+    found = Counter(row.reference.state for row in rows)
+    return {state: found[state] for state in CLAIM_STATES}
+
+
+def effect(finding: Finding) -> str:
+    """Difference, interval, p-value and sample in words."""
+    if not math.isfinite(finding.effect):
+        return finding.message
+    unit = "users" if finding.criterion.pair == "user" else "seeds"
+    line = f", line at {number(finding.line)}" if finding.line else ""
+    sign = "+" if finding.effect > 0 else ""
+    return (
+        f"{finding.criterion.metric} {sign}{number(finding.effect)} "
+        f"[{number(finding.low)}, {number(finding.high)}]{line}, {p_value(finding.corrected)}, "
+        f"{finding.n:,} {unit}"
+    )
+
+
+def sides(finding: Finding) -> str:
+    """What was compared with what, and where."""
+    criterion = finding.criterion
+    treatment = ", ".join(f"{k}={v}" for k, v in criterion.treatment.items())
+    if criterion.control is None:
+        against = number(criterion.value)
+    else:
+        against = ", ".join(f"{k}={v}" for k, v in criterion.control.items()) or "control"
+    return f"{treatment} − {against}" + (f" on {finding.place}" if finding.place else "")
+
+
+def interval_picture(finding: Finding, width: int = 132, height: int = 16) -> Markup:
+    """The interval against the line it must pass, as a small drawing; the words beside it say the same."""
+    values = [finding.low, finding.high, finding.line, finding.effect]
+    if not all(map(math.isfinite, values)):
+        return Markup("")
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+
+    def x(value: float) -> str:
+        return f"{6 + (width - 12) * (value - low) / span:.1f}"
+
+    middle = height / 2
+    return Markup(
+        '<svg class="interval" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-hidden="true">'
+        '<line class="line" x1="{line}" y1="0" x2="{line}" y2="{h}"/>'
+        '<line class="range" x1="{low}" y1="{m}" x2="{high}" y2="{m}"/>'
+        '<circle cx="{at}" cy="{m}" r="4"/></svg>'
+    ).format(
+        w=width,
+        h=height,
+        m=middle,
+        line=x(finding.line),
+        low=x(finding.low),
+        high=x(finding.high),
+        at=x(finding.effect),
+    )
