@@ -105,3 +105,18 @@ def trivial_scorer(name: Literal["random", "popularity", "popularity_window"], s
     if name == "popularity_window":
         return Popularity(window=window_days)
     raise ValueError(f"scorer must be random, popularity or popularity_window, not {name!r}")
+
+
+def fitted_scorers(split, seed: int, window_days: float) -> dict[str, RandomScorer | Popularity]:
+    """All trivial scorers that a split allows, fitted on its training events, by name.
+
+    Args:
+        split: a `recsys.data.splits.Split`.
+        seed: of the random scorer.
+        window_days: of "popularity_window", which is there only where events have times.
+    """
+    names = ["random", "popularity"] + (["popularity_window"] if "time" in split.train else [])
+    return {
+        name: trivial_scorer(name, seed, window_days).fit(split.train, split.n_users, split.n_items)
+        for name in names
+    }

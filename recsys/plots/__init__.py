@@ -1,1 +1,1 @@
-"""Publication-quality figures for the notebooks; draws what it is given and computes nothing new."""
+"""Figures for the notebooks, and the small tables under them. Draws what it is given; trains nothing."""
