@@ -93,7 +93,7 @@ def test_funnel_counts_each_stage_against_the_one_before(shop):
     assert conversion_rate(TINY) is None
 
 
-def months(items_by_month, per_month=400):
+def months(items_by_month, per_month=4000):
     random = np.random.default_rng(7)
     return pd.concat(
         pd.DataFrame({"item": random.choice(items, per_month), "time": pd.Timestamp(2026, month, 10)})
