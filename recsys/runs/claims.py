@@ -23,6 +23,7 @@ from recsys.runs.records import Record
 CLAIM_STATES = ("supported", "refuted", "undecided", "not yet tested", "untestable")
 ClaimState = Literal["supported", "refuted", "undecided", "not yet tested", "untestable"]
 CRITERIA, ARTICLES = "criteria.yaml", "articles.yaml"  # beside claims.yaml
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it was built
 
 
 class ClaimsError(ValueError):
@@ -153,7 +154,7 @@ def load_claims(path: Path) -> Claims:
 
 def _read(file: Path) -> dict:
     try:
-        part = yaml.safe_load(file.read_text(encoding="utf-8"))
+        part = yaml.load(file.read_text(encoding="utf-8"), Loader=SAFE_LOADER)
     except OSError as error:
         raise ClaimsError(f"{file.name} can't be read: {error.strerror}") from None
     except yaml.YAMLError as error:

@@ -16,11 +16,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from recsys.data.sources import current_sha256
 from recsys.runs import paths
-from recsys.runs.parameters import code_cells, parse_cell
+from recsys.runs.notebook_cells import code_cells, read_cells
+from recsys.runs.parameters import parse_cell
 
 # Import name → distribution, where they differ.
 DISTRIBUTIONS = {
@@ -50,8 +49,7 @@ def _dump(source: str) -> str:
 @functools.cache
 def notebook_sha256(path: Path) -> str:
     """Of the code cells alone: prose, outputs and metadata are free to change."""
-    notebook = nbformat.read(path, as_version=4)
-    return sha256("\0".join(_dump(source) for _, source in code_cells(notebook)).encode())
+    return sha256("\0".join(_dump(cell.source) for cell in code_cells(read_cells(path))).encode())
 
 
 @functools.cache
@@ -86,6 +84,16 @@ def _imports(source: str) -> set[str]:
 
 
 @functools.cache
+def _notebook_imports(path: Path) -> set[str]:
+    return set().union(*(_imports(cell.source) for cell in code_cells(read_cells(path))))
+
+
+@functools.cache
+def _module_imports(name: str) -> set[str]:
+    return _imports(_module_source(name) or "")
+
+
+@functools.cache
 def _version(distribution: str) -> str | None:
     try:
         return importlib.metadata.version(distribution)
@@ -95,11 +103,7 @@ def _version(distribution: str) -> str | None:
 
 def versions(notebook: Path, modules: Iterable[str]) -> dict[str, str]:
     """Python's version and that of every installed package which the notebook or those modules import."""
-    imported: set[str] = set()
-    for _, source in code_cells(nbformat.read(notebook, as_version=4)):
-        imported |= _imports(source)
-    for name in modules:
-        imported |= _imports(_module_source(name) or "")
+    imported = _notebook_imports(notebook).union(*map(_module_imports, modules))
     found = {name: _version(DISTRIBUTIONS.get(name, name)) for name in sorted(imported)}
     python = ".".join(platform.python_version_tuple()[:2])
     return {"python": python} | {

@@ -10,12 +10,13 @@ import ast
 import difflib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nbformat import NotebookNode
 from pydantic import TypeAdapter, ValidationError
+
+from recsys.runs.notebook_cells import Cell, code_cells
 
 SIMPLE_TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 
@@ -48,13 +49,6 @@ class Parameter:
         return checked
 
 
-def code_cells(notebook: NotebookNode) -> Iterator[tuple[int, str]]:
-    """(cell number, source) of every code cell; the number counts all cells from 1, as readers do."""
-    for number, cell in enumerate(notebook.cells, start=1):
-        if cell.cell_type == "code":
-            yield number, cell.source
-
-
 def parse_cell(source: str) -> ast.Module:
     """The syntax tree of a cell, IPython magics included (they become function calls)."""
     try:
@@ -65,12 +59,8 @@ def parse_cell(source: str) -> ast.Module:
         return ast.parse(TransformerManager().transform_cell(source))
 
 
-def _parameters_cell(notebook: NotebookNode, path: str) -> tuple[int, str]:
-    tagged = [
-        (number, cell.source)
-        for number, cell in enumerate(notebook.cells, start=1)
-        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
-    ]
+def _parameters_cell(cells: Sequence[Cell], path: str) -> Cell:
+    tagged = [cell for cell in code_cells(cells) if "parameters" in cell.tags]
     if len(tagged) != 1:
         raise ParameterError(f"{path}: needs exactly one code cell tagged 'parameters', has {len(tagged)}")
     return tagged[0]
@@ -91,17 +81,17 @@ def _type_of(node: ast.expr) -> Any:
     raise ValueError(ast.unparse(node))
 
 
-def read_parameters(notebook: NotebookNode, path: str) -> dict[str, Parameter]:
+def read_parameters(cells: Sequence[Cell], path: str) -> dict[str, Parameter]:
     """The parameters that a notebook declares, in its order.
 
     Raises:
         ParameterError: there is not exactly one tagged cell, or it holds something else than
             `name: type = literal` lines.
     """
-    number, source = _parameters_cell(notebook, path)
-    lines = source.splitlines()
+    tagged = _parameters_cell(cells, path)
+    number, lines = tagged.number, tagged.source.splitlines()
     parameters: dict[str, Parameter] = {}
-    for node in ast.parse(source).body:
+    for node in ast.parse(tagged.source).body:
         text = ast.unparse(node)
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
             raise ParameterError(
@@ -161,24 +151,22 @@ def _from_text(text: str, parameter: Parameter) -> Any:
             return {"True": True, "False": False, "None": None}.get(text, text)
 
 
-def reassigned(notebook: NotebookNode, names: Mapping[str, Any] | set[str]) -> list[str]:
+def reassigned(cells: Sequence[Cell], names: set[str]) -> list[str]:
     """Where a parameter is bound again after the parameters cell: such a run would not use its override."""
-    first = next(
-        (n for n, cell in enumerate(notebook.cells, 1) if "parameters" in cell.metadata.get("tags", [])), 0
-    )
+    first = next((cell.number for cell in cells if "parameters" in cell.tags), 0)
     found = []
-    for number, source in code_cells(notebook):
-        if number <= first:
+    for cell in code_cells(cells):
+        if cell.number <= first:
             continue
         try:
-            tree = parse_cell(source)
+            tree = parse_cell(cell.source)
         except SyntaxError:
             continue  # the kernel reports it, with its traceback
         for node in ast.walk(tree):
-            bound = _bound_names(node) & set(names)
+            bound = _bound_names(node) & names
             if bound:
-                line = source.splitlines()[node.lineno - 1].strip()
-                found.append(f"cell {number} binds '{bound.pop()}' again: {line}")
+                line = cell.source.splitlines()[node.lineno - 1].strip()
+                found.append(f"cell {cell.number} binds '{bound.pop()}' again: {line}")
     return found
 
 

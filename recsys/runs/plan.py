@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from recsys.runs import paths
 from recsys.runs.experiment import EMBEDDED_DATA, Experiment, Needs
 from recsys.runs.fingerprint import change_since, run_hash
+from recsys.runs.notebook_cells import read_cells
 from recsys.runs.parameters import Parameter, ParameterError, read_parameters, resolve
 from recsys.runs.records import read_record
 
@@ -86,7 +85,7 @@ def declared_parameters(experiment: Experiment) -> dict[str, Parameter]:
     path = paths.PROJECT / experiment.notebook
     if not path.is_file():
         raise ParameterError(f"{experiment.name}.yaml names {experiment.notebook}, which does not exist")
-    return read_parameters(nbformat.read(path, as_version=4), experiment.notebook)
+    return read_parameters(read_cells(path), experiment.notebook)
 
 
 def _wanted(parameters: Mapping[str, Any], data: str) -> bool:

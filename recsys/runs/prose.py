@@ -13,9 +13,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from recsys.runs import paths
+from recsys.runs.notebook_cells import read_cells
 
 NUMBER_LINK = re.compile(r"\[([^\]]+)\]\(((?:\.\./)?experiments/reference/[^)#\s]+\.json)#([^)\s]+)\)")
 
@@ -61,9 +60,8 @@ def quoted_numbers() -> list[QuotedNumber]:
         if document.is_file():
             found += _links(document, document.read_text(encoding="utf-8"))
     for document in sorted(paths.NOTEBOOKS.glob("*.ipynb")):
-        notebook = nbformat.read(document, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown":
+        for cell in read_cells(document):
+            if cell.kind == "markdown":
                 found += _links(document, cell.source)
     return found
 

@@ -90,7 +90,7 @@ class Site:
         """Refuse a folder with somebody else's site."""
         if (self.root / "index.html").exists() and not (self.root / MANIFEST).exists():
             raise ReportError(
-                f"{self.root} holds an index.html that this command did not write; give another folder with --out"
+                f"{self.root} holds an index.html that no report wrote; give another folder with --out"
             )
         self.root.mkdir(parents=True, exist_ok=True)
 

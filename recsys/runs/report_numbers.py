@@ -9,23 +9,36 @@ def number(value: float | int | None) -> str:
     """A number for people; an en dash where there is none."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
-    if value == 0 or (isinstance(value, int) and abs(value) < 1e7):
-        text = f"{value:,}" if isinstance(value, int) else "0"
-    elif 1e-4 <= abs(value) < 1e6:
-        decimals = max(0, 3 - math.floor(math.log10(abs(value))))
-        text = f"{value:,.{min(decimals, 5)}f}"
-    else:
-        mantissa, _, exponent = f"{value:.2e}".partition("e")
-        text = f"{mantissa}×10^{int(exponent)}"
+    if isinstance(value, int) and abs(value) < 1e7:
+        return _minus(f"{value:,}")
+    if value == 0:
+        return "0"
+    if 1e-4 <= abs(value) < 1e6:
+        return _minus(f"{value:,.{_decimals(value)}f}")
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return _minus(f"{mantissa}e{int(exponent)}")
+
+
+def _decimals(value: float) -> int:
+    """Digits behind the point for four significant ones, at most six."""
+    return max(0, min(6, 3 - math.floor(math.log10(abs(value)))))
+
+
+def _minus(text: str) -> str:
     return text.replace("-", "−")
 
 
 def mean_and_half_width(interval: Interval) -> str:
-    """A mean over seeds with half the width of its interval; the mean alone for a single seed."""
-    if not math.isfinite(interval.low):
-        return number(interval.mean)
-    half = (interval.high - interval.low) / 2
-    return f"{number(interval.mean)} ± {number(half)}" if half else number(interval.mean)
+    """A mean over seeds with half the width of its interval; the mean alone where seeds change nothing."""
+    mean, half = interval.mean, (interval.high - interval.low) / 2
+    if not math.isfinite(half) or half <= 1e-12 * abs(mean):
+        return number(mean)
+    if not 1e-4 <= abs(mean) < 1e6:
+        return f"{number(mean)} ± {number(half)}"
+    decimals = _decimals(mean)
+    if half < 0.5 * 10**-decimals:
+        return f"{number(mean)} ± <{10**-decimals:.{decimals}f}"
+    return f"{number(mean)} ± {half:,.{decimals}f}"
 
 
 def p_value(value: float | None) -> str:

@@ -81,7 +81,7 @@ def _sort_key(value: Any) -> tuple[int, float, str]:
 
 
 def results_table(found: list[Cell], metrics: list[str]) -> Table:
-    """The cells as text; `metrics` first, in that order, then what else was recorded is left to the records."""
+    """The cells as text, with `metrics` in that order; what else was recorded stands in the records."""
     settings = list(found[0].settings) if found else []
     headings = [*(name.replace("_", " ") for name in settings), *metrics, "seeds", "time a run"]
     rows = []

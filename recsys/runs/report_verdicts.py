@@ -3,12 +3,13 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
 from recsys.runs.claims import CLAIM_STATES, Claim, Verdict
 from recsys.runs.criterion import Finding
-from recsys.runs.report_numbers import number, p_value
+from recsys.runs.report_numbers import number, p_value, setting
 
 DECIDED = ("supported", "refuted", "undecided")
 
@@ -46,7 +47,7 @@ def agreement(reference: str, own: str) -> tuple[str, str]:
     if reference not in DECIDED:
         return f"{own}, with no committed record beside it", "open"
     if own == reference:
-        return "agrees", "good"
+        return "agrees", "open" if own == "undecided" else "good"
     if {own, reference} == {"supported", "refuted"}:
         return f"disagrees: {own}", "bad"
     if own == "undecided":
@@ -61,28 +62,34 @@ def counts(rows: list[VerdictRow]) -> dict[str, int]:
 
 
 def effect(finding: Finding) -> str:
-    """Difference, interval, p-value and sample in words."""
+    """Difference, interval and p-value in words."""
     if not math.isfinite(finding.effect):
         return finding.message
-    unit = "users" if finding.criterion.pair == "user" else "seeds"
-    line = f", line at {number(finding.line)}" if finding.line else ""
     sign = "+" if finding.effect > 0 else ""
+    line = f", line at {number(finding.line)}" if finding.line else ""
     return (
         f"{finding.criterion.metric} {sign}{number(finding.effect)} "
-        f"[{number(finding.low)}, {number(finding.high)}]{line}, {p_value(finding.corrected)}, "
-        f"{finding.n:,} {unit}"
+        f"[{number(finding.low)}, {number(finding.high)}]{line}, {p_value(finding.corrected)}"
     )
 
 
 def sides(finding: Finding) -> str:
-    """What was compared with what, and where."""
+    """What was compared with what, where, and over how many pairs."""
     criterion = finding.criterion
-    treatment = ", ".join(f"{k}={v}" for k, v in criterion.treatment.items())
-    if criterion.control is None:
-        against = number(criterion.value)
+    treatment, control = criterion.treatment, criterion.control
+    if control is None:
+        text = f"{_settings(treatment)} against {number(criterion.value)}"
+    elif list(treatment) == list(control) and len(control) == 1:  # one name: its values say enough
+        text = f"{setting(*treatment.values())} against {setting(*control.values())}"
     else:
-        against = ", ".join(f"{k}={v}" for k, v in criterion.control.items()) or "control"
-    return f"{treatment} − {against}" + (f" on {finding.place}" if finding.place else "")
+        text = f"{_settings(treatment)} against {_settings(control)}"
+    places = [setting(value) for value in criterion.where.values()]
+    unit = "users" if criterion.pair == "user" else "seeds"
+    return ", ".join([text, *places, *([f"{finding.n:,} {unit}"] if finding.n else [])])
+
+
+def _settings(parameters: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={setting(value)}" for name, value in parameters.items()) or "the same runs"
 
 
 def interval_picture(finding: Finding, width: int = 132, height: int = 16) -> Markup:

@@ -5,12 +5,14 @@ import fcntl
 import os
 import shutil
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from recsys.runs import paths
 from recsys.runs.plan import PlannedRun
+from recsys.runs.warm_parent import CAN_FORK, SOCKET, WarmParent
 from recsys.runs.watchdog import watched
 from recsys.runs.worker import IN_FLIGHT, Outcome, Request, execute
 
@@ -81,7 +83,9 @@ def run(
     """
     code = code_version()
     environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
-    with watched(), _ray(address, cores) as ray:
+    threads = {run.needs.threads for run in planned}
+    with watched(), _warm_parents(threads) as socket, _ray(address, cores) as ray:
+        environment |= {SOCKET: socket}
         total = ray.cluster_resources()
         task = ray.remote(execute)
         on_start(total.get("CPU", 1) / max(1, max(run.needs.threads for run in planned)))
@@ -107,9 +111,22 @@ def run(
 
 
 @contextlib.contextmanager
+def _warm_parents(threads: set[int]) -> Iterator[str]:
+    """The warm parents of the kernels on this machine; they do their imports while Ray starts."""
+    name = f"recsys-{os.getpid()}-{uuid.uuid4().hex}"
+    parents = [WarmParent(name, count) for count in threads] if CAN_FORK else []
+    try:
+        yield name
+    finally:
+        for parent in parents:
+            parent.close()
+
+
+@contextlib.contextmanager
 def _ray(address: str | None, cores: int | None) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # Ray gives up after 30 s on a busy machine
     os.environ["PYTHONPATH"] = str(paths.PROJECT)  # local workers run this checkout's package
     import logging
 
@@ -123,7 +140,7 @@ def _ray(address: str | None, cores: int | None) -> Iterator[Any]:
             logging_level=logging.ERROR,
             **local,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises bare Exception when a process of its own does not start
         where = f"the Ray cluster at {address}" if address else "Ray on this machine"
         raise RunnerError(f"cannot start or reach {where}: {str(error).splitlines()[0]}") from error
     try:

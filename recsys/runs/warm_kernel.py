@@ -1,78 +1,43 @@
 """Kernels forked from a warm parent: a run starts in a fraction of a second instead of several.
 
 `papermill` executes each notebook in a fresh kernel as ever; only the way the kernel process comes to life
-differs. Importing torch, transformers and seaborn once per worker, not once per run, is what makes a grid
-of small cells cheap. Where forking is not safe (macOS, Windows) ordinary kernels are used.
+differs. Importing torch, transformers and seaborn once, not once per run, is what makes a grid of small
+cells cheap. Where forking is not safe (macOS, Windows) ordinary kernels are used.
 """
 
 import json
 import os
 import signal
-import subprocess
-import sys
+import socket
 import uuid
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import default
 
-CAN_FORK = sys.platform == "linux"
-# Every numeric library reads its own variable, and most read it once, when they are loaded.
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "RAYON_NUM_THREADS",
-)
-
-
-def kernel_environment(threads: int) -> dict[str, str]:
-    """Environment variables that make a kernel use `threads` threads and repeat itself bit for bit."""
-    return {
-        **dict.fromkeys(THREAD_VARIABLES, str(threads)),
-        "PYTHONHASHSEED": "0",
-        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # deterministic matrix products on CUDA
-        "TOKENIZERS_PARALLELISM": "false",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
-
-
-class WarmParent:
-    """The process of `warm_start.py` and the pipe to it."""
-
-    def __init__(self, threads: int) -> None:
-        script = Path(__file__).with_name("warm_start.py")
-        self._process = subprocess.Popen(
-            [sys.executable, "-Xfrozen_modules=off", str(script)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-            env={**os.environ, **kernel_environment(threads)},
-        )
-        self._answer()  # {"ready": pid}, once the imports are done
-
-    def _answer(self) -> dict[str, Any]:
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the warm parent of the kernels ended with code {self._process.wait()}")
-        return json.loads(line)
-
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        self._process.stdin.write(json.dumps(request) + "\n")
-        return self._answer()
+from recsys.runs.warm_parent import SOCKET, THREADS, WarmParent
 
 
 @cache
-def warm_parent(threads: int) -> WarmParent:
-    """One per worker process and thread count: the libraries read their thread count when loaded."""
-    return WarmParent(threads)
+def own_parent(threads: int) -> WarmParent:
+    """This worker's own, for machines of a cluster that the driver does not run on."""
+    return WarmParent(f"recsys-{os.getpid()}-{uuid.uuid4().hex}", threads)
+
+
+def connect(environment: dict[str, str]) -> socket.socket:
+    """A connection to the driver's warm parent where there is one on this machine, else to our own."""
+    threads = int(environment[THREADS])
+    shared = environment.get(SOCKET)
+    if shared:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(f"\0{shared}-{threads}")
+            return connection
+        except OSError:
+            connection.close()
+    return own_parent(threads).connect()
 
 
 class ForkedProcess:
@@ -80,16 +45,30 @@ class ForkedProcess:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, parent: WarmParent, pid: int) -> None:
-        self._parent, self.pid, self.returncode = parent, pid, None
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._connection = connect(request["environment"])
+        self._answers = self._connection.makefile("r")
+        self.returncode: int | None = None
+        self.pid = self._ask(json.dumps(request))["pid"]
+
+    def _ask(self, line: str) -> dict[str, Any]:
+        self._connection.sendall(line.encode() + b"\n")
+        answer = self._answers.readline()
+        if not answer:
+            raise RuntimeError("the warm parent of the kernels has ended")
+        return json.loads(answer)
 
     def poll(self) -> int | None:
         if self.returncode is None:
-            self.returncode = self._parent.ask({"poll": self.pid})["status"]
+            try:
+                self.returncode = self._ask("poll")["status"]
+            except (OSError, RuntimeError):
+                self.returncode = -signal.SIGKILL  # a kernel dies with its parent
         return self.returncode
 
     def wait(self) -> int | None:
         """Only called once `poll` has seen the end."""
+        self._connection.close()
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -107,17 +86,17 @@ class WarmProvisioner(LocalProvisioner):
     """Starts a kernel by asking the warm parent for a fork."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
-        parent = warm_parent(int(kwargs["env"]["OMP_NUM_THREADS"]))
-        cwd = str(kwargs.get("cwd") or os.getcwd())
-        request = {
-            "connection_file": self.parent.connection_file,
-            "cwd": cwd,
-            "environment": kwargs["env"],
-            "log": kwargs["env"]["RECSYS_KERNEL_LOG"],
-        }
-        self.process = ForkedProcess(parent, parent.ask(request)["pid"])
+        self.cwd = str(kwargs.get("cwd") or os.getcwd())
+        environment = kwargs["env"]
+        self.process = ForkedProcess(
+            {
+                "connection_file": self.parent.connection_file,
+                "cwd": self.cwd,
+                "environment": dict(environment),
+                "log": environment["RECSYS_KERNEL_LOG"],
+            }
+        )
         self.pid = self.pgid = self.process.pid  # the kernel leads its own process group
-        self.cwd = cwd
         return self.connection_info
 
 

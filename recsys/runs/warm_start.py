@@ -3,15 +3,22 @@
 Started by path (not as a module), so that a kernel's `sys.modules` holds no `recsys` module that the
 notebook did not import itself. It computes nothing, so no thread pool is started and forking is safe (the
 one other thread is that of pyarrow's allocator, which handles forks itself).
-Protocol, one JSON object a line. In: {"connection_file", "cwd", "environment", "log"}; out: {"pid"}.
-In: {"poll": pid}; out: {"status": exit status or null}. End of input ends it, and its kernels with it.
+
+It listens on an abstract Unix socket, to its own user only. One connection is one kernel: the client sends
+{"connection_file", "cwd", "environment", "log"} and gets {"pid"}; then, as often as it likes, a line
+"poll" and gets {"status": exit status or null}. When the connection closes the kernel is killed. When
+standard input closes, the parent ends, and its kernels with it.
 """
 
+import contextlib
 import ctypes
 import importlib
 import json
 import os
+import selectors
 import signal
+import socket
+import struct
 import sys
 
 PRELOAD = (
@@ -32,19 +39,20 @@ PR_SET_PDEATHSIG = 1
 
 def die_with_parent() -> None:
     """Ask Linux to kill this process when its parent ends, however it ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def become_kernel(request: dict) -> None:
     """In the forked child: turn into an ordinary ipykernel. Does not return."""
     die_with_parent()
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     null = os.open(os.devnull, os.O_RDONLY)
     for old, new in ((null, 0), (log, 1), (log, 2)):
         os.dup2(old, new)
     os.chdir(request["cwd"])
+    os.environ.clear()
     os.environ.update(request["environment"])
     # The kernel's working directory comes first on the path, as for a kernel started afresh.
     sys.path[:] = ["", *os.environ.get("PYTHONPATH", "").split(os.pathsep), *sys.path]
@@ -58,34 +66,81 @@ def become_kernel(request: dict) -> None:
     os._exit(0)
 
 
-def poll(pid: int) -> int | None:
-    try:
-        done, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return 0
-    return os.waitstatus_to_exitcode(status) if done else None
+class Kernels:
+    """The kernels alive, by connection."""
 
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._pids: dict[socket.socket, int | None] = {}
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(sys.stdin.buffer, selectors.EVENT_READ, lambda _: sys.exit(0))
 
-def main() -> None:
-    die_with_parent()
-    sys.path.pop(0)  # this file's folder, put there because it is run by path
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what an import prints must not look like an answer
-    for name in PRELOAD:
-        importlib.import_module(name)
-    print(json.dumps({"ready": os.getpid()}), file=answers)
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "poll" in request:
-            print(json.dumps({"status": poll(request["poll"])}), file=answers)
-            continue
+    def serve(self) -> None:
+        while True:
+            for key, _ in self._selector.select():
+                key.data(key.fileobj)
+
+    def _accept(self, listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        if struct.unpack("3i", credentials)[1] != os.getuid():
+            connection.close()  # an abstract socket has no file permissions: another user could ask
+            return
+        self._pids[connection] = None
+        self._selector.register(connection, selectors.EVENT_READ, self._answer)
+
+    def _answer(self, connection: socket.socket) -> None:
+        with contextlib.suppress(ConnectionError):
+            line = connection.makefile("r").readline()
+            if line == "poll\n":
+                answer = {"status": self._poll(connection)}
+            elif line:
+                answer = {"pid": self._fork(connection, json.loads(line))}
+            else:
+                return self._end(connection)
+            connection.sendall(json.dumps(answer).encode() + b"\n")
+            return None
+        return self._end(connection)
+
+    def _fork(self, connection: socket.socket, request: dict) -> int:
         pid = os.fork()
         if pid == 0:
-            answers.close()
+            for other in (self._listener, *self._pids):
+                other.close()
             become_kernel(request)
-        print(json.dumps({"pid": pid}), file=answers)
+        self._pids[connection] = pid
+        return pid
+
+    def _poll(self, connection: socket.socket) -> int | None:
+        pid = self._pids[connection]
+        try:
+            done, status = os.waitpid(pid, os.WNOHANG) if pid else (0, 0)
+        except ChildProcessError:
+            return 0  # it was seen to end before
+        return os.waitstatus_to_exitcode(status) if done else None
+
+    def _end(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+        if self._poll(connection) is None and (pid := self._pids[connection]):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        del self._pids[connection]
+        connection.close()
+
+
+def main(name: str) -> None:
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+    sys.path.pop(0)  # this file's folder, put there because it is run by path
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("\0" + name)  # bound first: who connects early waits until the imports are done
+        listener.listen(128)
+        for module in PRELOAD:
+            importlib.import_module(module)
+        Kernels(listener).serve()
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
-    main()
+    main(sys.argv[1])

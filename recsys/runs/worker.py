@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import time
 import traceback
 from dataclasses import asdict, dataclass, field
@@ -102,15 +103,19 @@ def _replace(working: Path, final: Path) -> None:
 
 
 def _run_notebook(request: Request, working: Path) -> None:
-    import nbformat
+    # jsonschema builds a grammar for international web addresses when this package is there: seconds of
+    # import that no notebook needs.
+    sys.modules.setdefault("rfc3987_syntax", None)
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
 
+    from recsys.runs.notebook_cells import read_cells
     from recsys.runs.parameters import reassigned
-    from recsys.runs.warm_kernel import CAN_FORK, WarmKernelManager, kernel_environment
+    from recsys.runs.warm_kernel import WarmKernelManager
+    from recsys.runs.warm_parent import CAN_FORK, kernel_environment
 
     notebook = Path(request.project) / request.notebook
-    again = reassigned(nbformat.read(notebook, as_version=4), set(request.parameters))
+    again = reassigned(read_cells(notebook), set(request.parameters))
     if again:
         raise RunFailed("override not used: " + "; ".join(again))
     ask = {**asdict(request), "folder": str(working)}

@@ -1,0 +1,58 @@
+"""The cells of a notebook, read as plain JSON.
+
+nbformat would do, but importing it costs seconds (its validator builds a grammar for internationalised web
+addresses), and `recsys run` must say within a second or two that nothing is due.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class NotebookError(ValueError):
+    """A file is not a notebook of format 4."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell; `number` counts all cells from 1, as readers do."""
+
+    number: int
+    kind: str  # "code" or "markdown"
+    source: str
+    tags: tuple[str, ...] = ()
+    outputs: tuple[Any, ...] = ()
+
+
+def read_cells(path: Path) -> tuple[Cell, ...]:
+    """Every cell of a notebook file.
+
+    Raises:
+        NotebookError: it is not JSON, or not a notebook of format 4.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw["nbformat"] != 4:
+            raise NotebookError(
+                f"{path.name}: notebook format {raw['nbformat']}; open and save it in JupyterLab"
+            )
+        return tuple(
+            Cell(
+                number,
+                cell["cell_type"],
+                "".join(cell["source"]),
+                tuple(cell["metadata"].get("tags", ())),
+                tuple(cell.get("outputs", ())),
+            )
+            for number, cell in enumerate(raw["cells"], start=1)
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, NotebookError):
+            raise
+        raise NotebookError(f"{path.name}: not a notebook ({error!r})") from None
+
+
+def code_cells(cells: Iterable[Cell]) -> Iterator[Cell]:
+    return (cell for cell in cells if cell.kind == "code")
