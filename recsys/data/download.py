@@ -37,7 +37,7 @@ ATTEMPTS = 4  # per URL; one that brought the file forward does not count
 ATTEMPTS_TO_CONNECT = 2  # per URL, where no connection comes about: without a network, waiting is no use
 FIRST_PAUSE = 0.5  # seconds before the second attempt, doubled each time
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two pieces of a body
-CHUNK = 1 << 16  # bytes
+CHUNK = 1 << 14  # bytes
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -161,6 +161,8 @@ def _transfer(url: str, file: SourceFile, part: Path, progress: bool) -> None:
                 return
             if response.status_code == 200:
                 offset = 0
+            # The length is compared below; left to urllib3, the last piece before the cut would be lost.
+            response.raw.enforce_content_length = False
             with _bar(file.name, total, offset, progress) as bar, part.open("ab" if offset else "wb") as out:
                 for chunk in response.iter_content(CHUNK):
                     out.write(chunk)

@@ -24,7 +24,10 @@ published table. Choices where the source leaves one:
 `cleaning` counts each reason over all lines read, so a line with two faults is counted twice.
 """
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -137,11 +140,11 @@ def clean(lines: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         "quantity zero": lines["quantity"] == 0,
     }
     if "invoice" in lines:
-        faults["cancelled invoices"] = lines["invoice"].astype(str).str.startswith(("C", "c"))
-    tidy = lines.assign(description=lines["description"].str.strip())
+        faults["cancelled invoices"] = _matches(lines["invoice"], r"C.*")
+    tidy = lines.assign(description=_each_distinct(lines["description"], str.strip))
     no_product = _matches(tidy["description"], NO_PRODUCT_TEXTS)
     if "code" in lines:
-        tidy["code"] = lines["code"].astype(str).str.strip().str.upper()
+        tidy["code"] = _each_distinct(lines["code"], lambda code: str(code).strip().upper())
         no_product |= _matches(tidy["code"], NO_PRODUCT_CODES)
     else:
         faults["missing description"] = tidy["description"].isna() | (tidy["description"] == "")
@@ -152,7 +155,7 @@ def clean(lines: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     kept = tidy[~dropped].reset_index(drop=True)
     kept["customer"] = kept["customer"].astype("int64")
     if "invoice" in kept:
-        kept["invoice"] = kept["invoice"].astype(str)
+        kept["invoice"] = _each_distinct(kept["invoice"], str)
     return kept, counts | total
 
 
@@ -168,18 +171,26 @@ def _names(ours: str) -> str:
 def _times(column: pd.Series) -> pd.Series:
     """Dates as the two years write them: 2009-12-01 07:45:00, or month first, 12/1/2010 8:26."""
     if not pd.api.types.is_datetime64_any_dtype(column):
-        distinct = pd.Series(column.unique())
-        first = str(distinct.iloc[0]) if len(distinct) else ""
-        form = "%m/%d/%Y %H:%M" if "/" in first else "ISO8601"
-        column = column.map(dict(zip(distinct, pd.to_datetime(distinct, format=form), strict=True)))
+        codes, distinct = pd.factorize(column)
+        if (codes < 0).any():
+            raise ValueError("an invoice has no date")
+        form = "%m/%d/%Y %H:%M" if len(distinct) and "/" in str(distinct[0]) else "ISO8601"
+        column = pd.Series(pd.to_datetime(pd.Series(distinct), format=form).to_numpy()[codes], column.index)
     return column.astype("datetime64[ns]")
 
 
+def _each_distinct(column: pd.Series, change: Callable[[Any], Any]) -> pd.Series:
+    """`change` applied to every value that is there; each distinct one is worked on once."""
+    codes, distinct = pd.factorize(column)
+    changed = np.empty(len(distinct) + 1, dtype=object)  # code -1, a missing value, is the last one
+    changed[:-1] = [change(value) for value in distinct]
+    return pd.Series(changed[codes], column.index)
+
+
 def _matches(texts: pd.Series, pattern: str) -> pd.Series:
-    """Whether a whole text fits the pattern; each distinct text is looked at once."""
-    distinct = pd.Series(texts.dropna().unique())
-    hits = set(distinct[distinct.str.upper().str.fullmatch(pattern)])
-    return texts.isin(hits)
+    """Whether a whole text fits the pattern, in whatever case; a missing one does not."""
+    fits = re.compile(pattern, re.IGNORECASE).fullmatch
+    return _each_distinct(texts, lambda text: fits(str(text)) is not None).eq(True)
 
 
 def _most_frequent(groups: np.ndarray, values: pd.Series, n_groups: int) -> np.ndarray:

@@ -1,0 +1,282 @@
+"""The registry, where files are looked for, and what is noted about them."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from recsys.data import sources
+from recsys.data.archives import load_object_array
+from recsys.data.errors import DataUnavailable, NotData, RegistryError, UnsafeContent, WrongChecksum
+from recsys.data.registry import ROLES
+from tests.data.loopback_server import HTML, LoopbackServer
+from tests.data.test_archives import Foreign, make_npy
+
+LOG = b"1 1 2 3\n2 2 3 1\n"
+DIGEST = hashlib.sha256(LOG).hexdigest()
+
+
+@pytest.fixture
+def register(tmp_path, monkeypatch):
+    """Function: add one data set, "small", to the registry; returns nothing."""
+
+    def add(name: str = "small", **fields) -> None:
+        fields = {"family": "s3rec", "files": [{"name": "log.txt", "sha256": DIGEST}]} | fields
+        path = tmp_path / "sources.yaml"
+        path.write_text(yaml.safe_dump({name: fields}))
+        monkeypatch.setenv("RECSYS_SOURCES", str(path))
+
+    return add
+
+
+def place(folder: Path, content: bytes, path: str = "s3rec/log.txt") -> Path:
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_bytes(content)
+    return folder / path
+
+
+def cache() -> Path:
+    return Path(os.environ["RECSYS_CACHE"])
+
+
+def refused(kind: type[Exception], action, *arguments) -> str:
+    with pytest.raises(kind) as caught:
+        action(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_built_in_entries_are_complete():
+    for source in sources.BUILT_IN:
+        assert source.licence
+        assert source.homepage.startswith("https://")
+        assert {file.role for file in source.files} <= set(ROLES[source.family])
+        for file in source.files:
+            assert all(url.startswith("https://") for url in file.urls)
+            assert file.urls
+            if source.name != "online_retail_2":  # the one whose bytes nobody here has seen
+                assert len(file.sha256) == 64
+                assert file.size > 0
+
+
+def test_built_in_checksums_are_those_of_the_real_files(real_data):
+    folder = real_data("SHA256SUMS")
+    rows = (line.split() for line in (folder / "SHA256SUMS").read_text().splitlines())
+    known = {name.removeprefix("./"): digest for digest, name in rows}
+    compared = 0
+    for source in sources.BUILT_IN:
+        for file in source.files:
+            if file.path in known:
+                assert file.sha256 == known[file.path]
+                assert file.size == (folder / file.path).stat().st_size
+                compared += 1
+    assert compared == 6
+
+
+def test_data_folder_comes_first_then_cache_then_the_server(register, server, tmp_path, monkeypatch):
+    server.content = LOG
+    register(files=[{"name": "log.txt", "url": server.url(), "sha256": DIGEST}])
+    in_cache = cache() / "s3rec" / "log.txt"
+    assert sources.local_file("small", "log.txt") == in_cache
+    assert in_cache.read_bytes() == LOG
+    assert len(server.ranges) == 1
+    assert sources.local_file("small", "log.txt") == in_cache
+    assert len(server.ranges) == 1
+    mine = place(tmp_path / "mine", LOG)
+    monkeypatch.setenv("RECSYS_DATA", str(tmp_path / "mine"))
+    assert sources.local_file("small", "log.txt") == mine
+
+
+def test_reading_is_noted_fetching_is_not(register):
+    register()
+    place(cache(), LOG)
+    sources.ensure("small")
+    assert sources.files_read == {}
+    sources.local_file("small", "log.txt")
+    assert sources.files_read == {"small/log.txt": DIGEST}
+
+
+def test_file_without_a_pinned_checksum_is_recorded_as_it_is(register):
+    register(files=[{"name": "log.txt"}])
+    place(cache(), b"1 2 3\n")
+    sources.local_file("small", "log.txt")
+    assert sources.files_read == {"small/log.txt": hashlib.sha256(b"1 2 3\n").hexdigest()}
+
+
+def test_wrong_file_is_named_with_the_way_to_mend_it(register, server, tmp_path, monkeypatch):
+    register(files=[{"name": "log.txt", "url": server.url(), "sha256": DIGEST, "size": len(LOG)}])
+    monkeypatch.setenv("RECSYS_DATA", str(tmp_path / "mine"))
+    mine = place(tmp_path / "mine", b"other")
+    message = refused(WrongChecksum, sources.local_file, "small", "log.txt")
+    for part in (
+        DIGEST,
+        hashlib.sha256(b"other").hexdigest(),
+        str(mine),
+        "RECSYS_DATA",
+        "delete it",
+        "5 of 16",
+    ):
+        assert part in message
+    assert sources.files_read == {}
+    mine.write_bytes(HTML)
+    assert "HTML page" in refused(NotData, sources.ensure, "small")
+    mine.write_bytes(LOG)
+    sources.ensure("small")
+    assert server.ranges == []
+
+
+def test_a_file_spoilt_later_in_the_process_is_noticed(register):
+    register()
+    path = place(cache(), LOG)
+    sources.local_file("small", "log.txt")
+    path.write_bytes(LOG.replace(b"3", b"4"))
+    refused(WrongChecksum, sources.local_file, "small", "log.txt")
+
+
+def test_current_checksum_is_of_the_present_file_else_the_pinned_one(register, tmp_path, monkeypatch):
+    register()
+    assert sources.current_sha256("small/log.txt") == DIGEST
+    path = place(cache(), b"changed")
+    assert sources.current_sha256("small/log.txt") == hashlib.sha256(b"changed").hexdigest()
+    path.write_bytes(b"changed again")
+    assert sources.current_sha256("small/log.txt") == hashlib.sha256(b"changed again").hexdigest()
+    for key in ("small/nothing.txt", "nothing/log.txt", "demo_store/x", "odd"):
+        assert sources.current_sha256(key) is None
+    register(files=[{"name": "other.txt"}])
+    assert sources.current_sha256("small/other.txt") is None
+    monkeypatch.setenv("RECSYS_DATA", str(tmp_path / "nowhere"))
+    assert sources.current_sha256("beauty/Beauty.txt") == sources.get("beauty").file("Beauty.txt").sha256
+
+
+def test_data_folder_that_is_none(register, tmp_path, monkeypatch):
+    register()
+    monkeypatch.setenv("RECSYS_DATA", str(tmp_path / "nowhere"))
+    assert "is no folder" in refused(DataUnavailable, sources.ensure, "small")
+
+
+def test_source_and_licence_are_printed_once(register, capsys):
+    register(title="A small log", licence="CC0", homepage="https://example.org")
+    place(cache(), LOG)
+    sources.ensure("small")
+    notice = capsys.readouterr().err
+    assert all(part in notice for part in ("A small log", "CC0", "https://example.org"))
+    sources.ensure("small")
+    sources.whereabouts._announced.clear()  # as in a new process
+    sources.ensure("small")
+    assert capsys.readouterr().err == ""
+    register(title="A small log", licence="changed terms")
+    sources.ensure("small")
+    assert "changed terms" in capsys.readouterr().err
+
+
+def test_notice_survives_a_cache_that_cannot_be_written(register, tmp_path, monkeypatch, capsys):
+    register()
+    monkeypatch.setenv("RECSYS_DATA", str(tmp_path / "mine"))
+    place(tmp_path / "mine", LOG)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RECSYS_CACHE", str(tmp_path / "file"))
+    sources.ensure("small")
+    assert "small" in capsys.readouterr().err
+
+
+def test_listing_says_where_each_data_set_is(register):
+    register(
+        files=[
+            {"name": "log.txt"},
+            {"name": "t.txt", "role": "title_sequences"},
+            {"name": "t.npy", "role": "titles"},
+        ]
+    )
+    place(cache(), LOG)
+    rows = {row["name"]: row for row in sources.listing()}
+    assert rows["demo_store"]["where"] == "generated"
+    assert rows["small"]["where"] == "cache (1 of 3 files)"
+    assert rows["beauty"]["where"] == "not fetched"
+    assert rows["beauty"]["size"] == "4.3 MB"
+    assert {row["file"]: row["where"] for row in sources.file_listing("small")} == {
+        "log.txt": "cache",
+        "t.txt": "not fetched",
+        "t.npy": "not fetched",
+    }
+
+
+def test_unknown_names_are_answered_with_the_nearest():
+    assert "did you mean 'beauty'" in refused(RegistryError, sources.get, "beuaty")
+    assert "did you mean 'Beauty.txt'" in refused(RegistryError, sources.local_file, "beauty", "Beuaty.txt")
+    sources.ensure("demo_store")
+
+
+def test_own_file_by_absolute_path(register, tmp_path):
+    path = place(tmp_path, LOG, "anywhere/mine.txt")
+    register(files=[{"name": "log.txt", "path": str(path)}])
+    assert sources.local_file("small", "log.txt") == path
+    path.unlink()
+    assert "there is no file" in refused(DataUnavailable, sources.ensure, "small")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"family": "s3rek"}, "did you mean 's3rec'"),
+        ({"famly": "s3rec"}, "did you mean 'family'"),
+        ({"files": []}, "at least one file"),
+        ({"files": [{"url": "http://x/y"}]}, "name missing"),
+        ({"files": [{"name": "a", "sha265": "x"}]}, "did you mean 'sha256'"),
+        ({"files": [{"name": "a", "sha256": "abc"}]}, "64 hexadecimal digits"),
+        ({"files": [{"name": "a", "url": "ftp://x/y"}]}, "no http"),
+        ({"files": [{"name": "a", "path": "../a"}]}, "climb out"),
+        ({"files": [{"name": "a/b"}]}, "plain file name"),
+        ({"files": [{"name": "a", "role": "title"}]}, "did you mean 'titles'"),
+        ({"files": [{"name": "a", "size": "big"}]}, "number of bytes"),
+        ({"files": [{"name": "a"}, {"name": "a"}]}, "same name"),
+        ({"files": [{"name": "a"}, {"name": "b"}]}, "same role"),
+        ({"files": [{"name": "a", "role": "titles"}]}, "no file has the role 'sequences'"),
+        ({"files": [{"name": "a"}, {"name": "b", "role": "titles"}]}, "titles need both roles"),
+        ({"files": [{"name": "a", "path": "s3rec/Beauty.txt"}]}, "both claim s3rec/Beauty.txt"),
+        ({"files": "a"}, "must be a list"),
+        ({"files": ["a"]}, "must be a mapping"),
+        ({"name": "demo_store"}, "is taken"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_wrong_registry_entries_are_named(register, fields, message):
+    register(**fields)
+    assert message in refused(RegistryError, sources.all_sources)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "a: [", "just text"])
+def test_registry_file_that_is_none(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("RECSYS_SOURCES", str(tmp_path / "none.yaml"))
+    assert "cannot read" in refused(RegistryError, sources.all_sources)
+    (tmp_path / "none.yaml").write_text(content)
+    refused(RegistryError, sources.all_sources)
+
+
+def test_foreign_pickle_is_not_even_cached(register, tmp_path):
+    witness = tmp_path / "witness"
+    with LoopbackServer() as log, LoopbackServer() as pickled:
+        log.content = LOG
+        pickled.content = make_npy(tmp_path / "evil.npy", {"1": Foreign(witness)}).read_bytes()
+        register(
+            files=[
+                {"name": "log.txt", "url": log.url()},
+                {"name": "copy.txt", "role": "title_sequences", "url": log.url()},
+                {"name": "titles.npy", "role": "titles", "url": pickled.url()},
+            ]
+        )
+        refused(UnsafeContent, sources.ensure, "small")
+    assert not witness.exists()
+    assert not list(cache().rglob("titles.npy*"))
+    with pytest.raises(UnsafeContent):
+        load_object_array(tmp_path / "evil.npy")
+
+
+def test_import_is_light():
+    heavy = "{'numpy', 'pandas', 'torch', 'pandera', 'requests', 'pyarrow'}"
+    program = f"import sys, recsys.data.sources; print(sorted({heavy} & set(sys.modules)))"
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "[]"
