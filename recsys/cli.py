@@ -45,6 +45,7 @@ def main() -> None:
     """Entry point: turns the kit's own errors into one line and exit status 2."""
     from recsys.data.errors import DataUnavailable, RegistryError, TableError
     from recsys.runs.experiment import ExperimentError
+    from recsys.runs.notebook_cells import NotebookError
     from recsys.runs.parameters import ParameterError
     from recsys.runs.runner import RunnerError
 
@@ -52,6 +53,7 @@ def main() -> None:
         app()
     except (
         ExperimentError,
+        NotebookError,
         ParameterError,
         RunnerError,
         DataUnavailable,

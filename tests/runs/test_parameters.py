@@ -1,8 +1,8 @@
-import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsys.runs.notebook_cells import Cell, read_cells
 from recsys.runs.parameters import ParameterError, read_parameters, reassigned, resolve
 from tests.conftest import write_notebook
 
@@ -15,9 +15,9 @@ note: str | None = None
 fast: bool = False"""
 
 
-def notebook(parameters: str, *cells: str) -> nbformat.NotebookNode:
-    tagged = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
-    return nbformat.v4.new_notebook(cells=[tagged, *map(nbformat.v4.new_code_cell, cells)])
+def notebook(parameters: str, *cells: str) -> list[Cell]:
+    tagged = Cell(1, "code", parameters, ("parameters",))
+    return [tagged, *(Cell(number, "code", source) for number, source in enumerate(cells, start=2))]
 
 
 @pytest.fixture
@@ -87,11 +87,10 @@ def test_a_parameters_cell_holds_annotated_literals_only(cell):
 
 
 def test_exactly_one_tagged_cell(tmp_path):
-    path = write_notebook(tmp_path / "n.ipynb", "rank: int = 8")
-    twice = nbformat.read(path, as_version=4)
-    twice.cells.append(twice.cells[0])
+    cells = read_cells(write_notebook(tmp_path / "n.ipynb", "rank: int = 8"))
+    assert read_parameters(cells, "n.ipynb")["rank"].default == 8
     with pytest.raises(ParameterError, match="exactly one"):
-        read_parameters(twice, "n.ipynb")
+        read_parameters(cells * 2, "n.ipynb")
 
 
 @pytest.mark.parametrize(
