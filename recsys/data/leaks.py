@@ -23,7 +23,8 @@ def check_leaks(split: Split, dataset: Dataset, training_texts: pd.DataFrame | N
     """Raise if training, or tuning, could see what it is judged by.
 
     For every split: each event is the data set's own and stands in one part only. By kind:
-    global_time: no event lies on the wrong side of a boundary. leave_one_out: no user's event lies later than
+    global_time: no event lies on the wrong side of a boundary, and no review was written after its part's
+    end. leave_one_out: no user's event lies later than
     one in a later part, and validation and test hold at most one event a user. by_salt: no user is in two
     parts. by_query: no query is in two parts.
 
@@ -96,6 +97,11 @@ def _check_times(split: Split) -> None:
         _fail("future events in an earlier part than their time allows", rows[part < due])
     if (part > due).any():
         _fail("events of the past are used as if they were still to come", rows[part > due])
+    if "review_time" in rows:
+        end = rows["part"].map({"train": validation_from, "validation": test_from})
+        later = rows["review_time"] >= end  # false where either is missing
+        if later.any():
+            _fail("future reviews: written after the end of their part", rows[later])
 
 
 def _check_places(split: Split) -> None:

@@ -22,6 +22,7 @@ from recsys.data.tables import Dataset
 PARTS = ("train", "validation", "test")
 SHARES: Mapping[str, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 PURCHASES = ("purchase",)
+REVIEW_COLUMNS = ("rating", "review", "review_time")  # known only when the review is written
 KINDS = ("default", "global_time", "leave_one_out", "by_query", "by_salt")
 
 
@@ -96,7 +97,8 @@ def global_time(
     Each boundary is the time of an event, and all events of that time belong to the later part, so the later
     parts may be a little larger than asked for. Validation and test keep users and items that training has
     never seen; whether to judge by them is the caller's choice. Other kinds of events before a moment are
-    to be had by comparing `Dataset.events` with `boundaries`.
+    to be had by comparing `Dataset.events` with `boundaries`. Where a review has a time of its own, rating
+    and review of an event are taken out of a part at whose end they were not yet written.
 
     Args:
         validation_share, test_share: of the events of these kinds, each in (0, 1), together below 1.
@@ -120,7 +122,7 @@ def global_time(
     time = events["time"].to_numpy()
     part = np.where(time >= cuts[1], "test", np.where(time >= cuts[0], "validation", "train"))
     boundaries = {"validation_from": pd.Timestamp(cuts[0]), "test_from": pd.Timestamp(cuts[1])}
-    result = _assemble(dataset, events, part, "global_time", boundaries)
+    result = _assemble(dataset, _without_later_reviews(events, part, cuts), part, "global_time", boundaries)
     for name in PARTS:
         if getattr(result, name).empty:
             raise ValueError(f"{dataset.name}: no event in {name}; too many share one time for these shares")
@@ -189,6 +191,15 @@ def normal_query(queries: pd.Series) -> pd.Series:
 def _unit_hash(salt: str, text: str) -> float:
     digest = hashlib.sha256(f"{salt}\0{text}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def _without_later_reviews(events: pd.DataFrame, part: np.ndarray, cuts: list[np.datetime64]) -> pd.DataFrame:
+    if "review_time" not in events:
+        return events
+    written = events["review_time"].to_numpy()
+    later = ((part == "train") & (written >= cuts[0])) | ((part == "validation") & (written >= cuts[1]))
+    columns = [name for name in REVIEW_COLUMNS if name in events]
+    return events.assign(**{name: events[name].mask(later) for name in columns})
 
 
 def _of_kinds(dataset: Dataset, kinds: Iterable[str]) -> pd.DataFrame:

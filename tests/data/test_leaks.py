@@ -62,6 +62,22 @@ def test_past_event_in_a_later_part(timed):
     assert "events of the past" in caught(move(made, "train", "test", slice(0, 2)), dataset)
 
 
+def test_review_written_after_the_part_has_ended(timed):
+    dataset, made = timed
+    written = dataset.events["time"] + pd.Timedelta("48h")
+    events = dataset.events.assign(review="as described", rating=4.0, review_time=written)
+    dataset = dataclasses.replace(dataset, events=events)
+    made = global_time(dataset)
+    late = events.loc[made.train.index, "review_time"] >= made.boundaries["validation_from"]
+    assert late.any()
+    for column in ("review", "rating", "review_time"):
+        assert (made.train[column].isna() == late).all()
+        assert made.test[column].notna().all()
+    check_leaks(made, dataset)
+    message = caught(with_rows(made, train=events.loc[made.train.index]), dataset)
+    assert f"future reviews: written after the end of their part ({late.sum()} rows" in message
+
+
 def test_shifted_boundaries(timed):
     dataset, made = timed
     later = {**made.boundaries, "validation_from": made.boundaries["test_from"] + pd.Timedelta("1D")}
