@@ -55,7 +55,7 @@ class OfflineRenderer(IPythonRenderer):
         target = self._link_target(url)
         if target is None:  # a file of the repository that the site does not hold
             return f'<span class="in-repository" title="{Markup.escape(url)}">{text}</span>'
-        return super().link(text, target, title or url.rpartition("#")[2] or None)
+        return super().link(text, target, title or url.partition("#")[2] or None)
 
 
 class OfflineExporter(HTMLExporter):

@@ -1,12 +1,12 @@
-"""How the report writes numbers: four significant digits, a true minus sign, no false precision."""
+"""How the report writes numbers: few significant digits, a true minus sign, no false precision."""
 
 import math
 
 from recsys.metrics.significance import Interval
 
 
-def number(value: float | int | None) -> str:
-    """A number for people; an en dash where there is none."""
+def number(value: float | int | None, digits: int = 4) -> str:
+    """A number for people, with that many significant digits; an en dash where there is none."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
     if isinstance(value, int) and abs(value) < 1e7:
@@ -14,14 +14,14 @@ def number(value: float | int | None) -> str:
     if value == 0:
         return "0"
     if 1e-4 <= abs(value) < 1e6:
-        return _minus(f"{value:,.{_decimals(value)}f}")
+        return _minus(f"{value:,.{_decimals(value, digits)}f}")
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     return _minus(f"{mantissa}e{int(exponent)}")
 
 
-def _decimals(value: float) -> int:
-    """Digits behind the point for four significant ones, at most six."""
-    return max(0, min(6, 3 - math.floor(math.log10(abs(value)))))
+def _decimals(value: float, digits: int = 4) -> int:
+    """Places behind the point that show so many significant digits; at most six."""
+    return max(0, min(6, digits - 1 - math.floor(math.log10(abs(value)))))
 
 
 def _minus(text: str) -> str:
@@ -45,7 +45,8 @@ def p_value(value: float | None) -> str:
     """With its sign of relation: "p = .013", "p < .001"."""
     if value is None:
         return ""
-    return "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".")
+    text = "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".")
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def duration(seconds: float) -> str:
@@ -58,8 +59,10 @@ def duration(seconds: float) -> str:
 
 def setting(value: object) -> str:
     """A parameter's value as a label."""
-    if isinstance(value, float) and not float(value).is_integer():
+    if isinstance(value, float) and not value.is_integer():
         return f"{value:g}"
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10_000:
+        return f"{value:,}"
     if isinstance(value, list | tuple):
         return ", ".join(setting(part) for part in value)
     return str(value)

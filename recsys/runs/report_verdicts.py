@@ -61,15 +61,15 @@ def counts(rows: list[VerdictRow]) -> dict[str, int]:
     return {state: found[state] for state in CLAIM_STATES}
 
 
-def effect(finding: Finding) -> str:
-    """Difference, interval and p-value in words."""
+def effect(finding: Finding) -> tuple[str, str]:
+    """The difference, and its interval, line and corrected p-value, in words."""
     if not math.isfinite(finding.effect):
-        return finding.message
+        return finding.message, ""
     sign = "+" if finding.effect > 0 else ""
-    line = f", line at {number(finding.line)}" if finding.line else ""
+    line = f", line at {number(finding.line, 3)}" if finding.line else ""
     return (
-        f"{finding.criterion.metric} {sign}{number(finding.effect)} "
-        f"[{number(finding.low)}, {number(finding.high)}]{line}, {p_value(finding.corrected)}"
+        f"{finding.criterion.metric} {sign}{number(finding.effect, 3)}",
+        f"[{number(finding.low, 3)}, {number(finding.high, 3)}]{line}, {p_value(finding.corrected)}",
     )
 
 
@@ -85,7 +85,7 @@ def sides(finding: Finding) -> str:
         text = f"{_settings(treatment)} against {_settings(control)}"
     places = [setting(value) for value in criterion.where.values()]
     unit = "users" if criterion.pair == "user" else "seeds"
-    return ", ".join([text, *places, *([f"{finding.n:,} {unit}"] if finding.n else [])])
+    return ", ".join([text, *places, *([f"{finding.n:,}\N{NO-BREAK SPACE}{unit}"] if finding.n else [])])
 
 
 def _settings(parameters: dict[str, Any]) -> str:
