@@ -1,4 +1,4 @@
-"""Copies finished reference runs into experiments/reference, where they are committed."""
+"""Copies finished reference runs into experiments/reference and computes the claims' states again."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recsys.runs import paths
+from recsys.runs.claims import update_states
 from recsys.runs.experiment import choose, load_experiments
 from recsys.runs.fingerprint import change_since
 from recsys.runs.records import Record, load_records
@@ -22,7 +23,7 @@ def publish_reference(names: list[str], runs: Path, reference: Path | None = Non
         reference: where to (default experiments/reference).
 
     Yields:
-        One line for each record: taken, or why not.
+        One line for each record: taken, or why not; then one for each claim whose state changed.
     """
     reference = reference or paths.REFERENCE
     for experiment in choose(load_experiments(), names):
@@ -41,6 +42,8 @@ def publish_reference(names: list[str], runs: Path, reference: Path | None = Non
             if taken and old.run not in taken:
                 shutil.rmtree(old.folder)
                 yield f"{experiment.name}/{old.run}: removed, the grid no longer holds it"
+    for change in update_states(paths.EXPERIMENTS / "claims.yaml", load_records(reference)):
+        yield f"claims.yaml: {change}"
 
 
 def _refusal(record: Record) -> str | None:

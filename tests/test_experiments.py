@@ -1,0 +1,60 @@
+"""Experiments, claims and the committed reference fit together."""
+
+import pytest
+
+from recsys.runs import paths
+from recsys.runs.claims import check_states, load_claims
+from recsys.runs.experiment import PROFILES, load_experiments
+from recsys.runs.plan import plan
+from recsys.runs.records import load_records
+from recsys.runs.verify import band, check_record, groups_over_seeds
+
+EXPERIMENTS = load_experiments(paths.PROJECT / "experiments")
+REFERENCE = load_records(paths.REFERENCE)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_grid_names_parameters_that_its_notebook_has(profile, tmp_path):
+    for experiment in EXPERIMENTS.values():
+        planned = plan([experiment], profile, runs=tmp_path)
+        assert bool(planned) == (profile in experiment.profiles)
+
+
+def test_every_experiment_states_its_budget():
+    assert [e.name for e in EXPERIMENTS.values() if not {"quick", "reference"} <= set(e.budget)] == []
+
+
+def test_claims_agree_with_the_committed_records():
+    claims = load_claims(paths.EXPERIMENTS / "claims.yaml")
+    known = {claim.id for claim in claims.claims}
+    assert {c for e in EXPERIMENTS.values() for c in e.claims} <= known
+    assert check_states(claims, REFERENCE) == []
+
+
+def test_reference_is_made_from_committed_code():
+    assert [r.run for r in REFERENCE if r.code["dirty"] or not r.code["commit"]] == []
+
+
+@pytest.mark.parametrize("record", REFERENCE, ids=lambda r: f"{r.experiment}/{r.run}")
+def test_committed_metrics_follow_from_the_committed_ranks(record):
+    problems, checked = check_record(record)
+    assert problems == []
+    assert checked >= len(record.files)
+
+
+def test_a_random_scorer_falls_outside_every_band():
+    """A band that a random scorer fits into would prove nothing."""
+    groups = [
+        g
+        for g in groups_over_seeds(REFERENCE).values()
+        if "scorer" in g[0].parameters and g[0].parameters["scorer"] != "random"
+    ]
+    assert groups
+    for group in groups:
+        metric = EXPERIMENTS[group[0].experiment].primary_metric
+        low, high = band(group, metric)
+        for record in REFERENCE:
+            same = record.experiment == group[0].experiment
+            same &= record.parameters.get("dataset") == group[0].parameters["dataset"]
+            if same and record.parameters["scorer"] == "random":
+                assert not low <= record.metrics[metric] <= high

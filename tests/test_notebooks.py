@@ -1,0 +1,75 @@
+"""Every notebook keeps the anatomy, and runs headless from top to bottom in the smoke profile."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from recsys.runs.experiment import load_experiments
+from recsys.runs.notebook_cells import code_cells, read_cells
+from recsys.runs.parameters import parse_cell, read_parameters, reassigned
+from recsys.runs.prose import quoted_numbers
+from tests.conftest import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+EXPERIMENTS = load_experiments(ROOT / "experiments")
+
+pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def code_lines(source: str) -> int:
+    return sum(bool(line.strip()) and not line.strip().startswith("#") for line in source.splitlines())
+
+
+def test_is_thin(path):
+    cells = [cell for cell in code_cells(read_cells(path))]
+    assert sum(code_lines(cell.source) for cell in cells) <= 100
+    assert max(code_lines(cell.source) for cell in cells) <= 15
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.While)
+    found = [node for cell in cells for node in ast.walk(parse_cell(cell.source)) if isinstance(node, kinds)]
+    assert found == [], "code belongs into recsys/, loops over settings into experiments/"
+
+
+def test_is_committed_without_outputs_and_with_the_right_kernel(path):
+    assert all(cell.outputs == () for cell in read_cells(path))
+    assert json.loads(path.read_text())["metadata"]["kernelspec"]["name"] == "python3"
+
+
+def test_parameters_are_declared_once_and_kept(path):
+    cells = read_cells(path)
+    parameters = read_parameters(cells, path.name)
+    assert "seed" in parameters
+    assert all(parameter.meaning for parameter in parameters.values()), "say what each one means, in which unit"
+    assert reassigned(cells, set(parameters)) == []
+
+
+def test_teaches(path):
+    cells = read_cells(path)
+    prose = "\n".join(cell.source for cell in cells if cell.kind == "markdown")
+    for heading in ("Learning goals", "What the grid says", "Exercises"):
+        assert re.search(heading, prose, re.IGNORECASE), f"no '{heading}'"
+    assert re.search(r"§\s?\d", prose), "name the paper's section"
+    assert "record(" in list(code_cells(cells))[-1].source
+
+
+def test_has_an_experiment_with_all_profiles(path):
+    own = [e for e in EXPERIMENTS.values() if e.notebook == f"notebooks/{path.name}"]
+    assert own
+    assert all({"smoke", "quick", "reference"} <= set(e.profiles) for e in own)
+
+
+def test_numbers_in_prose_come_from_records(path):
+    assert [problem for number in quoted_numbers() if (problem := number.problem())] == []
+
+
+def test_runs_headless_in_the_smoke_profile(path, tmp_path):
+    names = [e.name for e in EXPERIMENTS.values() if e.notebook == f"notebooks/{path.name}"]
+    command = [sys.executable, "-m", "recsys.cli", "run", *names, "--profile", "smoke"]
+    done = subprocess.run(
+        [*command, "--data", "demo", "--runs", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(tmp_path.glob("*/*/record.json"))
