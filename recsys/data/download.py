@@ -85,7 +85,8 @@ def _from_any(file: SourceFile, destination: Path, progress: bool) -> None:
             _from_one(url, file, destination, progress)
             return
         except DataUnavailable as failure:
-            failures.append(type(failure)(f"{failure} (from {_host(url)})"))
+            origin = "" if _host(url) in str(failure) else f" (from {_host(url)})"
+            failures.append(type(failure)(f"{failure}{origin}"))
             if isinstance(failure, NoNetwork):
                 unreachable.add(_host(url))
     # What a mirror answered says more than that another could not be reached.
@@ -224,9 +225,12 @@ def _host(url: str) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason, without the memory addresses that urllib3 puts into its messages."""
-    text = str(error).rsplit(">: ", 1)[-1].rsplit("Caused by ", 1)[-1]
-    return re.sub(r" at 0x[0-9a-f]+", "", text).strip(" '\"()")[:160]
+    """The operating system's own words, out of the nest of exceptions that urllib3 wraps around them."""
+    text = str(error)
+    found = re.search(r"\[Errno -?\d+\] [^'\"()]+", text)
+    if found:
+        return found[0]
+    return "timed out" if "timed out" in text else type(error).__name__
 
 
 def _cut(file: SourceFile, url: str, part: Path, total: int | None) -> str:

@@ -70,6 +70,12 @@ class Source:
     homepage: str = ""
     derived_sha256: str | None = None
 
+    @property
+    def origin(self) -> str:
+        """Where the data set is from, for people: its home page, else a URL, else that it is placed by hand."""
+        urls = (url for file in self.files for url in file.urls)
+        return self.homepage or next(urls, "placed by hand")
+
     def file(self, name: str) -> SourceFile:
         """The file of that name. Raises RegistryError with the names that exist."""
         for file in self.files:

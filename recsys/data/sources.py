@@ -237,7 +237,7 @@ def listing() -> list[dict[str, Any]]:
                 "bytes": None if None in sizes else sum(sizes),
                 "files": len(parts),
                 "where": whereabouts.summary([part["where"] for part in parts]),
-                "source": source.homepage or next((url for file in source.files for url in file.urls), ""),
+                "source": source.origin,
             }
         )
     return rows

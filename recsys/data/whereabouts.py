@@ -103,7 +103,7 @@ def summary(places: list[str]) -> str:
 
 def _announce(source: Source) -> None:
     """Print source and licence before a data set's first use on this machine, once."""
-    notice = f"Data set {source.name}: {source.title}. Source: {source.homepage}. Licence: {source.licence}."
+    notice = f"Data set {source.name}: {source.title}. Source: {source.origin}. Licence: {source.licence}."
     mark = hashlib.sha256(notice.encode()).hexdigest()[:12]
     marker = cache_folder() / ".notices" / f"{source.name}-{mark}"
     if mark in _announced:
