@@ -72,7 +72,7 @@ class Source:
 
     @property
     def origin(self) -> str:
-        """Where the data set is from, for people: its home page, else a URL, else that it is placed by hand."""
+        """Where the data set is from: its home page, else its first URL, else that a user places it."""
         urls = (url for file in self.files for url in file.urls)
         return self.homepage or next(urls, "placed by hand")
 
