@@ -1,0 +1,118 @@
+"""The click likelihood of 000 §4: as printed, with its sign and negatives mended, and its penalty Ω.
+
+The model (000 §4.2): f_ui = σ(x_u · w_i), the probability that user u clicks item i; n_ui counts u's clicks
+on i, the article's Σ_j 𝕀(i_j = i). Losses are means over users, as the article's 1/N says.
+
+N: users. M: items. d: width. P: distinct clicked pairs.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from recsys.losses.chunked_likelihood import ChunkedLikelihood
+from recsys.losses.clicks import Clicks, check_factors
+
+
+def pair_scores(user_vectors: Tensor, item_vectors: Tensor, users: Tensor, items: Tensor) -> Tensor:
+    """x_u · w_i for given pairs only: [N, d], [M, d], [P], [P] -> [P]."""
+    return (user_vectors[users] * item_vectors[items]).sum(1)
+
+
+def printed_loss(user_vectors: Tensor, item_vectors: Tensor, clicks: Clicks) -> Tensor:
+    """L(f) = 1/N Σ_u Σ_i n_ui log f_ui, to be minimised: exactly what 000 §4.1 prints, errors included.
+
+    It has no lower bound (f → 0 on every clicked pair makes it −∞) and says nothing of pairs without a
+    click. Its negative is the likelihood of the clicks alone, which f = 1 everywhere maximises.
+
+    Args:
+        user_vectors: [N, d] x_u. item_vectors: [M, d] w_i.
+        clicks: from `recsys.losses.clicks.click_pairs`.
+
+    Returns:
+        0-d, ≤ 0. Differentiable; costs P·d, not N·M·d.
+
+    Raises:
+        ValueError: shapes or types do not fit.
+    """
+    check_factors(user_vectors, item_vectors, clicks)
+    scores = pair_scores(user_vectors, item_vectors, clicks.users, clicks.items)
+    return (clicks.counts * logsigmoid(scores)).sum() / clicks.n_users
+
+
+def negative_log_likelihood(
+    user_vectors: Tensor,
+    item_vectors: Tensor,
+    clicks: Clicks,
+    negative_weight: float = 1.0,
+    chunk_items: int | None = None,
+) -> Tensor:
+    """The mended loss: binary cross-entropy over all N×M pairs, exact, in chunks.
+
+    1/N Σ_u Σ_i [ −n_ui log f_ui − v · 𝕀(n_ui = 0) log(1 − f_ui) ], with v = `negative_weight`.
+
+    Memory above the inputs: the gradients, and 4 MB of buffers a thread (float32).
+
+    Args:
+        user_vectors: [N, d] x_u. item_vectors: [M, d] w_i; float32 or float64.
+        clicks: from `recsys.losses.clicks.click_pairs`.
+        negative_weight: v > 0; 1 is the likelihood, less trusts a missing click less (Hu et al. 2008
+            weight squared errors this way).
+        chunk_items: items handled at once; None chooses for the cache. The result does not depend on it
+            but for rounding.
+
+    Returns:
+        0-d, ≥ 0. Differentiable once in both vectors.
+
+    Raises:
+        ValueError: shapes or types do not fit, `negative_weight` ≤ 0, `chunk_items` < 1.
+    """
+    check_factors(user_vectors, item_vectors, clicks)
+    if not negative_weight > 0:
+        raise ValueError(
+            f"negative_weight must be above 0, got {negative_weight}; without negatives f = 1 everywhere is "
+            "best, see printed_loss"
+        )
+    if chunk_items is not None and chunk_items < 1:
+        raise ValueError(f"chunk_items must be at least 1, got {chunk_items}")
+    return ChunkedLikelihood.apply(user_vectors, item_vectors, clicks, negative_weight, chunk_items)
+
+
+def l2_penalty(item_vectors: Tensor, strength: float) -> Tensor:
+    """Ω(W) = λ ‖W‖²_F (000 §4.2), λ = `strength` ≥ 0; 0-d."""
+    if strength < 0:
+        raise ValueError(f"an L2 strength below 0 rewards large weights; got {strength}")
+    return strength * item_vectors.square().sum()
+
+
+def click_matrix(clicks: Clicks, dtype: torch.dtype = torch.float64) -> Tensor:
+    """[N, M] counts n_ui. For small cases: the losses themselves never build it."""
+    table = torch.zeros(clicks.n_users, clicks.n_items, dtype=dtype)
+    table[clicks.users, clicks.items] = clicks.counts.to(dtype)
+    return table
+
+
+def table_loss(user_vectors: Tensor, item_vectors: Tensor, clicks: Clicks) -> Tensor:
+    """The mended loss written down as its formula reads, N×M tables and all: the reference to check against.
+
+    Same arguments and value as `negative_log_likelihood` with negative_weight 1.
+    """
+    check_factors(user_vectors, item_vectors, clicks)
+    clicked = click_matrix(clicks, user_vectors.dtype)
+    scores = user_vectors @ item_vectors.t()
+    # 1 - σ(s) = σ(-s); torch's softplus would round log(1 + eˢ) to s from s = 20 on
+    return -(clicked * logsigmoid(scores) + (clicked == 0) * logsigmoid(-scores)).sum() / clicks.n_users
+
+
+def gradient_by_hand(user_vectors: Tensor, item_vectors: Tensor, clicks: Clicks) -> tuple[Tensor, Tensor]:
+    """∂L/∂X [N, d] and ∂L/∂W [M, d] of the mended loss from the derivation: G W / N and Gᵀ X / N.
+
+    G_ui = f_ui where there was no click, and n_ui (f_ui − 1) where there was. Builds N×M tables.
+    """
+    check_factors(user_vectors, item_vectors, clicks)
+    clicked = click_matrix(clicks, user_vectors.dtype)
+    probability = torch.sigmoid(user_vectors @ item_vectors.t())
+    slope = torch.where(clicked > 0, clicked * (probability - 1), probability)
+    return slope @ item_vectors / clicks.n_users, slope.t() @ user_vectors / clicks.n_users
