@@ -231,9 +231,17 @@ def _verdict(claim: Claim, groups: list[list[Finding]]) -> Verdict:
     else:
         state = "supported" if set(states) == {"supported"} else "undecided"
     decisive = _decisive(findings, state)
-    skipped = [f.place for group in groups for f in group if f.state == "not yet tested"]
-    message = decisive.message + (f"; not tested: {', '.join(skipped)}" if skipped else "")
+    every = [finding for group in groups for finding in group]
+    message = decisive.message if len(every) == 1 else _by_state(every)
     return Verdict(claim, state, message, decisive, findings)
+
+
+def _by_state(findings: list[Finding]) -> str:
+    """Such as: refuted on dataset=beauty; undecided on dataset=planted."""
+    places: dict[str, list[str]] = {}
+    for finding in findings:
+        places.setdefault(finding.state, []).append(finding.place or finding.criterion.metric)
+    return "; ".join(f"{state} on {', '.join(where)}" for state, where in places.items())
 
 
 def _of_group(group: list[Finding]) -> str:

@@ -17,6 +17,13 @@ NOTEBOOK_LINK = re.compile(r"^(?:\.\./notebooks/|\./)?(\d\d_\w+)\.ipynb(?:#.*)?$
 # Widgets need a live kernel; the text that Jupyter stores beside them does not.
 NEEDS_A_KERNEL = ("application/vnd.jupyter.widget-view+json",)
 UNKNOWN_COMMAND = "<mi>\\"  # how latex2mathml passes on what it does not know
+# A cell that the notebook's author collapsed (an exercise's answer) stays folded on the page.
+TEMPLATE = """{% extends 'basic/index.html.j2' %}
+{% block input_group %}
+{% if cell.metadata.get('jupyter', {}).get('source_hidden') %}
+<details class="folded"><summary>Show this cell’s code</summary>{{ super() }}</details>
+{% else %}{{ super() }}{% endif %}
+{% endblock input_group %}"""
 NO_ALT = "No description has been provided for this image"
 
 
@@ -62,7 +69,7 @@ class OfflineExporter(HTMLExporter):
     """Notebook → the body of a page; the frame is the report's own template."""
 
     def __init__(self, link_target: Callable[[str], str | None]) -> None:
-        super().__init__(template_name="basic")
+        super().__init__(template_name="basic", raw_template=TEMPLATE)
         self.embed_images = True
         self._link_target = link_target
 

@@ -21,6 +21,7 @@ from recsys.runs.claims import (
 )
 from recsys.runs.criterion import Criterion, Finding, decide
 from recsys.runs.experiment import load_experiments
+from recsys.runs.plan import plan
 from recsys.runs.records import load_records
 from tests.conftest import ROOT
 from tests.runs.made_records import claims_of, make_record, positions
@@ -84,16 +85,22 @@ def test_experiments_and_claims_name_each_other(committed):
             assert committed.by_id[claim].experiment == name, claim
 
 
-def test_criteria_name_parameters_that_their_notebook_has(committed):
-    from recsys.runs.plan import declared_parameters
-
+def test_the_reference_grid_holds_both_sides_of_every_criterion(committed, tmp_path):
     experiments = load_experiments(ROOT / "experiments")
+    grids = {
+        name: [run.parameters for run in plan([experiment], "reference", runs=tmp_path)]
+        for name, experiment in experiments.items()
+    }
     for claim in committed.claims:
-        for criterion in claim.decide:
-            own = experiments.get(criterion.experiment or claim.experiment)
-            if own is not None:
-                named = {*criterion.treatment, *criterion.where, *criterion.each}
-                assert named <= set(declared_parameters(own)), claim.id
+        for criterion in (part for one in claim.decide for part in one.expand()):
+            own = criterion.experiment or claim.experiment
+            sides = [(own, criterion.treatment)]
+            if criterion.control is not None:
+                sides.append((criterion.control_experiment or own, criterion.control))
+            for name, settings in sides:
+                wanted = (criterion.where | settings).items()
+                if name in grids:
+                    assert any(wanted <= cell.items() for cell in grids[name]), (claim.id, dict(wanted))
 
 
 @pytest.fixture
@@ -256,10 +263,14 @@ def test_each_place_is_asked_and_mixed_answers_leave_it_open(tmp_path):
     objective(tmp_path, "random", mean_rank=60)
     verdict = verdict_of(tmp_path, everywhere)
     assert verdict.state == "supported"
-    assert verdict.message.endswith("not tested: dataset=beauty, dataset=planted")
+    assert verdict.message == (
+        "supported on dataset=demo_store; not yet tested on dataset=beauty, dataset=planted"
+    )
     objective(tmp_path, "bce", mean_rank=60, dataset="beauty")
     objective(tmp_path, "random", mean_rank=5, dataset="beauty")
-    assert verdict_of(tmp_path, everywhere).state == "undecided"
+    verdict = verdict_of(tmp_path, everywhere)
+    assert verdict.state == "undecided"
+    assert verdict.message.startswith("supported on dataset=demo_store; refuted on dataset=beauty")
 
 
 def test_one_refuted_criterion_refutes_and_all_are_needed(tmp_path):

@@ -162,7 +162,7 @@ def test_verdict_table_comes_first_and_says_both_verdicts(site):
     assert "agrees" in first
     assert "bce against random, 200 users" in first
     assert "refuted" in second
-    assert "1 claims not yet tested" in text
+    assert "1 claim not yet tested" in text
     assert "No measure is named." in text
 
 
