@@ -57,13 +57,17 @@ def rank_positions(
         ValueError: scores hold NaN or have the wrong shape, a user stands twice in `users`, or a target
             is also in `seen` (it could never be found).
     """
+    users = np.asarray(users)
+    _reject_masked_targets(targets, seen)
+    return rank_checked(mask_seen(scores, users, seen), users, targets, ties)
+
+
+def rank_checked(scores: np.ndarray, users: np.ndarray, targets: pd.DataFrame, ties: Ties) -> pd.DataFrame:
+    """`rank_positions` for scores that `mask_seen` or `score_batches` has checked and masked already."""
     if ties not in ("id", "expected"):
         raise ValueError(f"ties must be 'id' or 'expected', not {ties!r}")
-    users = np.asarray(users)
-    scores = mask_seen(scores, users, seen)
     pairs = targets.loc[targets["user"].isin(users), ["user", "item"]].drop_duplicates()
     pairs = pairs.sort_values(["user", "item"], ignore_index=True)
-    _reject_masked_targets(pairs, seen)
     _check_codes(pairs["item"], scores.shape[1], "targets")
     rows = pd.Index(users).get_indexer(pairs["user"])
     better, equal = _count_better_and_equal(scores, rows, pairs["item"].to_numpy(), by_id=ties == "id")
@@ -102,10 +106,10 @@ def _check_codes(items: pd.Series, size: int, table: str) -> None:
         )
 
 
-def _reject_masked_targets(pairs: pd.DataFrame, seen: pd.DataFrame | None) -> None:
+def _reject_masked_targets(targets: pd.DataFrame, seen: pd.DataFrame | None) -> None:
     if seen is None or seen.empty:
         return
-    both = pairs.merge(seen[["user", "item"]].drop_duplicates(), on=["user", "item"])
+    both = targets[["user", "item"]].merge(seen[["user", "item"]], on=["user", "item"]).drop_duplicates()
     if len(both):
         user, item = both.iloc[0][["user", "item"]]
         raise ValueError(
@@ -122,7 +126,10 @@ def _count_better_and_equal(
     better, equal = np.zeros(len(rows), np.int32), np.zeros(len(rows), np.int32)
     for start in range(0, len(rows), chunk):
         part = slice(start, start + chunk)
-        candidates, item = scores[rows[part]], items[part, None]
+        row, item = rows[part], items[part, None]
+        # mostly one target a user in order: then no copy is needed
+        whole = len(row) == len(scores) and (row == np.arange(len(row))).all()
+        candidates = scores if whole else scores[row]
         own = np.take_along_axis(candidates, item, axis=1)
         tied = candidates == own
         better[part] = np.count_nonzero(candidates > own, axis=1)
@@ -235,7 +242,7 @@ def evaluate(
     known = earlier_events(split, part) if seen == "mask" else None
     targets = new_targets(split, part) if seen == "mask" else getattr(split, part)[["user", "item"]]
     parts = [
-        rank_positions(scores, users, targets, ties=ties)
+        rank_checked(scores, users, targets[targets["user"].between(users[0], users[-1])], ties)
         for users, scores in score_batches(model, targets["user"].unique(), known, batch)
     ]
     empty = pd.DataFrame({"user": [], "item": [], "better": [], "equal": []}, dtype="int64")

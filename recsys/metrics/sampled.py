@@ -22,7 +22,7 @@ from recsys.metrics.ranking import (
     Scorer,
     earlier_events,
     new_targets,
-    rank_positions,
+    rank_checked,
     ranking_metrics,
     score_batches,
 )
@@ -97,7 +97,7 @@ def compare_protocols(
         random = np.random.default_rng(seed)
         tables: dict[str, list[pd.DataFrame]] = {}
         for users, scores, pairs in _scored_targets(model, split, part, batch):
-            full = rank_positions(scores, users, pairs, ties="expected")
+            full = rank_checked(scores, users, pairs, ties="expected")
             uniform, weighted = _chances(scores, users, pairs, [None, weights])
             tables.setdefault("full catalogue", []).append(full)
             tables.setdefault(f"{negatives} uniform", []).append(_draw(pairs, uniform, negatives, random))

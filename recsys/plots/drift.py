@@ -71,7 +71,7 @@ def plot_drift(shops: Mapping[str, Dataset]) -> list[Axes]:
         return []
     name, data = timed[-1]
     categories = seasonal_categories(data)
-    axes = panels(2 + (not categories.empty), width=4.9)
+    axes = panels(2 + (not categories.empty), width=4.4)
     _plot_weekly_sales(data, axes[0])
     axes[0].set_title(f"{name}: sales by week")
     if not categories.empty:
