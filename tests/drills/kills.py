@@ -6,6 +6,7 @@ import signal
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -33,7 +34,7 @@ def left_over(mark: Path) -> list[str]:
     return found
 
 
-def main(options: argparse.Namespace) -> bool:
+def main(options: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
     random.seed(0)
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         undisturbed = drill_project(Path(first), options.kills, work=SLOW_WORK)
@@ -73,4 +74,9 @@ def main(options: argparse.Namespace) -> bool:
     for problem in problems:
         print(problem)
     print(f"{options.kills} kills, {len(got)} runs complete, metrics bit-equal: {want == got}")
-    return not problems
+    return not problems, {
+        "kills": options.kills,
+        "runs": len(got),
+        "bit_equal": want == got,
+        "problems": problems,
+    }

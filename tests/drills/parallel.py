@@ -5,6 +5,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -22,10 +23,10 @@ def busy(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def main(_: argparse.Namespace) -> bool:
+def main(_: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
     if (os.cpu_count() or 1) < 2:
         print("skipped: needs two cores")
-        return True
+        return True, {}
     with tempfile.TemporaryDirectory() as folder:
         project = drill_project(Path(folder), 2, work=WORK)
         process = command(project, "run", "--cores", "2")
@@ -45,11 +46,11 @@ def main(_: argparse.Namespace) -> bool:
         process.communicate()
     if not shares:
         print("two kernels were never seen at once")
-        return False
+        return False, {}
     print(f"cores used by each of two kernels at once, at best: {max(shares):.2f}, samples {len(shares)}")
     steady = sorted(shares)[len(shares) // 2]
     print(f"median share of a core for each kernel: {steady:.2f} (1.00 = one thread, busy all the time)")
-    return max(shares) <= 1.15 and steady >= 0.7
+    return max(shares) <= 1.15 and steady >= 0.7, {"share_of_a_core": steady, "at_best": max(shares)}
 
 
 def is_kernel(process: psutil.Process, project: Path) -> bool:

@@ -3,11 +3,12 @@
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.drills.grid import drill_project, records, run_to_end
 
 
-def main(_: argparse.Namespace) -> bool:
+def main(_: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
     equal = True
     for threads in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
@@ -22,4 +23,4 @@ def main(_: argparse.Namespace) -> bool:
         used = {metrics["threads"] for metrics in passes[0].values()}
         print(f"threads {threads}: all cores against --cores {threads}: bit-equal {same}; kernel used {used}")
         equal &= same and used == {float(threads)}
-    return equal
+    return equal, {"bit_equal": equal}
