@@ -21,7 +21,6 @@ def main(_: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
             clone = Path(folder) / "clone"
             subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
             environment["RECSYS_CACHE"] = str(Path(folder) / "cache")
-            environment["HOME"] = folder
             started = time.monotonic()
             done = subprocess.run(["make", target], cwd=clone, env=environment, stdin=subprocess.DEVNULL)
             figures[f"{target}_minutes"] = round((time.monotonic() - started) / 60, 2)
