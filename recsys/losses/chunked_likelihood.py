@@ -44,7 +44,7 @@ def likelihood_and_gradients(
     Arguments are taken as checked there.
 
     Returns:
-        loss (0-d), gradient for user_vectors [N, d] or None, gradient for item_vectors [M, d].
+        loss (0-d float64), gradient for user_vectors [N, d] or None, gradient for item_vectors [M, d].
     """
     n_users, n_items, device = len(user_vectors), len(item_vectors), user_vectors.device
     size = -(-n_users // -(-n_users // BLOCK_USERS))
@@ -73,7 +73,7 @@ def likelihood_and_gradients(
     item_gradient.mul_(scale)
     if user_gradient is not None:
         user_gradient = user_gradient.mul_(scale).to(user_vectors.dtype)
-    return (total / n_users).to(user_vectors.dtype), user_gradient, item_gradient
+    return total / n_users, user_gradient, item_gradient
 
 
 def _visit_chunks(

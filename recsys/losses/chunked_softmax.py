@@ -45,7 +45,7 @@ def cross_entropy_and_gradients(
     Arguments are taken as checked there.
 
     Returns:
-        loss (0-d), gradient for user_vectors [N, d] or None, gradient for item_vectors [M, d].
+        loss (0-d float64), gradient for user_vectors [N, d] or None, gradient for item_vectors [M, d].
     """
     n_users, n_items = len(user_vectors), len(item_vectors)
     per_user = clicks.per_user().to(torch.float64)
@@ -147,7 +147,7 @@ def _put_clicks_right(
     n_users = len(user_vectors)
     if user_gradient is not None:
         user_gradient.index_add_(0, clicks.users, counts * clicked_items, alpha=-1).div_(n_users)
-    return (loss / n_users).to(user_vectors.dtype), user_gradient, item_gradient.div_(n_users)
+    return loss / n_users, user_gradient, item_gradient.div_(n_users)
 
 
 class ChunkedSoftmax(torch.autograd.Function):

@@ -32,14 +32,14 @@ def printed_loss(user_vectors: Tensor, item_vectors: Tensor, clicks: Clicks) -> 
         clicks: from `recsys.losses.clicks.click_pairs`.
 
     Returns:
-        0-d, ≤ 0. Differentiable; costs P·d, not N·M·d.
+        0-d float64, ≤ 0. Differentiable; costs P·d, not N·M·d.
 
     Raises:
         ValueError: shapes or types do not fit.
     """
     check_factors(user_vectors, item_vectors, clicks)
     scores = pair_scores(user_vectors, item_vectors, clicks.users, clicks.items)
-    return (clicks.counts * logsigmoid(scores)).sum() / clicks.n_users
+    return (clicks.counts * logsigmoid(scores)).sum(dtype=torch.float64) / clicks.n_users
 
 
 def negative_log_likelihood(
@@ -64,7 +64,7 @@ def negative_log_likelihood(
             but for rounding.
 
     Returns:
-        0-d, ≥ 0. Differentiable once in both vectors.
+        0-d float64 (a sum of N·M terms), ≥ 0. Differentiable once in both vectors.
 
     Raises:
         ValueError: shapes or types do not fit, `negative_weight` ≤ 0, `chunk_items` < 1.
@@ -80,11 +80,11 @@ def negative_log_likelihood(
     return ChunkedLikelihood.apply(user_vectors, item_vectors, clicks, negative_weight, chunk_items)
 
 
-def l2_penalty(item_vectors: Tensor, strength: float) -> Tensor:
-    """Ω(W) = λ ‖W‖²_F (000 §4.2), λ = `strength` ≥ 0; 0-d."""
+def l2_penalty(vectors: Tensor, strength: float) -> Tensor:
+    """Ω(W) = λ ‖W‖²_F (000 §4.2), λ = `strength` ≥ 0; 0-d float64."""
     if strength < 0:
         raise ValueError(f"an L2 strength below 0 rewards large weights; got {strength}")
-    return strength * item_vectors.square().sum()
+    return strength * vectors.square().sum(dtype=torch.float64)
 
 
 def click_matrix(clicks: Clicks, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -26,7 +26,7 @@ def bayesian_personalised_ranking(
         negatives: [P, R] item codes, row p for the p-th clicked pair, R ≥ 1; see `draw_negatives`.
 
     Returns:
-        0-d, ≥ 0.
+        0-d float64, ≥ 0.
 
     Raises:
         ValueError: shapes do not fit or a code is out of range.
@@ -41,7 +41,8 @@ def bayesian_personalised_ranking(
         raise ValueError(f"negatives hold codes outside 0 to {clicks.n_items - 1}")
     own = pair_scores(user_vectors, item_vectors, clicks.users, clicks.items)
     others = torch.einsum("pd,prd->pr", user_vectors[clicks.users], item_vectors[negatives])
-    return -(clicks.counts * logsigmoid(own[:, None] - others).mean(1)).sum() / clicks.n_users
+    surprise = -logsigmoid(own[:, None] - others).mean(1)
+    return (clicks.counts * surprise).sum(dtype=torch.float64) / clicks.n_users
 
 
 def draw_negatives(clicks: Clicks, per_pair: int, generator: torch.Generator) -> Tensor:

@@ -37,7 +37,7 @@ def softmax_cross_entropy(
         chunk_items: items handled at once; None chooses for the cache.
 
     Returns:
-        0-d, ≥ 0. Differentiable once in both vectors.
+        0-d float64, ≥ 0. Differentiable once in both vectors.
 
     Raises:
         ValueError: shapes or types do not fit, `buffer_mb` ≤ 0, `chunk_items` < 1.
@@ -74,7 +74,7 @@ def sampled_softmax(
         log_probability: [M] log q, the proposal's log-probability of every item.
 
     Returns:
-        0-d. Costs (N + P)·S, not N·M.
+        0-d float64. Costs (N + P)·S, not N·M.
 
     Raises:
         ValueError: shapes do not fit, or a sampled item has probability 0.
@@ -94,4 +94,4 @@ def sampled_softmax(
     own = pair_scores(user_vectors, item_vectors, clicks.users, clicks.items)
     others = others[clicks.users].masked_fill(clicks.items[:, None] == sampled, -torch.inf)
     estimate = torch.logsumexp(torch.cat([own[:, None], others], dim=1), dim=1)
-    return (clicks.counts * (estimate - own)).sum() / clicks.n_users
+    return (clicks.counts * (estimate - own)).sum(dtype=torch.float64) / clicks.n_users
