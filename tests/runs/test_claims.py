@@ -99,6 +99,8 @@ def test_the_reference_grid_holds_both_sides_of_every_criterion(committed, tmp_p
                 sides.append((criterion.control_experiment or own, criterion.control))
             for name, settings in sides:
                 wanted = (criterion.where | settings).items()
+                if name in grids and criterion.pair == "seed":
+                    assert criterion.metric in experiments[name].metrics, (claim.id, criterion.metric)
                 if name in grids:
                     assert any(wanted <= cell.items() for cell in grids[name]), (claim.id, dict(wanted))
 
