@@ -29,6 +29,10 @@ RESAMPLES_OF_INTERVAL = 2_000  # an end of the interval then wobbles by about 2 
 State = Literal["supported", "refuted", "undecided", "not yet tested"]
 
 
+class NotRecorded(ValueError):
+    """The runs exist but did not record what the criterion needs."""
+
+
 class Criterion(BaseModel):
     """One comparison, treatment minus control, and the direction that the claim asserts.
 
@@ -138,7 +142,8 @@ def examine(criterion: Criterion, experiment: str, records: list[Record]) -> Fin
     try:
         finding = _compare(criterion, treatment, control)
     except ValueError as error:
-        finding = Finding(criterion, "undecided", str(error))
+        state = "not yet tested" if isinstance(error, NotRecorded) else "undecided"
+        finding = Finding(criterion, state, str(error))
     return replace(finding, runs=runs, profile=profile)
 
 
@@ -196,7 +201,7 @@ def _by_seed(records: list[Record]) -> dict[Any, Record]:
 def _scores_of_run(folder: Path, metric: str, _started: str) -> pd.Series:
     ranks = folder / "ranks.parquet"
     if not ranks.is_file():
-        raise ValueError(f"{folder.name} recorded no rank positions to pair users by")
+        raise NotRecorded(f"{folder.name} recorded no rank positions to pair users by")
     cutoff = metric.rpartition("@")[2]
     cutoffs = (int(cutoff),) if cutoff.isdigit() else (10,)
     per_user = ranking_metrics(pd.read_parquet(ranks), cutoffs=cutoffs)[1]
@@ -216,7 +221,7 @@ def _user_scores(side: dict[Any, Record], metric: str) -> pd.Series:
 def _seed_scores(side: dict[Any, Record], metric: str) -> pd.Series:
     lacking = [record.run for record in side.values() if metric not in record.metrics]
     if lacking:
-        raise ValueError(f"{lacking[0]} has no metric '{metric}'")
+        raise NotRecorded(f"{lacking[0]} has no metric '{metric}'")
     return pd.Series({seed: float(record.metrics[metric]) for seed, record in side.items()})
 
 

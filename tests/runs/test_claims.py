@@ -321,10 +321,13 @@ def test_differences_without_spread(tmp_path):
 def test_missing_metric_and_ranks_are_said(tmp_path):
     objective(tmp_path, "bce", gaps=[1.0, 1.0, 1.0])
     objective(tmp_path, "random", gaps=[1.0, 1.0, 1.0])
-    assert "recorded no rank positions" in verdict_of(tmp_path, BCE_BEATS).message
-    assert (
-        "has no metric 'hap'" in verdict_of(tmp_path, BCE_BEATS | {"metric": "hap", "pair": "seed"}).message
-    )
+    for criterion, said in (
+        (BCE_BEATS, "recorded no rank positions"),
+        (BCE_BEATS | {"metric": "hap", "pair": "seed"}, "has no metric 'hap'"),
+    ):
+        verdict = verdict_of(tmp_path, criterion)
+        assert verdict.state == "not yet tested"
+        assert said in verdict.message
 
 
 def test_p_values_are_corrected_over_the_family(tmp_path):
