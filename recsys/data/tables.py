@@ -31,7 +31,8 @@ class Dataset:
     events: what happened, sorted by user, then order. Columns: user, item (int64 codes; item is -1 for a
         search), kind (one of EVENT_KINDS), order (int64, place within the user's history, from 0, without
         gaps), and where known time (datetime64[ns]), query, position (rank shown, from 0), propensity
-        (probability of being examined, in (0, 1]), rating (1 to 5), review, review_time (when rating
+        (probability, in (0, 1], that the logging policy put this item there), rating (1 to 5), review,
+        review_time (when rating
         and review were given, if not with the event), price (>= 0), quantity (>= 1).
     judgements: columns query, item, grade (>= 0), or None.
     cleaning: what the loader met and dropped, by reason. Reasons may overlap, so only

@@ -72,7 +72,7 @@ def comparison_plot(frame: pd.DataFrame, metric: str, by: str, hue: str | None =
         hue=hue,
         errorbar=interval,
         linestyle="none",
-        dodge=0.4 if hue else False,
+        dodge=0.4 if hue and frame[hue].nunique() > 1 else False,
         palette="colorblind" if hue else None,
         ax=axes,
     )

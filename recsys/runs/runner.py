@@ -127,6 +127,9 @@ def _ray(address: str | None, cores: int | None) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # Ray gives up after 30 s on a busy machine
+    if address and (Path.home() / ".ray" / "auth_token").is_file():
+        # `ray start` asks for the token that it wrote there; ray.init sends it only when told to
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ["PYTHONPATH"] = str(paths.PROJECT)  # local workers run this checkout's package
     import logging
 
