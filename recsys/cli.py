@@ -43,23 +43,13 @@ Runs = Annotated[Path | None, typer.Option(help="Folder of the runs (default: ex
 
 def main() -> None:
     """Entry point: turns the kit's own errors into one line and exit status 2."""
-    from recsys.data.errors import DataUnavailable, RegistryError, TableError
-    from recsys.runs.experiment import ExperimentError
-    from recsys.runs.notebook_cells import NotebookError
-    from recsys.runs.parameters import ParameterError
-    from recsys.runs.runner import RunnerError
-
     try:
         app()
-    except (
-        ExperimentError,
-        NotebookError,
-        ParameterError,
-        RunnerError,
-        DataUnavailable,
-        RegistryError,
-        TableError,
-    ) as error:
+    except Exception as error:
+        # Every exception class of this package carries a message for people; importing them all here, to
+        # name them, would cost a second of scipy at every start.
+        if not type(error).__module__.startswith("recsys."):
+            raise
         Console(stderr=True).print(
             f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )

@@ -212,7 +212,7 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
     entries = json.loads(last.read_text(encoding="utf-8"))["runs"] if last.is_file() else []
     failures = [entry for entry in entries if entry["state"] in ("failed", "not run")]
     claims = load_claims(paths.EXPERIMENTS / "claims.yaml")
-    index = write_report(out, own, reference, failures, claims, experiments)
+    index = write_report(out, own, reference, failures, claims, experiments, runs_folder=runs)
     mine = {verdict.claim.id: verdict for verdict in verdicts(claims, own)}
     table = Table("claim", "paper", "reference says", "your runs say", title="Verdicts")
     untested = 0
