@@ -10,6 +10,7 @@ from recsys.runs.claims import update_states
 from recsys.runs.experiment import choose, load_experiments
 from recsys.runs.fingerprint import change_since
 from recsys.runs.records import Record, load_records
+from recsys.runs.seal import sealed
 
 PUBLISHED_PROFILES = ("reference", "full")
 
@@ -57,5 +58,5 @@ def _copy(record: Record, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in record.files:
         shutil.copyfile(record.folder / name, target / name)
-    text = json.dumps(record.raw, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(sealed(record.raw), indent=1, ensure_ascii=False) + "\n"
     (target / "record.json").write_text(text, encoding="utf-8")

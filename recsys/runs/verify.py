@@ -1,10 +1,11 @@
 """`recsys verify`: do the committed numbers still follow from what they were computed from?
 
-Without re-running: the files' checksums, the ranking metrics computed again from the committed rank
-positions, every number in prose, the claims' states. With re-running: chosen reference runs are repeated
-and must fall inside the band that their seeds span.
+Without re-running: the seals of all numbers, the files' checksums, the ranking metrics computed again from
+the committed rank positions, every number in prose, the claims' states. With re-running: chosen reference
+runs are repeated and must fall inside the band that their seeds span.
 """
 
+import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ from recsys.runs import paths
 from recsys.runs.fingerprint import sha256_of_file
 from recsys.runs.prose import quoted_numbers
 from recsys.runs.records import Record, load_records
+from recsys.runs.seal import broken, numbers
 
 # Metrics come from the same float64 code: only the order of summation may differ between machines.
 RELATIVE_TOLERANCE = 1e-9
@@ -38,7 +40,11 @@ def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list
         found, count = check_record(record)
         problems += found
         checked += count
-    say(f"{len(reference)} committed records: checksums, and metrics computed again from their ranks")
+    say(f"{len(reference)} committed records: seals, checksums, metrics computed again from their ranks")
+    for path in sorted((paths.REFERENCE / "drills").glob("*.json")):
+        drill = json.loads(path.read_text(encoding="utf-8"))
+        problems += [f"drills/{path.name}: {problem}" for problem in broken(drill)]
+        checked += sum(1 for _ in numbers(drill))
     quoted = quoted_numbers()
     problems += [problem for number in quoted if (problem := number.problem())]
     say(f"{len(quoted)} numbers in README and notebooks compared with their records")
@@ -55,16 +61,17 @@ def check_record(record: Record) -> tuple[list[str], int]:
     from recsys.metrics.ranking import ranking_metrics
 
     name = f"{record.experiment}/{record.run}"
-    problems = []
+    problems = [f"{name}: {problem}" for problem in broken(record.raw)]
     for file, recorded in record.files.items():
         path = record.folder / file
         if not path.is_file():
             problems.append(f"{name}: {file} is missing")
         elif sha256_of_file(path) != recorded:
             problems.append(f"{name}: {file} is not the file that was recorded (sha256 differs)")
+    counted = len(record.files) + sum(1 for _ in numbers(record.raw))
     positions = record.positions()
     if positions is None:
-        return problems, len(record.files)
+        return problems, counted
     cutoffs = sorted({int(metric.rpartition("@")[2]) for metric in record.metrics if _is_cut_off(metric)})
     again, _ = ranking_metrics(positions, cutoffs=tuple(cutoffs or (10,)))
     compared = [metric for metric in record.metrics if metric in again]
@@ -72,7 +79,7 @@ def check_record(record: Record) -> tuple[list[str], int]:
         recorded, computed = record.metrics[metric], again[metric]
         if abs(recorded - computed) > RELATIVE_TOLERANCE * max(abs(recorded), abs(computed)):
             problems.append(f"{name}: {metric} is recorded as {recorded:.8g}, its ranks give {computed:.8g}")
-    return problems, len(record.files) + len(compared)
+    return problems, counted + len(compared)
 
 
 def _is_cut_off(metric: str) -> bool:
@@ -96,9 +103,9 @@ def band(group: list[Record], metric: str) -> tuple[float, float]:
     values = [record.metrics[metric] for record in group]
     if len(values) == 1:  # one seed: the same seed must give the same number again
         return values[0] * (1 - 1e-6) - 1e-12, values[0] * (1 + 1e-6) + 1e-12
-    low, high = seed_band(values)
-    slack = 1e-6 * max(abs(low), abs(high))
-    return low - slack, high + slack
+    interval = seed_band(values)
+    slack = 1e-6 * max(abs(interval.low), abs(interval.high))
+    return interval.low - slack, interval.high + slack
 
 
 def check_reruns(reference: list[Record], count: int, say: Callable[[str], None]) -> list[str]:

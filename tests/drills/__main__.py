@@ -11,6 +11,7 @@ import psutil
 
 from recsys.runs import paths
 from recsys.runs.runner import code_version
+from recsys.runs.seal import sealed
 from tests.drills import faults, kills, loss, overhead, parallel, repeat, setup
 
 DRILLS = {
@@ -63,7 +64,7 @@ def save(name: str, good: bool, figures: dict[str, Any]) -> None:
     }
     target = paths.REFERENCE / "drills" / f"{name}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(record, indent=1) + "\n")
+    target.write_text(json.dumps(sealed(record), indent=1) + "\n")
 
 
 if __name__ == "__main__":
