@@ -25,7 +25,7 @@ def code_lines(source: str) -> int:
 
 
 def test_is_thin(path):
-    cells = [cell for cell in code_cells(read_cells(path))]
+    cells = list(code_cells(read_cells(path)))
     assert sum(code_lines(cell.source) for cell in cells) <= 100
     assert max(code_lines(cell.source) for cell in cells) <= 15
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.While)
@@ -42,7 +42,7 @@ def test_parameters_are_declared_once_and_kept(path):
     cells = read_cells(path)
     parameters = read_parameters(cells, path.name)
     assert "seed" in parameters
-    assert all(parameter.meaning for parameter in parameters.values()), "say what each one means, in which unit"
+    assert all(parameter.meaning for parameter in parameters.values()), "say what each one means"
     assert reassigned(cells, set(parameters)) == []
 
 
