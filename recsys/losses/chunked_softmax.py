@@ -141,8 +141,8 @@ def _put_clicks_right(
 ) -> tuple[Tensor, Tensor | None, Tensor]:
     """Take the clicked pairs' scores off the loss and their vectors off the gradients; divide by N."""
     clicked_users, clicked_items = user_vectors[clicks.users], item_vectors[clicks.items]
+    loss = loss - clicks.counts.double() @ (clicked_users * clicked_items).sum(1).double()
     counts = clicks.counts.to(user_vectors.dtype)[:, None]
-    loss = loss - (counts * clicked_users * clicked_items).sum(dtype=torch.float64)
     item_gradient.index_add_(0, clicks.items, counts * clicked_users, alpha=-1)
     n_users = len(user_vectors)
     if user_gradient is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import embedding, logsigmoid
 
 from recsys.losses.chunked_likelihood import ChunkedLikelihood
 from recsys.losses.clicks import Clicks, check_factors
@@ -18,7 +18,8 @@ from recsys.losses.clicks import Clicks, check_factors
 
 def pair_scores(user_vectors: Tensor, item_vectors: Tensor, users: Tensor, items: Tensor) -> Tensor:
     """x_u · w_i for given pairs only: [N, d], [M, d], [P], [P] -> [P]."""
-    return (user_vectors[users] * item_vectors[items]).sum(1)
+    # embedding() rather than [...]: its backward pass adds rows up several times faster
+    return (embedding(users, user_vectors) * embedding(items, item_vectors)).sum(1)
 
 
 def printed_loss(user_vectors: Tensor, item_vectors: Tensor, clicks: Clicks) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import embedding, logsigmoid
 
 from recsys.losses.click_likelihood import pair_scores
 from recsys.losses.clicks import Clicks, check_factors
@@ -40,7 +40,8 @@ def bayesian_personalised_ranking(
     if pairs and not 0 <= int(negatives.min()) <= int(negatives.max()) < clicks.n_items:
         raise ValueError(f"negatives hold codes outside 0 to {clicks.n_items - 1}")
     own = pair_scores(user_vectors, item_vectors, clicks.users, clicks.items)
-    others = torch.einsum("pd,prd->pr", user_vectors[clicks.users], item_vectors[negatives])
+    users = embedding(clicks.users, user_vectors)
+    others = torch.einsum("pd,prd->pr", users, embedding(negatives, item_vectors))
     surprise = -logsigmoid(own[:, None] - others).mean(1)
     return (clicks.counts * surprise).sum(dtype=torch.float64) / clicks.n_users
 

@@ -12,6 +12,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding
 
 from recsys.losses.chunked_softmax import BUFFER_MB, ChunkedSoftmax
 from recsys.losses.click_likelihood import click_matrix, pair_scores
@@ -92,6 +93,6 @@ def sampled_softmax(
         raise ValueError("a sampled item has log_probability −∞ or NaN: it cannot have come from this q")
     others = user_vectors @ item_vectors[sampled].t() - correction.to(user_vectors.dtype)
     own = pair_scores(user_vectors, item_vectors, clicks.users, clicks.items)
-    others = others[clicks.users].masked_fill(clicks.items[:, None] == sampled, -torch.inf)
+    others = embedding(clicks.users, others).masked_fill(clicks.items[:, None] == sampled, -torch.inf)
     estimate = torch.logsumexp(torch.cat([own[:, None], others], dim=1), dim=1)
     return (clicks.counts * (estimate - own)).sum(dtype=torch.float64) / clicks.n_users

@@ -1,0 +1,1 @@
+"""Recommenders; each scores every item of the catalogue for given users."""
