@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logsumexp
+import torch
 
 from recsys.metrics.ranking import earlier_events, evaluate, new_targets, ranking_metrics, score_batches
 from recsys.models.click_data import ClickData
@@ -47,14 +47,13 @@ def _training_fit(model: ClickModel, data: ClickData) -> dict[str, float]:
     pairs = earlier_events(data.split, "validation")
     nats = clicked = everything = 0.0
     for users, masked in score_batches(model, np.arange(data.n_users), pairs):
-        scores = model.score(users)
-        seen = np.isneginf(masked)
-        others = logsumexp(masked, axis=1)  # over what the user did not click
+        scores, masked = torch.from_numpy(model.score(users)), torch.from_numpy(masked)
+        seen = masked.isneginf()
+        others = masked.logsumexp(1, keepdim=True).expand_as(scores)[seen]  # over what the user did not click
         own = scores[seen]
-        nats += (np.logaddexp(np.repeat(others, seen.sum(axis=1)), own) - own).sum(dtype=np.float64)
-        probability = expit(scores)
-        clicked += probability[seen].sum(dtype=np.float64)
-        everything += probability.sum(dtype=np.float64)
+        nats += (torch.logaddexp(others, own) - own).sum(dtype=torch.float64).item()
+        clicked += own.sigmoid().sum(dtype=torch.float64).item()
+        everything += scores.sigmoid_().sum(1).sum(dtype=torch.float64).item()
     other_pairs = data.n_users * data.n_items - len(pairs)
     return {
         "train_nats": nats / len(pairs),
@@ -71,6 +70,6 @@ def _held_out_nats(model: ClickModel, data: ClickData, part: str) -> float:
     for users, masked in score_batches(model, targets["user"].unique(), known):
         here = targets[targets["user"].isin(users)]
         rows = np.searchsorted(users, here["user"])
-        own = masked[rows, here["item"]]
-        total += (logsumexp(masked, axis=1)[rows] - own).sum(dtype=np.float64)
-    return total / len(targets)
+        normaliser = torch.from_numpy(masked).logsumexp(1).numpy()
+        total += (normaliser[rows] - masked[rows, here["item"]]).sum(dtype=np.float64)
+    return float(total / len(targets))
