@@ -15,7 +15,7 @@ READY := .venv/ready$(if $(CUDA),-cuda)
 
 reproduce: $(READY)
 	@status=0; $(BIN)/recsys run --profile $(PROFILE) --data $(DATA) || status=$$?; \
-	if [ $$status -le 1 ]; then $(BIN)/recsys report; fi; exit $$status
+	if [ $$status -le 1 ]; then $(BIN)/recsys report || status=1; fi; exit $$status
 
 test: $(READY) lint
 	$(BIN)/python -m pytest
@@ -49,4 +49,5 @@ lock: $(READY)
 	@mv requirements.lock.new requirements.lock
 
 clean:
-	rm -rf .venv report build *.egg-info .pytest_cache .ruff_cache experiments/runs
+	rm -rf .venv report build *.egg-info .pytest_cache .ruff_cache
+	@echo "experiments/runs is kept: remove it by hand when you no longer need its hours"

@@ -26,11 +26,21 @@ def default_is_cpu_build(requirement: str) -> bool:
     """Whether pip's own choice for this requirement is a CPU build (asked without installing)."""
     if sys.platform != "linux":
         return True
-    asked = pip("install", "--quiet", "--dry-run", "--no-deps", "--report", "-", requirement, capture=True)
+    asked = pip(
+        "install",
+        "--quiet",
+        "--dry-run",
+        "--ignore-installed",
+        "--no-deps",
+        "--report",
+        "-",
+        requirement,
+        capture=True,
+    )
     if asked.returncode != 0:
         return False
     chosen = json.loads(asked.stdout)["install"]
-    return not chosen or "+cpu" in chosen[0]["metadata"]["version"]
+    return bool(chosen) and "+cpu" in chosen[0]["metadata"]["version"]
 
 
 def cpu_index_answers() -> bool:
@@ -46,6 +56,7 @@ def main() -> int:
     requirement = re.search(r"^torch==\S+", lock.read_text(), flags=re.MULTILINE).group()
     if "--cuda" in sys.argv[1:]:
         print(f"{requirement}: the default build (CUDA on Linux: several gigabytes)", flush=True)
+        pip("uninstall", "--quiet", "--yes", "torch")  # a CPU build has the same version
         return pip("install", requirement).returncode
     if default_is_cpu_build(requirement):
         return pip("install", "--quiet", requirement).returncode

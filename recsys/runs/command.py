@@ -1,6 +1,7 @@
 """What `recsys run` and `recsys report` do, apart from parsing their options."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from recsys.data import sources
 from recsys.data.errors import DataUnavailable
 from recsys.runs import paths
 from recsys.runs.experiment import EMBEDDED_DATA, PROFILES, ExperimentError, choose, load_experiments
-from recsys.runs.plan import DATA_CHOICES, PlannedRun, plan
+from recsys.runs.parameters import resolve
+from recsys.runs.plan import DATA_CHOICES, PlannedRun, declared_parameters, plan
 from recsys.runs.worker import EXECUTED, Outcome
 
 LAST = "last.json"
@@ -113,9 +115,11 @@ def _pair(text: str) -> tuple[str, str]:
 def _matches(run: PlannedRun, text: str) -> bool:
     name, equals, value = text.partition("=")
     if equals:
-        return str(run.parameters.get(name)) == value
+        declared = declared_parameters(run.experiment)
+        wanted = resolve(declared, {name: value}, f"--only ({run.experiment.notebook})", as_text=True)
+        return run.parameters[name] == wanted[name]
     experiment = run.experiment.name
-    return experiment == text or experiment.startswith(f"{text}_") or text in run.name
+    return experiment == text or experiment.startswith(f"{text}_") or text in run.label
 
 
 def _refuse_dirty_reference(profile: str, allow_dirty: bool) -> None:
@@ -189,7 +193,9 @@ def _sum_up(
         executed = Path(outcome.folder) / EXECUTED
         if executed.is_file():
             shown = executed.relative_to(Path.cwd()) if executed.is_relative_to(Path.cwd()) else executed
-            console.print(f"  look at it: jupyter lab {shown}", soft_wrap=True)
+            jupyter = Path(sys.executable).with_name("jupyter")
+            jupyter = jupyter.relative_to(Path.cwd()) if jupyter.is_relative_to(Path.cwd()) else jupyter
+            console.print(f"  look at it: {jupyter} lab {shown}", soft_wrap=True)
     missing = sum(one.unavailable is not None for one in due)
     up_to_date = len(planned) - len(due)
     console.print(

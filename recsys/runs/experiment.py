@@ -5,7 +5,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -43,7 +43,7 @@ class Plot(_Strict):
 class Cells(_Strict):
     """A block of the grid: the product over `grid`, each with `fixed` added."""
 
-    grid: dict[str, list[Any]] = {}
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     fixed: dict[str, Any] = {}
     needs: Needs | None = None
 
@@ -59,7 +59,7 @@ class Profile(_Strict):
 class Experiment(_Strict):
     """One experiment: a notebook, the question it answers, its grids and what every run must record."""
 
-    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    name: str = Field(pattern=r"^[0-9]{2}[a-z0-9_]*$")
     notebook: str
     question: str
     claims: list[str] = []
@@ -106,6 +106,8 @@ def load_experiment(path: Path) -> Experiment:
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader: builds no objects
         experiment = Experiment.model_validate(raw)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExperimentError(f"{path.name}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
         raise ExperimentError(f"{path.name}: not valid YAML: {error}") from None
     except ValidationError as error:

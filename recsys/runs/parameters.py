@@ -9,9 +9,8 @@ that assigns a parameter a second time is refused.
 import ast
 import difflib
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -44,13 +43,17 @@ class Parameter:
                 f"{source}: parameter '{self.name}' expects {self.annotation}, got {value!r} "
                 f"({type(value).__name__}); the notebook's default is {self.default!r}"
             ) from None
-        if isinstance(checked, float) and not math.isfinite(checked):
-            raise ParameterError(f"{source}: parameter '{self.name}' must be a finite number, got {value!r}")
+        try:
+            json.dumps(checked, allow_nan=False)
+        except ValueError:
+            raise ParameterError(f"{source}: parameter '{self.name}' must be finite, got {value!r}") from None
         return checked
 
 
 def parse_cell(source: str) -> ast.Module:
     """The syntax tree of a cell, IPython magics included (they become function calls)."""
+    if source.startswith(("%%time", "%%capture")):
+        source = source.partition("\n")[2]  # their body is run in the notebook's own namespace
     try:
         return ast.parse(source)
     except SyntaxError:
@@ -64,6 +67,13 @@ def _parameters_cell(cells: Sequence[Cell], path: str) -> Cell:
     if len(tagged) != 1:
         raise ParameterError(f"{path}: needs exactly one code cell tagged 'parameters', has {len(tagged)}")
     return tagged[0]
+
+
+def _parsed(cell: Cell, path: str) -> ast.Module:
+    try:
+        return ast.parse(cell.source)
+    except SyntaxError as error:
+        raise ParameterError(f"{path}, cell {cell.number}, line {error.lineno}: {error.msg}") from None
 
 
 def _type_of(node: ast.expr) -> Any:
@@ -91,7 +101,7 @@ def read_parameters(cells: Sequence[Cell], path: str) -> dict[str, Parameter]:
     tagged = _parameters_cell(cells, path)
     number, lines = tagged.number, tagged.source.splitlines()
     parameters: dict[str, Parameter] = {}
-    for node in ast.parse(tagged.source).body:
+    for node in _parsed(tagged, path).body:
         text = ast.unparse(node)
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
             raise ParameterError(
@@ -106,11 +116,13 @@ def read_parameters(cells: Sequence[Cell], path: str) -> dict[str, Parameter]:
                 f"{path}, cell {number}: '{text}' must have a literal value and one of the types "
                 "int, float, str, bool, list[...], Literal[...] or one of them | None"
             ) from None
-        meaning = lines[node.end_lineno - 1][node.end_col_offset :].partition("#")[2].strip()
+        rest = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()  # ast counts bytes
+        meaning = rest.partition("#")[2].strip()
         name, annotation = node.target.id, ast.unparse(node.annotation)
         parameter = Parameter(name, annotation, default, meaning, adapter)
-        parameter.check(default, f"{path}, cell {number}")
-        parameters[name] = parameter
+        # `rate: float = 1` has the default 1.0: the same run must have the same identity
+        checked = parameter.check(default, f"{path}, cell {number}")
+        parameters[name] = replace(parameter, default=checked)
     return parameters
 
 
@@ -142,6 +154,8 @@ def resolve(
 
 def _from_text(text: str, parameter: Parameter) -> Any:
     """A command-line string as a Python value; left as text where the parameter may be text."""
+    if text == "None" and parameter.annotation.endswith("| None"):
+        return None
     try:
         return parameter.adapter.validate_python(text, strict=True)
     except ValidationError:
@@ -174,6 +188,8 @@ def _bound_names(node: ast.AST) -> set[str]:
     """Names that one syntax node binds in the scope it stands in."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            return {name}
+        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.AsyncFunctionDef(name=name):
             return {name}
         case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.ExceptHandler(name=str(name)):
             return {name}

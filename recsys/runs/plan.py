@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from recsys.runs import paths
-from recsys.runs.experiment import EMBEDDED_DATA, Experiment, Needs
+from recsys.runs.experiment import EMBEDDED_DATA, PROFILES, Experiment, Needs
 from recsys.runs.fingerprint import change_since, run_hash
 from recsys.runs.notebook_cells import read_cells
 from recsys.runs.parameters import Parameter, ParameterError, read_parameters, resolve
-from recsys.runs.records import read_record
+from recsys.runs.records import Record, read_record
 
 DATA_CHOICES = ("demo", "real", "all")
 
@@ -65,7 +65,7 @@ def plan(
     planned: dict[Path, PlannedRun] = {}
     for experiment in experiments:
         declared = declared_parameters(experiment)
-        asked = resolve(declared, overrides or {}, "-p", as_text=True)
+        asked = resolve(declared, overrides or {}, f"-p ({experiment.notebook})", as_text=True)
         for cell, needs in experiment.cells(profile):
             source = f"{experiment.name}.yaml, profile {profile}"
             cell = resolve(declared, cell, source) | asked
@@ -94,6 +94,16 @@ def _wanted(parameters: Mapping[str, Any], data: str) -> bool:
     return (parameters["dataset"] in EMBEDDED_DATA) == (data == "demo")
 
 
+def _lesser(record: Record, profile: str) -> str | None:
+    """Why a record, though up to date, cannot stand for a run of this profile: others filter by profile."""
+    published = profile in ("reference", "full")
+    if PROFILES.index(record.profile) < PROFILES.index(profile) and (record.profile == "smoke" or published):
+        return f"recorded under the {record.profile} profile"
+    if published and record.code["dirty"]:
+        return "made from uncommitted code"
+    return None
+
+
 def _planned_run(
     experiment: Experiment,
     profile: str,
@@ -113,6 +123,6 @@ def _planned_run(
         failed = folder.with_name(folder.name + ".failed").is_dir()
         reason = "failed last time" if failed else "not run yet"
     else:
-        reason = change_since(record.raw)
+        reason = change_since(record.raw) or _lesser(record, profile)
     seconds = record.seconds if record else None
     return PlannedRun(experiment, profile, parameters, label, needs, folder, reason, seconds)

@@ -1,4 +1,4 @@
-"""Live progress of a grid: how many runs are done, which are running, and an estimate of the time left."""
+"""Live progress of a grid: how many runs are done, and an estimate of the time left."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ class GridProgress:
         self._finished.append(outcome.seconds)
         mark = "[green]done[/]  " if outcome.ok else "[red]FAILED[/]"
         self._console.print(
-            f"{mark} {run.experiment.name}  {run.label}  [dim]{duration(outcome.seconds)}[/]"
+            f"{mark} {run.experiment.name}  {_escape(run.label)}  [dim]{duration(outcome.seconds)}[/]"
             + ("" if outcome.ok else f"  {_escape(outcome.reason.splitlines()[0][:200])}"),
             highlight=False,
             soft_wrap=True,

@@ -9,6 +9,7 @@ from recsys.runs import paths
 from recsys.runs.claims import update_states
 from recsys.runs.experiment import choose, load_experiments
 from recsys.runs.fingerprint import change_since
+from recsys.runs.plan import plan
 from recsys.runs.records import Record, load_records
 from recsys.runs.seal import sealed
 
@@ -28,9 +29,10 @@ def publish_reference(names: list[str], runs: Path, reference: Path | None = Non
     """
     reference = reference or paths.REFERENCE
     for experiment in choose(load_experiments(), names):
+        grid = {one.name for profile in PUBLISHED_PROFILES for one in plan([experiment], profile, runs=runs)}
         taken: set[str] = set()
         for record in load_records(runs, experiment.name):
-            if record.profile not in PUBLISHED_PROFILES:
+            if record.profile not in PUBLISHED_PROFILES or record.run not in grid:
                 continue
             refusal = _refusal(record)
             if refusal:
@@ -40,7 +42,7 @@ def publish_reference(names: list[str], runs: Path, reference: Path | None = Non
             taken.add(record.run)
         yield f"{experiment.name}: {len(taken)} records published"
         for old in load_records(reference, experiment.name):
-            if taken and old.run not in taken:
+            if old.run not in grid:
                 shutil.rmtree(old.folder)
                 yield f"{experiment.name}/{old.run}: removed, the grid no longer holds it"
     for change in update_states(paths.EXPERIMENTS / "claims.yaml", load_records(reference)):

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.data import sources
+from recsys.runs.records import FORMAT
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REQUEST = "RECSYS_REQUEST"
-FORMAT = 1
+MAXRSS_UNITS_IN_MB = 2**20 if sys.platform == "darwin" else 2**10
 
 
 class RecordError(RuntimeError):
@@ -102,6 +103,7 @@ def _write_record(folder: Path, request: dict, used: dict, metrics: dict, files:
     from recsys.runs import fingerprint, paths
 
     modules = sorted(name for name in sys.modules if name == "recsys" or name.startswith("recsys."))
+    _refuse_edited(modules, request["started_ns"])
     notebook = paths.PROJECT / request["notebook"]
     whole = {
         "format": FORMAT,
@@ -114,7 +116,7 @@ def _write_record(folder: Path, request: dict, used: dict, metrics: dict, files:
         "metrics": metrics,
         "code": {
             **request["code"],
-            "notebook": {"path": request["notebook"], "sha256": fingerprint.notebook_sha256(notebook)},
+            "notebook": {"path": request["notebook"], "sha256": request["notebook_sha256"]},
             "modules": {name: fingerprint.module_sha256(name) for name in modules},
         },
         "data": dict(sorted(sources.files_read.items())),
@@ -122,11 +124,19 @@ def _write_record(folder: Path, request: dict, used: dict, metrics: dict, files:
         "machine": _machine(),
         "files": files,
         "notes": notes,
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MAXRSS_UNITS_IN_MB, 1),
     }
     (folder / "record.json").write_text(
         json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
+
+
+def _refuse_edited(modules: list[str], started_ns: int) -> None:
+    """A module edited since the run began may not be the one that ran: its hash would prove nothing."""
+    files = {name: getattr(sys.modules[name], "__file__", None) for name in modules}
+    edited = [name for name, file in files.items() if file and os.stat(file).st_mtime_ns > started_ns]
+    if edited:
+        raise RecordError(f"{', '.join(edited)} was edited while this run was going; run it again")
 
 
 def _machine() -> dict[str, Any]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+FORMAT = 1  # of record.json
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -34,9 +36,10 @@ class Record:
 def read_record(folder: Path) -> Record | None:
     """The record of a run folder; None when there is none or it is not whole."""
     try:
-        return Record(folder, json.loads((folder / "record.json").read_text(encoding="utf-8")))
+        raw = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return Record(folder, raw) if isinstance(raw, dict) and raw.get("format") == FORMAT else None
 
 
 def load_records(folder: Path, experiment: str | None = None) -> list[Record]:

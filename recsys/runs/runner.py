@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,11 +27,17 @@ class RunnerError(RuntimeError):
 @contextlib.contextmanager
 def only_driver(runs: Path) -> Iterator[None]:
     """Hold the runs folder: a second driver is told so; leftovers of a killed one are removed."""
-    runs.mkdir(parents=True, exist_ok=True)
-    with (runs / ".lock").open("a+") as lock:
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        lock = (runs / ".lock").open("a+")
+    except OSError as error:
+        raise RunnerError(
+            f"cannot write to {runs}: {error.strerror}; choose another folder with --runs"
+        ) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             lock.seek(0)
             raise RunnerError(
                 f"another `recsys run` (process {lock.read().strip() or 'unknown'}) is using {runs}; "
@@ -45,7 +52,7 @@ def only_driver(runs: Path) -> Iterator[None]:
 
 
 def code_version() -> dict[str, Any]:
-    """The commit and whether tracked code differs from it; nulls outside a git checkout."""
+    """The commit, and whether any file (untracked ones too) differs from it; nulls outside a git checkout."""
 
     def git(*arguments: str) -> str | None:
         try:
@@ -84,8 +91,8 @@ def run(
     code = code_version()
     environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
     threads = {run.needs.threads for run in planned}
-    with watched(), _warm_parents(threads) as socket, _ray(address, cores) as ray:
-        environment |= {SOCKET: socket}
+    with watched(), _warm_parents(threads) as warm, _ray(address, cores) as ray:
+        environment |= {SOCKET: warm}
         total = ray.cluster_resources()
         task = ray.remote(execute)
         on_start(total.get("CPU", 1) / max(1, max(run.needs.threads for run in planned)))
@@ -130,13 +137,24 @@ def _ray(address: str | None, cores: int | None) -> Iterator[Any]:
     if address and (Path.home() / ".ray" / "auth_token").is_file():
         # `ray start` asks for the token that it wrote there; ray.init sends it only when told to
         os.environ.setdefault("RAY_AUTH_MODE", "token")
-    os.environ["PYTHONPATH"] = str(paths.PROJECT)  # local workers run this checkout's package
+    # local workers run this checkout's package
+    own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(paths.PROJECT), *filter(None, own)]))
     import logging
 
     import ray
 
+    if address and ":" in address and "://" not in address:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()  # Ray itself tries for minutes
+        except (OSError, ValueError) as error:
+            raise RunnerError(
+                f"no Ray cluster answers at {address} ({error}); is `ray start --head` up?"
+            ) from None
     try:
-        local = {} if address else {"num_cpus": cores or os.cpu_count(), "include_dashboard": False}
+        # num_cpus None: Ray counts what this process may use, containers' limits included
+        local = {} if address else {"num_cpus": cores, "include_dashboard": False}
         ray.init(
             address or "local",
             log_to_driver=False,
@@ -145,7 +163,7 @@ def _ray(address: str | None, cores: int | None) -> Iterator[Any]:
         )
     except Exception as error:  # Ray raises bare Exception when a process of its own does not start
         where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-        raise RunnerError(f"cannot start or reach {where}: {str(error).splitlines()[0]}") from error
+        raise RunnerError(f"cannot start or reach {where}: {_first_line(error)}") from error
     try:
         yield ray
     finally:
@@ -159,7 +177,8 @@ def _unplaceable(run: PlannedRun, total: dict[str, float]) -> str | None:
         have = total.get(name, 0)
         if amount > have:
             scale = 2**30 if name == "memory" else 1
-            return f"needs {amount / scale:.3g} {name}, there is {have / scale:.3g} in all"
+            unit = " (GiB)" if name == "memory" else ""
+            return f"needs {amount / scale:.3g} {name}{unit}, there is {have / scale:.3g} in all"
     return None
 
 
@@ -182,6 +201,13 @@ def _request(run: PlannedRun, code: dict[str, Any], environment: dict[str, str])
 def _outcome(ray: Any, reference: Any, run: PlannedRun) -> Outcome:
     try:
         return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        return Outcome(run.name, False, 0.0, str(run.folder), f"the run could not be set up: {error.cause!r}")
     except ray.exceptions.RayError as error:
-        first = str(error).strip().splitlines()[0]
-        return Outcome(run.name, False, 0.0, str(run.folder), f"the worker process died: {first}")
+        return Outcome(
+            run.name, False, 0.0, str(run.folder), f"the worker process died: {_first_line(error)}"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]

@@ -1,8 +1,8 @@
 """A parent process that has the heavy imports done and forks a kernel for each run.
 
 Started by path (not as a module), so that a kernel's `sys.modules` holds no `recsys` module that the
-notebook did not import itself. It computes nothing, so no thread pool is started and forking is safe (the
-one other thread is that of pyarrow's allocator, which handles forks itself).
+notebook did not import itself. It computes nothing before it forks; the threads that exist by then belong to
+pyarrow's allocator and to OpenBLAS, and both handle forks themselves.
 
 It listens on an abstract Unix socket, to its own user only. One connection is one kernel: the client sends
 {"connection_file", "cwd", "environment", "log"} and gets {"pid"}; then, as often as it likes, a line
@@ -20,6 +20,7 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 
 PRELOAD = (
     "ipykernel.kernelapp",
@@ -57,8 +58,10 @@ def become_kernel(request: dict) -> None:
     # The kernel's working directory comes first on the path, as for a kernel started afresh.
     sys.path[:] = ["", *os.environ.get("PYTHONPATH", "").split(os.pathsep), *sys.path]
     sys.argv = ["ipykernel_launcher", "-f", request["connection_file"]]
+    import numpy
     from ipykernel import kernelapp
 
+    numpy.random.seed()  # forks would share their parent's state, and look reproducible without a seed
     try:
         kernelapp.launch_new_instance(argv=sys.argv[1:])
     except SystemExit as exit_:
@@ -91,7 +94,9 @@ class Kernels:
         self._selector.register(connection, selectors.EVENT_READ, self._answer)
 
     def _answer(self, connection: socket.socket) -> None:
-        with contextlib.suppress(ConnectionError):
+        # OSError: no memory for a fork; ValueError: the worker was killed in mid-sentence. One kernel is lost
+        # then, not all of them.
+        with contextlib.suppress(OSError, ValueError):
             line = connection.makefile("r").readline()
             if line == "poll\n":
                 answer = {"status": self._poll(connection)}
@@ -108,7 +113,11 @@ class Kernels:
         if pid == 0:
             for other in (self._listener, *self._pids):
                 other.close()
-            become_kernel(request)
+            try:
+                become_kernel(request)
+            except BaseException:
+                traceback.print_exc()
+            os._exit(1)  # never back into the parent's loop
         self._pids[connection] = pid
         return pid
 

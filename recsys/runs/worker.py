@@ -81,7 +81,7 @@ def execute(request: Request) -> Outcome:
         failure = {**asdict(outcome), "folder": kept.name, "experiment": request.experiment}
         failure |= {"profile": request.profile, "parameters": request.parameters}
         (working / "record.json").unlink(missing_ok=True)
-        (working / "failure.json").write_text(json.dumps(failure, indent=1, ensure_ascii=False) + "\n")
+        (working / "failure.json").write_text(json.dumps(failure, indent=1) + "\n", encoding="utf-8")
         _replace(working, kept)
         return outcome
 
@@ -91,7 +91,7 @@ def failed_folder(final: Path) -> Path:
 
 
 def _replace(working: Path, final: Path) -> None:
-    """Put a whole folder in the place of an older one; at no moment is there half a folder there."""
+    """Put a whole folder in the place of an older one: there is the old one, none, or the new one."""
     if final.exists():
         outdated = final.with_name(f"{IN_FLIGHT}{final.name}-{os.getpid()}-outdated")
         shutil.rmtree(outdated, ignore_errors=True)
@@ -109,6 +109,7 @@ def _run_notebook(request: Request, working: Path) -> None:
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
 
+    from recsys.runs.fingerprint import notebook_sha256
     from recsys.runs.notebook_cells import read_cells
     from recsys.runs.parameters import reassigned
     from recsys.runs.warm_kernel import WarmKernelManager
@@ -118,13 +119,18 @@ def _run_notebook(request: Request, working: Path) -> None:
     again = reassigned(read_cells(notebook), set(request.parameters))
     if again:
         raise RunFailed("override not used: " + "; ".join(again))
-    ask = {**asdict(request), "folder": str(working)}
+    # The hash of what is executed now: by the time of record() the file may have been edited.
+    notebook_sha256.cache_clear()
+    ask = {**asdict(request), "folder": str(working), "notebook_sha256": notebook_sha256(notebook)}
+    ask["started_ns"] = time.time_ns()
     (working / "request.json").write_text(json.dumps(ask))
     os.environ.update(kernel_environment(request.threads))
     os.environ.update(request.environment)
     os.environ[REQUEST] = str(working / "request.json")
     os.environ["RECSYS_KERNEL_LOG"] = str(working / "kernel.log")
-    os.environ["PYTHONPATH"] = request.project
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        dict.fromkeys([request.project, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
+    )
     try:
         execute_notebook(
             str(notebook),
@@ -138,11 +144,19 @@ def _run_notebook(request: Request, working: Path) -> None:
         )
     except PapermillExecutionError as error:
         reason = f"{error.ename}: {error.evalue}"
-        # cell_index counts from 0 but includes the injected cell: it is the number in the notebook as written
         trace = _plain("\n".join(error.traceback))
-        raise RunFailed(reason, error.cell_index, error.source, trace) from None
+        number = _number_as_written(notebook, error.cell_index)
+        raise RunFailed(reason, number, error.source, trace) from None
     except Exception as error:
         raise RunFailed(_kernel_death(error, working), trace=traceback.format_exc()) from None
+
+
+def _number_as_written(notebook: Path, index: int) -> int:
+    """The cell's number from 1 in the notebook as written; papermill counts from 0, its own cell included."""
+    from recsys.runs.notebook_cells import read_cells
+
+    parameters = next(cell.number for cell in read_cells(notebook) if "parameters" in cell.tags)
+    return index + 1 if index < parameters else index
 
 
 def _plain(text: str) -> str:

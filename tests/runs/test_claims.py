@@ -1,6 +1,7 @@
 """Claims: the files are read strictly, cover the articles, and every verdict follows from records."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_stored_states_are_those_of_the_committed_records(committed):
 
 def test_experiments_and_claims_name_each_other(committed):
     for name, experiment in load_experiments(ROOT / "experiments").items():
-        assert name in committed.notebooks
+        assert Path(experiment.notebook).stem in committed.notebooks
         for claim in experiment.claims:
             assert committed.by_id[claim].experiment == name, claim
 

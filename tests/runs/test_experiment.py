@@ -37,7 +37,7 @@ def test_cells_are_the_product_without_duplicates(tmp_path):
         ("question:", "qestion:", "qestion"),
         ("primary_metric: score", "primary_metric: other", "primary_metric"),
         ("quick:", "quik:", "unknown profile"),
-        ("name: 09_sample", "name: other", "must agree"),
+        ("name: 09_sample", "name: 09_other", "must agree"),
         ("metrics: [score]", "metrics: []", "metrics"),
         ("metrics: [score]", "metrics: [score", "YAML"),
     ],

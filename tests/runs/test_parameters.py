@@ -11,7 +11,8 @@ rank: int = 8  # rank of the update
 learning_rate: float = 1e-3  # step size
 optimizer: Literal["adamw", "adafactor"] = "adamw"
 layers: list[int] = [1, 2]
-note: str | None = None
+note: str | None = None  # 备注
+rates: list[float] = [0.1]
 fast: bool = False"""
 
 
@@ -32,9 +33,11 @@ def test_declaration_is_read(declared):
         "optimizer": "adamw",
         "layers": [1, 2],
         "note": None,
+        "rates": [0.1],
         "fast": False,
     }
     assert declared["rank"].meaning == "rank of the update"
+    assert declared["note"].meaning == "备注"
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,7 @@ def test_declaration_is_read(declared):
         ("optimizer=adafactor", "adafactor"),
         ("layers=[3]", [3]),
         ("note=8", "8"),
+        ("note=None", None),
         ("fast=true", True),
         ("fast=True", True),
     ],
@@ -68,6 +72,7 @@ def test_command_line_values_are_typed(declared, text, value):
         ("optimizer=sgd", r"'optimizer' expects Literal\['adamw', 'adafactor'\]"),
         ("layers=3", r"'layers' expects list\[int\]"),
         ("learning_rate=NaN", "finite"),
+        ("rates=[NaN]", "finite"),
         ("zzz=1", "it has rank"),
     ],
 )
@@ -79,7 +84,14 @@ def test_wrong_values_are_refused_by_name(declared, text, message):
 
 @pytest.mark.parametrize(
     "cell",
-    ["rank = 8", "rank: int = 8\ndouble: int = rank * 2", "rank: int = 8.5", "import os", "x: dict = {}"],
+    [
+        "rank = 8",
+        "rank: int = 8\ndouble: int = rank * 2",
+        "rank: int = 8.5",
+        "import os",
+        "x: dict = {}",
+        "rank: int =",
+    ],
 )
 def test_a_parameters_cell_holds_annotated_literals_only(cell):
     with pytest.raises(ParameterError):
@@ -106,6 +118,9 @@ def test_exactly_one_tagged_cell(tmp_path):
         "[a, *rank] = [1, 2]",
         "del rank",
         "def rank(): pass",
+        "async def rank(): pass",
+        "match 1:\n    case rank: pass",
+        "%%time\nrank = 4",
         "%time rank = 4\nrank = 5",
     ],
 )

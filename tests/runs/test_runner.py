@@ -40,6 +40,13 @@ def ran(tmp_path_factory):
     add_experiment(project, "04_wrong_metric", "[1]", start, "record(metrics={'other': 1.0})")
     add_experiment(project, "05_not_finite", "[1]", start, "record(metrics={'score': float('nan')})")
     add_experiment(project, "06_raises", "[1]", "values = []\nvalues[3]")
+    write_notebook(project / "notebooks" / "08_import.ipynb", PARAMETERS, start)
+    swapped = json.loads((project / "notebooks" / "08_import.ipynb").read_text())
+    swapped["cells"].insert(0, {**swapped["cells"][1], "id": "first", "source": "import no_such_package"})
+    (project / "notebooks" / "08_import.ipynb").write_text(json.dumps(swapped))
+    (project / "experiments" / "08_import.yaml").write_text(EXPERIMENT.format(name="08_import", ranks="[1]"))
+    edit = "open('../recsys/metrics/sample_model.py', 'a').write('# edited while it ran')"
+    add_experiment(project, "09_edited", "[1]", start, edit, end)
     add_experiment(project, "07_killed", "[1]", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     return project, recsys_command(project)("run")
 
@@ -67,7 +74,7 @@ def test_good_runs_are_recorded_whole(ran):
 def test_failures_leave_the_others_and_make_the_command_fail(ran):
     _, done = ran
     assert done.returncode == 1
-    assert "2 notebooks executed, 0 up to date, 7 failed" in done.stdout
+    assert "2 notebooks executed, 0 up to date, 9 failed" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -80,6 +87,8 @@ def test_failures_leave_the_others_and_make_the_command_fail(ran):
         ("05_not_finite", "metric 'score' is nan"),
         ("06_raises", "IndexError: list index out of range"),
         ("07_killed", "the kernel died"),
+        ("08_import", "No module named 'no_such_package'"),
+        ("09_edited", "recsys.metrics.sample_model was edited while this run was going"),
     ],
 )
 def test_each_failure_says_why(ran, name, reason):
@@ -94,6 +103,26 @@ def test_failing_cell_traceback_and_notebook_are_shown(ran):
     assert "values[3]" in done.stdout
     assert "jupyter lab experiments/runs/06_raises/" in done.stdout
     assert "in cell 2" in done.stdout
+
+
+def test_the_failing_cell_is_counted_as_in_the_notebook(ran):
+    project, _ = ran
+    failure = next((project / "experiments" / "runs" / "08_import").glob("*.failed/failure.json"))
+    assert json.loads(failure.read_text())["cell"] == 1
+
+
+def test_a_smoke_record_does_not_stand_for_a_reference_run(ran):
+    project, _ = ran
+    undo = edited(
+        project / "experiments" / "00_good.yaml", "profiles:", "profiles:\n  reference: {cells: [{}]}"
+    )
+    path = next((project / "experiments" / "runs" / "00_good").glob("rank=1-*/record.json"))
+    undo_record = edited(path, '"quick"', '"smoke"')
+    try:
+        assert "recorded under the smoke profile" in re.sub(r"\s+", " ", dry(project))
+    finally:
+        undo_record()
+        undo()
 
 
 def test_nothing_is_left_behind(ran):
@@ -153,6 +182,8 @@ def test_a_change_reruns_exactly_what_it_touches(ran, file, old, new, due, why):
         (["--profile", "quik"], "no profile 'quik'; there are smoke, quick"),
         (["--data", "fake"], "no --data 'fake'"),
         (["--only", "nothing"], "no run matches"),
+        (["00", "--only", "rnak=1"], "did you mean 'rank' (int)?"),
+        (["00", "--address", "127.0.0.1:1", "--force"], "no Ray cluster answers at 127.0.0.1:1"),
         (["9_nothing"], "no experiment '9_nothing'"),
     ],
 )

@@ -9,7 +9,9 @@ import pytest
 
 from recsys.metrics.ranking import ranking_metrics
 from recsys.runs import paths, prose
+from recsys.runs.experiment import load_experiments
 from recsys.runs.fingerprint import sha256_of_file
+from recsys.runs.plan import plan
 from recsys.runs.publish import publish_reference
 from recsys.runs.records import load_records, read_record
 from recsys.runs.seal import sealed
@@ -26,6 +28,7 @@ def write_record(folder, seed=0, better=None, **changes):
     positions.to_parquet(folder / "ranks.parquet", index=False)
     metrics, _ = ranking_metrics(positions, cutoffs=(5, 10))
     record = {
+        "format": 1,
         "experiment": folder.parent.name,
         "run": folder.name,
         "profile": "reference",
@@ -130,7 +133,8 @@ def test_publish_takes_only_what_can_be_traced(tmp_path, monkeypatch):
     write_notebook(project / "notebooks" / "00_x.ipynb", "seed: int = 0  # seed")
     (project / "experiments" / "00_x.yaml").write_text(
         "name: 00_x\nnotebook: notebooks/00_x.ipynb\nquestion: q\n"
-        "metrics: [mrr]\nprimary_metric: mrr\nprofiles: {}\n"
+        "metrics: [mrr]\nprimary_metric: mrr\n"
+        "profiles: {reference: {cells: [{grid: {seed: [0, 1, 2, 3, 4]}}]}}\n"
     )
     for name in ("claims.yaml", "criteria.yaml", "articles.yaml"):
         (project / "experiments" / name).write_bytes((paths.EXPERIMENTS / name).read_bytes())
@@ -148,15 +152,24 @@ def test_publish_takes_only_what_can_be_traced(tmp_path, monkeypatch):
         },
     }
     runs, reference = tmp_path / "runs", tmp_path / "published"
-    write_record(runs / "00_x" / "good", 0, code=code)
-    write_record(runs / "00_x" / "dirty", 1, code={**code, "dirty": True})
-    write_record(runs / "00_x" / "stale", 2, code={**code, "notebook": {**code["notebook"], "sha256": "0"}})
-    write_record(runs / "00_x" / "quick", 3, code=code, profile="quick")
+    names = [
+        one.name for one in plan(load_experiments(project / "experiments").values(), "reference", runs=runs)
+    ]
+    good, dirty, stale, quick, absent = names
+    write_record(runs / "00_x" / good, 0, code=code)
+    write_record(runs / "00_x" / dirty, 1, code={**code, "dirty": True})
+    write_record(runs / "00_x" / stale, 2, code={**code, "notebook": {**code["notebook"], "sha256": "0"}})
+    write_record(runs / "00_x" / quick, 3, code=code, profile="quick")
+    write_record(runs / "00_x" / "a-trial", 5, code=code)
+    write_record(reference / "00_x" / absent, 4, code=code)
+    write_record(reference / "00_x" / "outgrown", 6, code=code)
     said = "\n".join(publish_reference([], runs, reference))
-    assert "dirty: left out, made from uncommitted code" in said
-    assert "stale: left out, out of date: the code of notebooks/00_x.ipynb changed" in said
-    assert [record.run for record in load_records(reference)] == ["good"]
-    assert check_record(load_records(reference)[0])[0] == []
+    assert f"{dirty}: left out, made from uncommitted code" in said
+    assert f"{stale}: left out, out of date: the code of notebooks/00_x.ipynb changed" in said
+    assert "outgrown: removed, the grid no longer holds it" in said
+    published = {record.run for record in load_records(reference)}
+    assert published == {good, absent}, "what this machine did not run again stays"
+    assert [check_record(record)[0] for record in load_records(reference)] == [[], []]
 
 
 def test_code_version_is_that_of_git():
