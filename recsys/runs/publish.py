@@ -13,6 +13,7 @@ from recsys.runs.plan import plan
 from recsys.runs.records import Record, load_records
 from recsys.runs.seal import sealed
 
+COST = "cost.json"
 PUBLISHED_PROFILES = ("reference", "full")
 
 
@@ -45,8 +46,17 @@ def publish_reference(names: list[str], runs: Path, reference: Path | None = Non
             if old.run not in grid:
                 shutil.rmtree(old.folder)
                 yield f"{experiment.name}/{old.run}: removed, the grid no longer holds it"
+        if published := load_records(reference, experiment.name):
+            text = json.dumps(cost(published), indent=1) + "\n"
+            (reference / experiment.name / COST).write_text(text, encoding="utf-8")
     for change in update_states(paths.EXPERIMENTS / "claims.yaml", load_records(reference)):
         yield f"claims.yaml: {change}"
+
+
+def cost(records: list[Record]) -> dict[str, float]:
+    """What a reference cost: number of runs, and minutes of one core (seconds × threads / 60)."""
+    core_seconds = sum(record.seconds * record.threads for record in records)
+    return {"runs": len(records), "core_minutes": round(core_seconds / 60, 1)}
 
 
 def _refusal(record: Record) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from recsys.runs import paths
 from recsys.runs.fingerprint import sha256_of_file
 from recsys.runs.prose import quoted_numbers
+from recsys.runs.publish import COST, cost
 from recsys.runs.records import Record, load_records
 from recsys.runs.seal import broken, numbers
 
@@ -41,6 +42,15 @@ def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list
         problems += found
         checked += count
     say(f"{len(reference)} committed records: seals, checksums, metrics computed again from their ranks")
+    for path in sorted(paths.REFERENCE.glob(f"*/{COST}")):
+        stated = json.loads(path.read_text(encoding="utf-8"))
+        summed = cost([record for record in reference if record.experiment == path.parent.name])
+        problems += [
+            f"{path.parent.name}/{COST}: {name} is {stated.get(name)}, its records add up to {value}"
+            for name, value in summed.items()
+            if stated.get(name) != value
+        ]
+        checked += len(summed)
     for path in sorted((paths.REFERENCE / "drills").glob("*.json")):
         drill = json.loads(path.read_text(encoding="utf-8"))
         problems += [f"drills/{path.name}: {problem}" for problem in broken(drill)]
