@@ -178,7 +178,7 @@ def _bare_products(users: Tensor, items: Tensor) -> Callable[[], float]:
     """A function that times S = W_c Xᵀ, dW_c = S X, dX = Sᵀ W_c alone; floating-point operations a second."""
     chunk = chunk_size(len(users), len(items))
     rows, transposed = items[:chunk].clone(), users.t().contiguous()
-    rounds = max(3, int(5e9 / (6 * chunk * users.numel())))
+    rounds = max(3, int(1.5e10 / (6 * chunk * users.numel())))
 
     def visit(walk: Walk) -> None:
         scores, small = users.new_empty(chunk, len(users)), torch.empty_like(users)
