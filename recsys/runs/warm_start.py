@@ -22,11 +22,11 @@ import struct
 import sys
 import traceback
 
+# Not matplotlib_inline: it hooks itself into IPython when it is imported, and here there is none yet.
 PRELOAD = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "matplotlib.pyplot",
-    "matplotlib_inline.backend_inline",
     "numpy",
     "pandas",
     "scipy.stats",

@@ -33,7 +33,8 @@ def ran(tmp_path_factory):
     (project / "recsys" / "metrics" / "sample_model.py").write_text(MODEL)
     start = "from recsys.metrics.sample_model import double\nfrom recsys.runs.record import record"
     end = "record(metrics={'score': double(rank)})"
-    add_experiment(project, "00_good", "[1, 2]", start, end)
+    picture = "import matplotlib.pyplot as plt\nplt.plot([rank, 2]);"
+    add_experiment(project, "00_good", "[1, 2]", start, picture, end)
     add_experiment(project, "01_reassigned", "[1]", start, "rank = 5", end)
     add_experiment(project, "02_sneaky", "[1]", start, "globals()['rank'] = 5", end)
     add_experiment(project, "03_no_record", "[1]", start)
@@ -69,6 +70,12 @@ def test_good_runs_are_recorded_whole(ran):
     assert first["seconds"] > 0
     assert first["peak_memory_mb"] > 0
     assert str(project) not in json.dumps(good), "a record holds a machine path"
+
+
+def test_figures_are_in_the_executed_notebook(ran):
+    project, _ = ran
+    for executed in (project / "experiments" / "runs" / "00_good").glob("*/executed.ipynb"):
+        assert '"image/png"' in executed.read_text()
 
 
 def test_failures_leave_the_others_and_make_the_command_fail(ran):
