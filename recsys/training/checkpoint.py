@@ -1,0 +1,117 @@
+"""Checkpoints that a kill at any moment leaves whole: the old one or the new one.
+
+A checkpoint is a folder: state.json, weights.safetensors, and while training is unfinished optimiser.pt and,
+after an evaluation, best.safetensors. It is written beside its place and renamed into it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from recsys.training.settings import WITHOUT_EFFECT, TrainingSettings
+
+FORMAT = 1
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Checkpoint:
+    """Everything that a run needs to go on as if nothing had happened.
+
+    Attributes:
+        state: numbers, strings and lists: counters, history, best metric, fingerprint.
+        weights: of the model. best: of the best evaluation, or None.
+        optimiser: state dicts of optimiser, scheduler and gradient scaler; None when training has ended.
+    """
+
+    state: dict[str, Any]
+    weights: Weights
+    best: Weights | None
+    optimiser: dict[str, Any] | None
+
+
+def copy_of_weights(model: nn.Module) -> Weights:
+    """Parameters and persistent buffers, copied to the CPU; tied ones are copied for each of their names."""
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()
+    }
+
+
+def fingerprint(settings: TrainingSettings, samples: int) -> dict[str, Any]:
+    """What a resumed run must have in common with the run that it resumes."""
+    fields = {name: value for name, value in asdict(settings).items() if name not in WITHOUT_EFFECT}
+    return {"format": FORMAT, "samples": samples, **fields}
+
+
+def write(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write `folder`/checkpoint; at no moment is there none that is whole, once there was one."""
+    new, place, old = folder / "checkpoint.new", folder / "checkpoint", folder / "checkpoint.old"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    (new / "state.json").write_text(json.dumps(checkpoint.state))
+    save_file(checkpoint.weights, new / "weights.safetensors")
+    if checkpoint.best is not None:
+        save_file(checkpoint.best, new / "best.safetensors")
+    if checkpoint.optimiser is not None:
+        torch.save(checkpoint.optimiser, new / "optimiser.pt")
+    for path in new.iterdir():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())  # else a power cut after the renames could leave empty files
+    # A folder cannot be replaced in one call: killed between the renames, `settle` puts the old one back.
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        os.rename(place, old)
+    os.rename(new, place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def settle(folder: Path) -> None:
+    """Clear away what a kill in the middle of `write` left behind."""
+    place, old = folder / "checkpoint", folder / "checkpoint.old"
+    if old.exists() and not place.exists():
+        os.rename(old, place)
+    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(folder / "checkpoint.new", ignore_errors=True)
+
+
+def read(folder: Path, expected: dict[str, Any]) -> Checkpoint | None:
+    """The checkpoint of a folder, or None where there is none.
+
+    Args:
+        expected: the `fingerprint` of this run.
+
+    Raises:
+        ValueError: it is of a run with other settings or samples; says which.
+    """
+    place = folder / "checkpoint"
+    if not (place / "state.json").exists():
+        return None
+    state = json.loads((place / "state.json").read_text())
+    found = state["fingerprint"]
+    other = [
+        f"{name}: {found.get(name)!r} there, {expected.get(name)!r} here"
+        for name in sorted(found.keys() | expected.keys())
+        if found.get(name) != expected.get(name)
+    ]
+    if other:
+        raise ValueError(
+            f"{place} is a checkpoint of another training ({'; '.join(other)}): go on with its settings, "
+            "name another folder, or delete that one to start afresh"
+        )
+    best, optimiser = place / "best.safetensors", place / "optimiser.pt"
+    return Checkpoint(
+        state,
+        load_file(place / "weights.safetensors"),
+        load_file(best) if best.exists() else None,
+        torch.load(optimiser, map_location="cpu", weights_only=True) if optimiser.exists() else None,
+    )
