@@ -1,0 +1,1 @@
+"""Encoders: language-model backbones that turn texts into vectors, and what feeds them."""

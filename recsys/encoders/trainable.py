@@ -1,0 +1,48 @@
+"""Which parameters of a backbone learn: all, none, or those nearest to the output."""
+
+from __future__ import annotations
+
+import re
+
+from torch import nn
+
+from recsys.encoders.backbone import Backbone, transformer_layers
+
+# norms behind the last layer: GPT-2, Llama and Qwen, ModernBERT, OPT
+FINAL_NORMS = ("ln_f", "norm", "final_norm", "decoder.final_layer_norm")
+
+
+def set_trainable(backbone: Backbone, which: str) -> dict[str, int]:
+    """Set requires_grad of every parameter.
+
+    Args:
+        which: "all", "none", or "last-K": the last K transformer layers, and the norm behind them where
+            there is one; embeddings and earlier layers stay fixed.
+
+    Returns:
+        {"trainable": n, "total": n}, numbers of parameters (single weights, shared ones counted once).
+
+    Raises:
+        ValueError: any other word, or K not between 1 and the number of layers.
+    """
+    _, stack = transformer_layers(backbone.model)
+    learning: list[nn.Module] = []
+    if which == "all":
+        learning = [backbone]
+    elif which != "none":
+        match = re.fullmatch(r"last-([0-9]+)", str(which))
+        if not match or not 1 <= int(match[1]) <= len(stack):
+            raise ValueError(
+                f"which must be 'all', 'none', or 'last-1' to 'last-{len(stack)}' for {backbone.name}, "
+                f"not {which!r}"
+            )
+        modules = dict(backbone.model.named_modules())
+        learning = [*stack[-int(match[1]) :], *(modules[name] for name in FINAL_NORMS if name in modules)]
+    backbone.requires_grad_(False)
+    for module in learning:
+        module.requires_grad_(True)
+    parameters = list(backbone.parameters())
+    return {
+        "trainable": sum(p.numel() for p in parameters if p.requires_grad),
+        "total": sum(p.numel() for p in parameters),
+    }
