@@ -1,0 +1,97 @@
+"""Matrix factorisation by Bayesian personalised ranking.
+
+Rendle et al. 2009, "BPR: Bayesian Personalized Ranking from Implicit Feedback" (arXiv:1205.2618), in the
+library implicit.
+
+B: users in a batch. M: items in the catalogue.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pandas as pd
+from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+from recsys.baselines.interactions import interaction_matrix, user_rows
+
+
+class BPR:
+    """Scores x_u·y_i + b_i, learned so that a user's items stand above others: stochastic steps on
+    log σ(score of an item with event − score of one without), with an L2 penalty.
+
+    The other item is drawn in proportion to its number of users, not uniformly as in the paper; one that the
+    user has is skipped. Defaults are the library's.
+
+    Args:
+        factors: ≥ 1, without the item's bias b_i.
+        learning_rate: > 0.
+        regularization: ≥ 0.
+        iterations: passes, each of as many steps as there are (user, item) pairs, ≥ 1.
+        seed: of the initial factors and the draws. The same seed gives the same scores on one thread.
+        num_threads: ≥ 1; with more than one, steps race each other and results differ from run to run.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        factors: int = 100,
+        learning_rate: float = 0.01,
+        regularization: float = 0.01,
+        iterations: int = 100,
+        seed: int = 0,
+        num_threads: int = 1,
+    ):
+        if factors < 1 or iterations < 1 or num_threads < 1:
+            raise ValueError(
+                f"factors, iterations, num_threads must be ≥ 1: {factors}, {iterations}, {num_threads}"
+            )
+        if not (learning_rate > 0 and regularization >= 0):
+            raise ValueError(
+                f"need learning_rate > 0 and regularization ≥ 0, got {learning_rate}, {regularization}"
+            )
+        self.factors, self.learning_rate, self.regularization = factors, learning_rate, regularization
+        self.iterations, self.seed, self.num_threads = iterations, seed, num_threads
+
+    def fit(self, train: pd.DataFrame, n_users: int, n_items: int) -> BPR:
+        """Learn from the distinct pairs of `train` (columns user, item). Returns itself.
+
+        Raises:
+            ValueError: no events, or events that `recsys.baselines.interactions.interaction_matrix` refuses.
+        """
+        if train.empty:
+            raise ValueError("no events to learn from")
+        model = BayesianPersonalizedRanking(
+            factors=self.factors,
+            learning_rate=self.learning_rate,
+            regularization=self.regularization,
+            iterations=self.iterations,
+            num_threads=self.num_threads,
+            random_state=self.seed,
+        )
+        model.fit(interaction_matrix(train, n_users, n_items), show_progress=False)
+        # the last column is the item's bias, and 1 for every user
+        self.user_factors, self.item_factors = model.user_factors, model.item_factors
+        return self
+
+    def with_history(self, events: pd.DataFrame) -> BPR:
+        """A copy that scores as before: a user's factors are learned by many small steps and have no closed
+        form from a history, so the fitted ones stay and these events change nothing. They are checked only.
+
+        Raises:
+            ValueError: see `recsys.baselines.interactions.interaction_matrix`.
+        """
+        interaction_matrix(events, len(self.user_factors), len(self.item_factors))
+        return copy.copy(self)
+
+    def score(self, users: np.ndarray) -> np.ndarray:
+        """[B] user codes -> [B, M] float32; a user without training events gets the item biases, a kind of
+        popularity that is the same for all of them.
+
+        Raises:
+            ValueError: an unknown user.
+        """
+        return self.user_factors[user_rows(users, len(self.user_factors))] @ self.item_factors.T
