@@ -109,7 +109,7 @@ def load_backbone(
     with quiet():
         if name in RANDOM:
             tokenizer = random_tokenizer(name)
-            model = _random_weights(random_config(name, len(tokenizer)), seed)
+            model = _random_weights(random_config(name, tokenizer), seed)
         else:
             model, tokenizer = _load(name, pretrained, seed)
     if layers is not None:
@@ -208,9 +208,8 @@ def _load(name: str, pretrained: bool, seed: int) -> tuple[PreTrainedModel, PreT
         raise
     # a foreign folder can be wrong in any way, and each library in between has its own exception for it
     except Exception as error:
-        raise BackboneError(
-            f"{name!r} ({folder}) could not be loaded ({type(error).__name__}: {first_line(error)}): {ALTERNATIVES}"
-        ) from None
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise BackboneError(f"{name!r} ({folder}) could not be loaded ({reason}): {ALTERNATIVES}") from None
     absent = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
     if absent:
         # transformers would go on with random numbers in their place
@@ -222,7 +221,9 @@ def _load(name: str, pretrained: bool, seed: int) -> tuple[PreTrainedModel, PreT
 
 
 def _check_config(name: str, config: PreTrainedConfig) -> None:
-    if type(config) not in MODEL_MAPPING or getattr(config, "hidden_size", None) is None:
+    kind = MODEL_MAPPING.get(type(config), None)
+    reads_text = getattr(kind, "main_input_name", None) == "input_ids"
+    if not reads_text or getattr(config, "hidden_size", None) is None:
         raise BackboneError(f"{name!r} is a {config.model_type!r}, not a text model: {ALTERNATIVES}")
     if config.is_encoder_decoder:
         raise BackboneError(f"{name!r} is an encoder-decoder ({config.model_type}): {ALTERNATIVES}")
@@ -245,5 +246,7 @@ def _random_weights(config: PreTrainedConfig, seed: int) -> PreTrainedModel:
 
 def _max_tokens(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
     positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
+    if "roberta" in config.model_type or config.model_type in ("camembert", "xmod", "data2vec-text"):
+        positions -= config.pad_token_id + 1  # these count positions from there
     # a tokenizer without a limit says 10**30
     return int(min(positions, tokenizer.model_max_length))

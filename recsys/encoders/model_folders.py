@@ -115,7 +115,9 @@ def _check_files(name: str, folder: Path, weights: bool) -> None:
 def _from_hub(name: str, weights: bool) -> Path:
     """The hub's cache if it has what is needed, else a download."""
     wanted = TEXT_FILES + (WEIGHT_FILES if weights else [])
+    hub = huggingface_hub.constants
     files = {"allow_patterns": wanted, "ignore_patterns": ["*/*"]}
+    files |= {"cache_dir": hub.HF_HUB_CACHE, "endpoint": hub.ENDPOINT}
     try:
         folder = Path(huggingface_hub.snapshot_download(name, local_files_only=True, **files))
         if (folder / "config.json").is_file() and (not weights or has_safetensors(folder)):
@@ -128,9 +130,13 @@ def _from_hub(name: str, weights: bool) -> Path:
     try:
         return Path(huggingface_hub.snapshot_download(name, **files))
     except HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else "an error"
-        raise BackboneError(f"the hub answered {status} for {name!r}: {ALTERNATIVES}") from None
-    except (OSError, ValueError) as error:
+        # for a name that does not exist the hub answers 401 to somebody who is not logged in
+        raise BackboneError(
+            f"the hub answered {error.response.status_code} for {name!r} (unknown, private or gated): "
+            f"{ALTERNATIVES}"
+        ) from None
+    # the hub's client lets the exceptions of whatever HTTP library it uses through
+    except Exception as error:
         raise BackboneError(
             f"{name!r} could not be downloaded ({first_line(error)}): {ALTERNATIVES}"
         ) from None

@@ -16,26 +16,25 @@ WIDTH, LAYERS, HEADS = 64, 2, 4
 MAX_TOKENS = 512
 
 
-def random_config(name: str, vocabulary: int) -> PreTrainedConfig:
+def random_config(name: str, tokenizer: PreTrainedTokenizerFast) -> PreTrainedConfig:
     """Configuration of "random-bert" or "random-gpt": 2 layers, width 64, at most 512 tokens."""
     if name == "random-bert":
         return BertConfig(
-            vocab_size=vocabulary,
+            vocab_size=len(tokenizer),
             hidden_size=WIDTH,
             num_hidden_layers=LAYERS,
             num_attention_heads=HEADS,
             intermediate_size=4 * WIDTH,
             max_position_embeddings=MAX_TOKENS,
         )
-    end = random_tokenizer(name).eos_token_id
     return GPT2Config(
-        vocab_size=vocabulary,
+        vocab_size=len(tokenizer),
         n_embd=WIDTH,
         n_layer=LAYERS,
         n_head=HEADS,
         n_positions=MAX_TOKENS,
-        bos_token_id=end,
-        eos_token_id=end,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
     )
 
 

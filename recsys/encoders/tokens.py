@@ -48,7 +48,10 @@ class Tokens:
             IndexError: a row that is not there.
         """
         rows = np.asarray(indices, dtype=np.int64)
-        starts, lengths = self.offsets[:-1][rows], self.lengths[rows]
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
+            raise IndexError(f"rows are 0 to {len(self) - 1}, got {rows.min()} to {rows.max()}")
+        starts = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - starts
         longest = int(lengths.max(initial=0))
         places = np.arange(longest)
         shift = longest - lengths if self.padding_side == "left" else np.zeros_like(lengths)

@@ -6,7 +6,7 @@ import torch
 from recsys.encoders.backbone import load_backbone
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)

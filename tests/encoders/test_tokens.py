@@ -64,8 +64,9 @@ def test_wrong_options_are_errors(minilm):
         tokenise(minilm, ["a"], keep="middle")
     with pytest.raises(ValueError, match="one string"):
         tokenise(minilm, "a")
-    with pytest.raises(IndexError):
-        tokenise(minilm, ["a"]).take([1])
+    for row in (1, -1):
+        with pytest.raises(IndexError, match="0 to 0"):
+            tokenise(minilm, ["a"]).take([row])
 
 
 def test_no_texts(minilm):
