@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
+from huggingface_hub.utils import logging as hub_logging
 from torch import Tensor, nn
 from transformers import (
     MODEL_MAPPING,
@@ -172,15 +173,17 @@ def keep_layers(model: PreTrainedModel, layers: int) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without transformers' loading reports and progress bars; settings are put back afterwards."""
+    """Without loading reports, retry warnings and progress bars; settings are put back afterwards."""
     level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    hub_silent = are_progress_bars_disabled()
+    hub_silent, hub_level = are_progress_bars_disabled(), hub_logging.get_verbosity()
+    hub_logging.set_verbosity_error()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
         transformers_logging.set_verbosity(level)
+        hub_logging.set_verbosity(hub_level)
         if bars:
             transformers_logging.enable_progress_bar()
         if hub_silent:
