@@ -144,6 +144,8 @@ class _Loop:
             for tracker in self.accelerator.trackers:
                 tracker.finish()
         self._finish()
+        if self.interrupt.asked:  # too late to stop anything, but not to be heard
+            raise KeyboardInterrupt
 
     def _epoch(self) -> None:
         """Train to the end of the epoch, or of the training."""
@@ -166,7 +168,7 @@ class _Loop:
         started = time.perf_counter()
         state, rate = self.state, self.optimizer.param_groups[0]["lr"]
         step = state.step + 1
-        sums = self.gradient.gather(step, micro_batches, self.interrupt.asked)
+        sums = self.gradient.gather(step, micro_batches, lambda: self.interrupt.asked)
         mean = sums.loss / sums.samples
         if not math.isfinite(mean):
             raise TrainingDiverged(f"the loss is {mean}", step, rate, state.last_losses())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,15 +20,23 @@ NEEDS_FOLDER = ("tensorboard", "mlflow")
 def build_accelerator(settings: TrainingSettings, folder: Path | None) -> Accelerator:
     """An accelerator for these settings, whatever accelerator this process had before.
 
+    Several processes on the CPU are started by `accelerate launch --multi_gpu --num_processes 2 …` or by
+    `python -m torch.distributed.run`. Not by `accelerate launch --cpu --num_processes 2`: without MPI that
+    starts a single process and says nothing.
+
     Raises:
         ImportError: the tracker is not installed; names the command that installs it.
         ValueError: the tracker writes files, but there is no folder; or fp16 without a GPU.
+        RuntimeError: a launcher started several processes, and accelerate does not join them.
     """
     _check_tracker(settings.tracker, folder)
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != settings.mixed_precision:
         # accelerate holds the precision once per process; a notebook trains one model after another
         AcceleratorState._reset_state()
     accelerator = Accelerator(
+        # said aloud: left to itself, accelerate joins the processes of torch.distributed.run on GPUs only,
+        # and without one each would train a model of its own
+        cpu=not torch.accelerator.is_available(),
         mixed_precision=settings.mixed_precision,
         # given, so that no environment variable of a launcher divides the loss a second time
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
@@ -36,6 +45,12 @@ def build_accelerator(settings: TrainingSettings, folder: Path | None) -> Accele
         # a pretrained backbone often has a pooler that no loss uses; DDP would wait for its gradient
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if launched != accelerator.num_processes:
+        raise RuntimeError(
+            f"the launcher started {launched} processes, but accelerate joined {accelerator.num_processes}: "
+            "an Accelerator or PartialState was made before train, on other terms"
+        )
     if settings.mixed_precision == "fp16" and accelerator.device.type == "cpu":
         raise ValueError("mixed_precision='fp16' needs a GPU, and this runs on the CPU: use 'bf16' or 'no'")
     return accelerator

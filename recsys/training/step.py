@@ -71,7 +71,9 @@ class GradientSum:
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.lengths = None if samples.lengths is None else np.asarray(samples.lengths)
 
-    def gather(self, step: int, micro_batches: Sequence[np.ndarray], interrupted: bool) -> StepSums:
+    def gather(
+        self, step: int, micro_batches: Sequence[np.ndarray], interrupted: Callable[[], bool]
+    ) -> StepSums:
         """Fill `.grad` with the gradient of the mean loss over the samples of all micro-batches.
 
         Raises:
@@ -115,10 +117,10 @@ class GradientSum:
             return int(batch["attention_mask"].sum())
         return len(indices) if self.lengths is None else int(self.lengths[indices].sum())
 
-    def _over_processes(self, loss: Tensor, count: int, tokens: int, interrupted: bool) -> StepSums:
+    def _over_processes(self, loss: Tensor, count: int, tokens: int, asked: Callable[[], bool]) -> StepSums:
         if self.accelerator.num_processes == 1:
-            return StepSums(float(loss), count, tokens, interrupted)
-        mine = torch.tensor([0, count, tokens, interrupted], dtype=torch.float64, device=loss.device)
+            return StepSums(float(loss), count, tokens, asked())
+        mine = torch.tensor([0, count, tokens, asked()], dtype=torch.float64, device=loss.device)
         mine[0] = loss
         loss, count, tokens, interrupted = self.accelerator.reduce(mine, "sum").tolist()
         return StepSums(loss, round(count), round(tokens), interrupted > 0)

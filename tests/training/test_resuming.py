@@ -1,0 +1,157 @@
+"""A run that was cut off ends with the bits of the run that was not."""
+
+import json
+import os
+import random
+import shutil
+import signal
+
+import pytest
+import torch
+
+from recsys.training import checkpoint as checkpoints
+from recsys.training import train
+from tests.training.cases import Rows, accuracy, bits, class_loss, classifier, settings
+from tests.training.killable import digest, finish, kill_once, killable_training
+
+EPOCHS = 12  # × 7 steps
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_killed_twice_ends_with_the_same_bits(tmp_path):
+    undisturbed = digest(killable_training(None, EPOCHS, pause=0))
+    chance = random.Random()
+    reached = [kill_once(tmp_path, EPOCHS, chance, longest=0.6) for _ in range(2)]
+    assert 0 < reached[0] <= reached[1] < undisturbed["steps"], "kills missed the training"
+    assert finish(tmp_path, EPOCHS) == json.loads(json.dumps(undisturbed))
+
+
+class Stopped(Exception):
+    pass
+
+
+def interrupted_then_resumed(folder, told, samples, stop_after: int, model=classifier):
+    """Cut off by an error after so many losses, then run again."""
+    calls = iter(range(10**6))
+
+    def failing(model, batch):
+        if next(calls) == stop_after:
+            raise Stopped
+        return class_loss(model, batch)
+
+    with pytest.raises(Stopped):
+        train(model(), samples, failing, told, evaluate=accuracy(samples), folder=folder, progress=False)
+    again = model(seed=99)  # other first weights: all that counts is in the checkpoint
+    return train(again, samples, class_loss, told, evaluate=accuracy(samples), folder=folder, progress=False)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "adafactor"])
+@pytest.mark.parametrize("stop_after", [5, 14])
+def test_resumes_in_the_middle_of_an_epoch(tmp_path, optimizer, stop_after):
+    samples = Rows()
+    told = settings(
+        epochs=5, optimizer=optimizer, schedule="cosine", checkpoint_minutes=0, evaluate_every=2, patience=9
+    )
+    want = train(classifier(), samples, class_loss, told, evaluate=accuracy(samples), progress=False)
+    got = interrupted_then_resumed(tmp_path, told, samples, stop_after)
+    assert bits(got.model) == bits(want.model)
+    assert got.history.drop(columns="seconds").equals(want.history.drop(columns="seconds"))
+    assert (got.best_metric, got.best_step, got.steps) == (want.best_metric, want.best_step, want.steps)
+
+
+def test_ctrl_c_writes_a_checkpoint_and_goes_on_from_it(tmp_path):
+    samples, told = Rows(), settings(epochs=4, evaluate_every=2)
+    want = train(classifier(), samples, class_loss, told, evaluate=accuracy(samples), progress=False)
+    pressed = []
+
+    def press_once(model, batch):
+        if len(pressed) == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        pressed.append(1)
+        return class_loss(model, batch)
+
+    common = {"evaluate": accuracy(samples), "folder": tmp_path, "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        train(classifier(), samples, press_once, told, **common)
+    assert json.loads((tmp_path / "checkpoint" / "state.json").read_text())["progress"]["step"] == 7
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    got = train(classifier(), samples, class_loss, told, **common)
+    assert bits(got.model) == bits(want.model)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    samples, told = Rows(), settings()
+    first = train(
+        classifier(), samples, class_loss, told, evaluate=accuracy(samples), folder=tmp_path, progress=False
+    )
+
+    def never(model, batch):
+        raise AssertionError("trained again")
+
+    second = train(classifier(seed=8), samples, never, told, folder=tmp_path, progress=False)
+    assert bits(first.model) == bits(second.model)
+    assert first.history.equals(second.history)
+    assert first.best_metric == second.best_metric
+
+
+def test_another_setting_is_refused_by_name(tmp_path):
+    samples = Rows()
+    train(classifier(), samples, class_loss, settings(), folder=tmp_path, progress=False)
+    with pytest.raises(ValueError, match=r"learning_rate: 0.01 there, 0.02 here"):
+        train(classifier(), samples, class_loss, settings(learning_rate=0.02), folder=tmp_path)
+    with pytest.raises(ValueError, match="samples: 101 there, 7 here"):
+        train(classifier(), Rows(7), class_loss, settings(), folder=tmp_path)
+    # says nothing about the result, so it may change
+    train(classifier(), samples, class_loss, settings(checkpoint_minutes=1), folder=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("call", ["mkdir", "first rename", "second rename", "save"])
+def test_a_death_anywhere_in_a_write_leaves_a_whole_checkpoint(tmp_path, monkeypatch, call):
+    def checkpoint(number):
+        return checkpoints.Checkpoint({"fingerprint": {}, "n": number}, {"w": torch.ones(3)}, None, None)
+
+    checkpoints.write(tmp_path, checkpoint(1))
+    renames, rename = iter(["first rename", "second rename"]), os.rename
+
+    def dying_rename(*names):
+        if next(renames) == call:
+            raise Stopped
+        rename(*names)
+
+    def die(*_, **__):
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", dying_rename)
+        if call == "save":
+            patch.setattr(checkpoints, "save_file", die)
+        if call == "mkdir":
+            patch.setattr(checkpoints.Path, "mkdir", die)
+        with pytest.raises(Stopped):
+            checkpoints.write(tmp_path, checkpoint(2))
+    checkpoints.settle(tmp_path)
+    assert checkpoints.read(tmp_path, {}).state["n"] == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint"]
+    checkpoints.write(tmp_path, checkpoint(3))
+    assert checkpoints.read(tmp_path, {}).state["n"] == 3
+
+
+def test_no_pickle_is_run_from_a_checkpoint(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (shutil.rmtree, (str(tmp_path / "precious"),))
+
+    (tmp_path / "precious").mkdir()
+    checkpoints.write(
+        tmp_path, checkpoints.Checkpoint({"fingerprint": {}}, {"w": torch.ones(1)}, None, {"o": Evil()})
+    )
+    with pytest.raises(Exception, match=r"[Ww]eights"):
+        checkpoints.read(tmp_path, {})
+    assert (tmp_path / "precious").exists()
