@@ -1,6 +1,5 @@
 """Claims: the files are read strictly, cover the articles, and every verdict follows from records."""
 
-import re
 import shutil
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from recsys.runs.experiment import load_experiments
 from recsys.runs.plan import plan
 from recsys.runs.records import load_records
 from tests.conftest import ROOT
-from tests.runs.made_records import claims_of, make_record, positions
+from tests.runs.made_records import claims_of, forget_states, make_record, positions
 
 CLAIMS = ROOT / "experiments" / "claims.yaml"
 FIRST, SECOND = "000_e79ae3cbaa31c4fc.txt", "004_86a7849869ae01d9.txt"
@@ -111,15 +110,12 @@ def test_the_reference_grid_holds_both_sides_of_every_criterion(committed, tmp_p
 def files(tmp_path):
     for name in ("claims.yaml", ARTICLES, CRITERIA):
         shutil.copy(CLAIMS.with_name(name), tmp_path / name)
-    # the shipped states move with the committed records; a test starts where nothing has been tested
-    shipped = (tmp_path / "claims.yaml").read_text(encoding="utf-8")
-    untested = re.sub(r"state: (supported|refuted|undecided),", "state: not yet tested,", shipped)
-    (tmp_path / "claims.yaml").write_text(untested, encoding="utf-8")
+    forget_states(tmp_path / "claims.yaml")
     return tmp_path
 
 
 def edit(path, old, new):
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
