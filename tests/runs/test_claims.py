@@ -115,8 +115,7 @@ def files(tmp_path):
 
 
 def edit(path, old, new):
-    text = path.read_text("utf-8")
-    assert old in text
+    assert old in (text := path.read_text("utf-8"))
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
