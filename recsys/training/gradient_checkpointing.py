@@ -6,17 +6,22 @@ from torch import nn
 
 
 def enable_gradient_checkpointing(model: nn.Module) -> None:
-    """Call `gradient_checkpointing_enable` of the model, its `backbone` or its `backbone.model`.
+    """Ask the model, its `model`, its `backbone` or its `backbone.model`: the first that can.
+
+    What can has a method `activation_checkpointing_enable` or, as before, `gradient_checkpointing_enable`.
 
     Raises:
         ValueError: none of them has it.
     """
     backbone = getattr(model, "backbone", None)
-    for candidate in (model, backbone, getattr(backbone, "model", None)):
-        if hasattr(candidate, "gradient_checkpointing_enable"):
-            # the reentrant kind runs a backward pass inside the backward pass, which DDP does not survive
-            candidate.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-            return
+    inner = getattr(model, "model", None)  # a Backbone that is trained by itself
+    for candidate in (model, inner, backbone, getattr(backbone, "model", None)):
+        for kind in ("activation", "gradient"):  # transformers renamed its method in version 5
+            enable = getattr(candidate, f"{kind}_checkpointing_enable", None)
+            if enable is not None:
+                # the reentrant kind has a backward pass inside the backward pass, which DDP does not survive
+                enable(**{f"{kind}_checkpointing_kwargs": {"use_reentrant": False}})
+                return
     raise ValueError(
         f"gradient_checkpointing=True, but neither {type(model).__name__} nor its backbone has a method "
         "gradient_checkpointing_enable: use a transformers model, or gradient_checkpointing=False"

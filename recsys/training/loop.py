@@ -19,7 +19,7 @@ from recsys.training import checkpoint as checkpoints
 from recsys.training.gradient_checkpointing import enable_gradient_checkpointing
 from recsys.training.interrupt import Interrupt
 from recsys.training.optimisers import build_optimizer
-from recsys.training.processes import build_accelerator, reseed
+from recsys.training.processes import build_accelerator, reseed, widest
 from recsys.training.progress import Progress
 from recsys.training.result import COLUMNS, TrainingDiverged, TrainingResult
 from recsys.training.samples import Samples, epoch_batches
@@ -53,6 +53,8 @@ def train(
         model: may have an attribute `backbone` for `head_learning_rate` to tell apart.
         samples: see `Samples`.
         loss: (model, batch on the model's device) -> (0-d sum of the loss over samples, number of samples).
+            It may call any method of the model. What it draws must come from torch's global generators, and
+            what it learns must be parameters of the model. With bf16 make it sum `.float()`: bf16 has 8 bits.
         settings: see `TrainingSettings`.
         evaluate: model -> a number, higher is better; called in eval mode without gradients, in the first
             process only. torch's generators are seeded before it by (seed, step).
@@ -205,15 +207,17 @@ class _Loop:
 
     def _evaluate(self) -> None:
         self._check_weights()
-        metric = torch.zeros(1, dtype=torch.float64, device=self.accelerator.device)
+        value = 0.0
         if self.accelerator.is_main_process:
             # a fifth number: no step's dropout has this seed
             reseed(self.accelerator.device, self.settings.seed, self.state.step, 0, 0, 1)
             self.model.eval()
             with torch.no_grad():
-                metric[0] = float(self.evaluate(self.model))
+                value = float(self.evaluate(self.model))
             self.model.train()
-        value = broadcast(metric, from_process=0).item()
+        if self.accelerator.num_processes > 1:
+            device = self.accelerator.device
+            value = broadcast(torch.tensor([value], dtype=widest(device), device=device)).item()
         if math.isnan(value):
             raise ValueError(f"evaluate returned NaN after step {self.state.step}")
         if self.accelerator.trackers:

@@ -65,6 +65,11 @@ def _check_tracker(tracker: str | None, folder: Path | None) -> None:
         raise ValueError(f"tracker={tracker!r} writes files: give train a folder")
 
 
+def widest(device: torch.device) -> torch.dtype:
+    """The floating-point type to sum in: float64 where the device has it."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def reseed(device: torch.device, *key: int) -> None:
     """Seed torch's generators of the CPU and of this device from a key of whole numbers ≥ 0.
 

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
-from recsys.training.processes import reseed
+from recsys.training.processes import reseed, widest
 from recsys.training.samples import Samples, share
 from recsys.training.settings import TrainingSettings
 
@@ -110,7 +110,7 @@ class GradientSum:
         total, count = self.module(batch)
         self.accelerator.backward(total * (scale * weight))
         # left on the device: reading it here would wait for a GPU at every micro-batch
-        return total.detach().double() * weight, count * weight, tokens * weight
+        return total.detach().to(widest(device)) * weight, count * weight, tokens * weight
 
     def _tokens(self, batch: Batch, indices: np.ndarray) -> int:
         if "attention_mask" in batch:
@@ -120,7 +120,7 @@ class GradientSum:
     def _over_processes(self, loss: Tensor, count: int, tokens: int, asked: Callable[[], bool]) -> StepSums:
         if self.accelerator.num_processes == 1:
             return StepSums(float(loss), count, tokens, asked())
-        mine = torch.tensor([0, count, tokens, asked()], dtype=torch.float64, device=loss.device)
+        mine = torch.tensor([0, count, tokens, asked()], dtype=loss.dtype, device=loss.device)
         mine[0] = loss
         loss, count, tokens, interrupted = self.accelerator.reduce(mine, "sum").tolist()
         return StepSums(loss, round(count), round(tokens), interrupted > 0)

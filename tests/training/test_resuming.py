@@ -52,6 +52,24 @@ def interrupted_then_resumed(folder, told, samples, stop_after: int, model=class
     return train(again, samples, class_loss, told, evaluate=accuracy(samples), folder=folder, progress=False)
 
 
+class Tied(torch.nn.Module):
+    def __init__(self, seed: int = 3):
+        super().__init__()
+        self.first, self.last = classifier(seed=seed), classifier(seed=seed)
+        self.last[0].weight = self.first[0].weight
+
+    def forward(self, x):
+        return self.first(x) + self.last(x)
+
+
+def test_tied_weights_stay_tied(tmp_path):
+    samples, told = Rows(), settings(checkpoint_minutes=0, mixed_precision="bf16")
+    want = train(Tied(), samples, class_loss, told, evaluate=accuracy(samples), progress=False)
+    got = interrupted_then_resumed(tmp_path, told, samples, stop_after=3, model=Tied)
+    assert got.model.last[0].weight is got.model.first[0].weight
+    assert bits(got.model) == bits(want.model)
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "adafactor"])
 @pytest.mark.parametrize("stop_after", [5, 14])
 def test_resumes_in_the_middle_of_an_epoch(tmp_path, optimizer, stop_after):

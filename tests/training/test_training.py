@@ -199,6 +199,24 @@ def test_gradient_checkpointing_keeps_less_and_changes_nothing():
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(plain, again, strict=True))
 
 
+@pytest.mark.filterwarnings("error::FutureWarning")
+def test_gradient_checkpointing_in_training_changes_nothing():
+    class Tokens(Rows):
+        def collate(self, indices):
+            return {"tokens": torch.randint(50, (len(indices), 6))}
+
+    def loss(model, batch):
+        return (model(batch["tokens"]) - 1).square(), len(batch["tokens"])
+
+    runs = [
+        quickly(Bert(), Tokens(40), loss, settings(head_learning_rate=1e-2, gradient_checkpointing=on))
+        for on in (False, True)
+    ]
+    assert runs[1].model.backbone.model.is_activation_checkpointing
+    first, second = (run.history["loss"].to_numpy() for run in runs)
+    assert first == pytest.approx(second, rel=1e-5)
+
+
 def test_gradient_checkpointing_of_a_model_without_is_refused():
     with pytest.raises(ValueError, match="neither Sequential nor its backbone has"):
         quickly(told=settings(gradient_checkpointing=True))
