@@ -1,0 +1,87 @@
+"""Titles and ids in one sequence model: the strongest single recommender of the kit.
+
+x_u = Transformer over the vectors of the items that u met, w_i = id embedding + linear map of the title's
+vector from a pretrained language model, cross-entropy over the whole catalogue, one sample per prefix of a
+history. The Transformer mixes attention with a low-pass filter (BSARec, Shin et al. 2024,
+arXiv:2312.10325). With `ids=False` no parameter belongs to an item: the model is *text-only*.
+
+Against 000 §4.2, where x_u is a given feature and w_i a free parameter: here both come from what is known
+of items, so that a new item has a vector on its first day.
+
+B: users in a batch. M: items. d: width. D: width of the text vectors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recsys.data.histories import Histories
+from recsys.encoders.item_sequence import ItemSequenceEncoder
+from recsys.encoders.item_vectors import ItemVectors, standardised
+from recsys.encoders.sequence_network import SequenceNetwork
+from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
+from recsys.training.prefixes import Prefixes
+from recsys.training.settings import TrainingSettings
+
+SETTINGS = TrainingSettings(
+    epochs=20,
+    learning_rate=1e-3,
+    optimizer="adam",
+    schedule="cosine",
+    warmup_share=0.03,
+    batch_size=512,
+    clip_norm=None,
+)
+
+
+class TitleSequence(NextItemRecommender):
+    """See the module.
+
+    Args:
+        text: [M, D] text vectors of the items from a pretrained model, or None: ids only.
+        ids: learn an embedding per item.
+        settings: of training.
+        width, layers, heads, drop: of the Transformer.
+        max_items: the newest items of a history that are read.
+        low_pass: weight of the filter branch, in [0, 1).
+        text_drop: share of the text vectors' entries dropped in training, in [0, 1).
+        most_per_user: newest training samples of each user, or None for all.
+    """
+
+    def __init__(
+        self,
+        text: np.ndarray | None,
+        ids: bool = True,
+        settings: TrainingSettings = SETTINGS,
+        width: int = 64,
+        layers: int = 2,
+        heads: int = 2,
+        drop: float = 0.5,
+        max_items: int = 50,
+        low_pass: float = 0.7,
+        text_drop: float = 0.0,
+        most_per_user: int | None = None,
+        **judging,
+    ):
+        super().__init__(settings, **judging)
+        self.text = None if text is None else standardised(torch.from_numpy(text).float())
+        self.ids, self.text_drop, self.most_per_user = ids, text_drop, most_per_user
+        self.shape = {"width": width, "layers": layers, "heads": heads, "drop": drop, "max_items": max_items}
+        self.shape["low_pass"] = low_pass
+
+    def build(self, n_items: int) -> nn.Module:
+        items = ItemVectors(n_items, self.shape["width"], self.text, self.ids, self.text_drop)
+        return SequenceNetwork(items, ItemSequenceEncoder(**self.shape))
+
+    def samples(self, known: Histories) -> Prefixes:
+        return Prefixes(known, self.shape["max_items"], most_per_user=self.most_per_user)
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
+        states, vectors = network(batch["items"], batch["lengths"])
+        return catalogue_cross_entropy(states, vectors, batch["target"])
+
+    def user_vectors(self, users: np.ndarray) -> Tensor:
+        items, lengths = self.known.newest(users, self.shape["max_items"])
+        return self.network.read(items, lengths, self.items)

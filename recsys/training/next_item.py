@@ -1,0 +1,157 @@
+"""What every trained next-item model shares: fitting with a look at validation, and scoring the catalogue.
+
+A model is x_u · w_i (000 §4.2): a subclass says what x_u and w_i are, and what loss they are trained with.
+
+B: users in a batch. M: items in the catalogue. d: width.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from recsys.data.histories import Histories, histories
+from recsys.losses.clicks import click_pairs
+from recsys.losses.softmax import softmax_cross_entropy
+from recsys.metrics.ranking import evaluate, ranking_metrics
+from recsys.training.loop import train
+from recsys.training.result import TrainingResult
+from recsys.training.samples import Samples
+from recsys.training.settings import TrainingSettings
+
+METRIC = "ndcg@10"
+
+
+class NextItemRecommender(ABC):
+    """Base of models that learn from histories by the training loop.
+
+    Args:
+        settings: of training.
+        judged_users: users of the validation part that are looked at while training, ≥ 1; who they are
+            is fixed by their codes alone.
+
+    Attributes:
+        result: how training went (`TrainingResult`), after `fit`.
+        network: the trained module, after `fit`.
+    """
+
+    def __init__(self, settings: TrainingSettings, judged_users: int = 5000):
+        self.settings = settings
+        self.judged_users = judged_users
+
+    @abstractmethod
+    def build(self, n_items: int) -> nn.Module:
+        """The module to train, with a method `item_vectors()` -> [M, d]."""
+
+    @abstractmethod
+    def samples(self, known: Histories) -> Samples:
+        """What is trained on."""
+
+    @abstractmethod
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
+        """Sum over the batch, and its number of samples; see `recsys.training.loop.train`."""
+
+    @abstractmethod
+    def user_vectors(self, users: np.ndarray) -> Tensor:
+        """[B] codes of users with a history -> [B, d] float32, from `self.network` and `self.known`."""
+
+    def fit(
+        self,
+        train_events: pd.DataFrame,
+        n_users: int,
+        n_items: int,
+        split=None,
+        folder: Path | None = None,
+        progress: bool = False,
+    ) -> NextItemRecommender:
+        """Train on events (columns user, item, order or time). Returns itself.
+
+        Args:
+            split: judge by its validation part after each epoch (`TrainingSettings.evaluate_every`), keep the
+                best weights and stop when they no longer improve. None trains to the end.
+            folder: for checkpoints; a run that was cut off goes on from there.
+            progress: draw a bar.
+
+        Raises:
+            ValueError: a code outside 0 … n_users − 1 or 0 … n_items − 1; no user has two events; see
+                `recsys.training.loop.train` too.
+        """
+        self.known = histories(train_events, n_users)
+        _check_items(self.known.items, n_items)
+        self.popularity = np.bincount(train_events["item"], minlength=n_items).astype(np.float32)
+        torch.manual_seed(self.settings.seed)
+        self.network = self.build(n_items)
+        samples = self.samples(self.known)
+        if not len(samples):
+            raise ValueError("nothing to train on: no user has two events")
+        self.result: TrainingResult = train(
+            self.network,
+            samples,
+            self.loss,
+            self.settings,
+            evaluate=None if split is None else self._judge(split),
+            folder=folder,
+            progress=progress,
+        )
+        self._freeze()
+        return self
+
+    def _judge(self, split):
+        users = np.sort(split.validation["user"].unique())
+        chosen = users[np.linspace(0, len(users) - 1, min(len(users), self.judged_users)).astype(int)]
+        part = split.validation[split.validation["user"].isin(chosen)]
+        reduced = replace(split, validation=part)
+
+        def judge(network: nn.Module) -> float:
+            self._freeze()
+            return ranking_metrics(evaluate(self, reduced, "validation"))[0][METRIC]
+
+        return judge
+
+    @torch.inference_mode()
+    def _freeze(self) -> None:
+        """Compute the item vectors once: scoring many users reads them again and again."""
+        self.network.eval()
+        self.items = self.network.item_vectors().float()
+
+    def with_history(self, events: pd.DataFrame) -> NextItemRecommender:
+        """The same trained model, asked about users with these histories (train and validation, say)."""
+        other = copy.copy(self)
+        other.known = histories(events, self.known.n_users)
+        _check_items(other.known.items, len(self.popularity))
+        return other
+
+    @torch.inference_mode()
+    def score(self, users: np.ndarray) -> np.ndarray:
+        """[B] user codes -> [B, M] float32. Users without a history get the popularity of training."""
+        users = self.known.checked(users)
+        scores = np.empty((len(users), len(self.popularity)), dtype=np.float32)
+        known = self.known.lengths[users] > 0
+        scores[~known] = self.popularity
+        if known.any():
+            scores[known] = (self.user_vectors(users[known]) @ self.items.t()).cpu().numpy()
+        return scores
+
+
+def _check_items(items: np.ndarray, n_items: int) -> None:
+    if len(items) and not 0 <= items.min() <= items.max() < n_items:
+        raise ValueError(f"events hold items {items.min()} to {items.max()}, but there are {n_items} items")
+
+
+def catalogue_cross_entropy(user_vectors: Tensor, item_vectors: Tensor, target: Tensor) -> tuple[Tensor, int]:
+    """Softmax over all items, summed over the samples, and their number.
+
+    Args:
+        user_vectors: [B, d]. item_vectors: [M, d]. target: [B] item codes.
+    """
+    users = torch.arange(len(target), device=target.device)  # the loss wants all on one device
+    clicks = click_pairs(users, target, len(target), len(item_vectors))
+    mean = softmax_cross_entropy(user_vectors.float(), item_vectors.float(), clicks)
+    return mean * len(target), len(target)
