@@ -77,12 +77,20 @@ def histories(events: pd.DataFrame, n_users: int) -> Histories:
     order of the table's rows.
 
     Raises:
-        ValueError: a user code outside 0 … n_users − 1.
+        ValueError: codes that are missing or not whole, a user code outside 0 … n_users − 1.
     """
-    users = events["user"].to_numpy()
+    users, items = _codes(events, "user"), _codes(events, "item")
     if len(users) and not 0 <= users.min() <= users.max() < n_users:
         raise ValueError(f"events hold users {users.min()} to {users.max()}, but there are {n_users} users")
     by = ["user"] + [column for column in ("time", "order") if column in events]
-    ordered = events.sort_values(by, kind="stable")
+    order = events[by].reset_index(drop=True).sort_values(by, kind="stable").index
     counts = np.bincount(users, minlength=n_users)
-    return Histories(ordered["item"].to_numpy(dtype=np.int64), np.concatenate([[0], np.cumsum(counts)]))
+    return Histories(items[order], np.concatenate([[0], np.cumsum(counts)]))
+
+
+def _codes(events: pd.DataFrame, column: str) -> np.ndarray:
+    codes = events[column].to_numpy()
+    # an empty table has columns of any type; elsewhere a cast would make a code of a NaN
+    if len(codes) and codes.dtype.kind not in "iu":
+        raise ValueError(f"{column} must hold whole codes, none missing, not {codes.dtype}")
+    return codes.astype(np.int64)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from recsys.data.histories import Histories, histories
 from recsys.losses.clicks import click_pairs
 from recsys.losses.softmax import softmax_cross_entropy
-from recsys.metrics.ranking import evaluate, ranking_metrics
+from recsys.metrics.ranking import evaluate, new_targets, ranking_metrics
 from recsys.training.loop import train
 from recsys.training.result import TrainingResult
 from recsys.training.samples import Samples
@@ -37,12 +37,17 @@ class NextItemRecommender(ABC):
         judged_users: users of the validation part that are looked at while training, ≥ 1; who they are
             is fixed by their codes alone.
 
+    Raises:
+        ValueError: judged_users below 1.
+
     Attributes:
         result: how training went (`TrainingResult`), after `fit`.
         network: the trained module, after `fit`.
     """
 
     def __init__(self, settings: TrainingSettings, judged_users: int = 5000):
+        if judged_users < 1:
+            raise ValueError(f"judged_users must be at least 1, got {judged_users}")
         self.settings = settings
         self.judged_users = judged_users
 
@@ -80,8 +85,8 @@ class NextItemRecommender(ABC):
             progress: draw a bar.
 
         Raises:
-            ValueError: a code outside 0 … n_users − 1 or 0 … n_items − 1; no user has two events; see
-                `recsys.training.loop.train` too.
+            ValueError: a code outside 0 … n_users − 1 or 0 … n_items − 1; no user has two events; no
+                judged user has a validation event to be ranked; see `recsys.training.loop.train` too.
         """
         self.known = histories(train_events, n_users)
         _check_items(self.known.items, n_items)
@@ -108,6 +113,8 @@ class NextItemRecommender(ABC):
         chosen = users[np.linspace(0, len(users) - 1, min(len(users), self.judged_users)).astype(int)]
         part = split.validation[split.validation["user"].isin(chosen)]
         reduced = replace(split, validation=part)
+        if new_targets(reduced, "validation").empty:  # said now, not after the first epoch
+            raise ValueError("nothing to judge by: no validation user has an item that is new to them")
 
         def judge(network: nn.Module) -> float:
             self._freeze()

@@ -93,3 +93,19 @@ def test_the_newest_items_of_an_unknown_user_are_refused(user):
     known = histories(table([(0, 1, 0, 0), (5, 2, 0, 0)]), USERS)
     with pytest.raises(ValueError, match=f"user {user} is unknown: codes run from 0 to {USERS - 1}"):
         known.newest(np.array([0, user]), 3)
+
+
+@pytest.mark.parametrize("column", ["user", "item"])
+@pytest.mark.parametrize("value", [np.nan, 1.7])
+def test_codes_that_are_missing_or_not_whole_are_refused(column, value):
+    events = pd.DataFrame({"user": [0, 1], "item": [1, 1]}).astype({column: float})
+    events.loc[1, column] = value
+    with pytest.raises(ValueError, match=f"{column} must hold whole codes"):
+        histories(events, USERS)
+
+
+def test_any_type_of_whole_codes_and_an_empty_table_of_none():
+    for dtype in ("int16", "uint64", "Int64"):
+        events = pd.DataFrame({"user": [2, 0], "item": [1, 4]}, dtype=dtype)
+        assert histories(events, 3).items.tolist() == [4, 1]
+    assert histories(pd.DataFrame({"user": [], "item": []}), 3).lengths.tolist() == [0, 0, 0]

@@ -192,6 +192,18 @@ def test_what_cannot_be_trained_on_is_refused():
         fitted(events=SPLIT.train.assign(user=SPLIT.train["user"] + 1))
 
 
+def test_nothing_to_judge_by_is_said_before_training(monkeypatch):
+    def never(*_):
+        raise AssertionError("trained first")
+
+    monkeypatch.setattr(LastItem, "loss", never)
+    for part in (SPLIT.validation[:0], SPLIT.train):  # nobody; nothing but repeats
+        with pytest.raises(ValueError, match="nothing to judge by"):
+            fitted(split=replace(SPLIT, validation=part))
+    with pytest.raises(ValueError, match="judged_users must be at least 1, got 0"):
+        fitted(split=SPLIT, judged_users=0)
+
+
 def test_unknown_codes_are_refused_when_scoring():
     model = fitted(replace(QUICK, epochs=1))
     for user in (-1, USERS):
