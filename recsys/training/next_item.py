@@ -118,7 +118,9 @@ class NextItemRecommender(ABC):
 
         def judge(network: nn.Module) -> float:
             self._freeze()
-            return ranking_metrics(evaluate(self, reduced, "validation"))[0][METRIC]
+            # everybody is judged with a history of their own, also users who were not trained on
+            asked = self.with_history(split.train)
+            return ranking_metrics(evaluate(asked, reduced, "validation"))[0][METRIC]
 
         return judge
 

@@ -1,0 +1,52 @@
+"""How a next-item model of the contest is judged: over the whole catalogue, and by how rare the item was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recsys.metrics.lists import coverage_and_novelty, recommend
+from recsys.metrics.ranking import earlier_events, evaluate, ranking_metrics
+from recsys.models.next_item_data import NextItemData
+
+# training events of the target: a cold item, rare ones, the middle, the head
+BANDS = {"cold": (0, 0), "rare": (1, 3), "middle": (4, 10), "frequent": (11, np.inf)}
+LIST_USERS = 2000  # coverage and novelty are read off the lists of so many users
+CUTOFF = 10
+
+
+def judge(model: Any, data: NextItemData) -> tuple[dict[str, float], pd.DataFrame]:
+    """Test metrics of a fitted model, which is told the validation events as history first.
+
+    Returns:
+        Metrics: hr, recall and ndcg at 5, 10 and 20, mrr, map; ndcg@10_validation; ndcg@10_cold, _rare,
+        _middle, _frequent (targets by their number of training events: 0, 1 to 3, 4 to 10, more; absent
+        where there is no such target); coverage@10, novelty@10. Positions of the test part with a column
+        train_count.
+    """
+    positions = evaluate(informed(model, data), data.split, "test")
+    counts = np.bincount(data.train["item"], minlength=data.split.n_items)
+    positions["train_count"] = counts[positions["item"]].astype(np.int32)
+    metrics, _ = ranking_metrics(positions)
+    for band, (low, high) in BANDS.items():
+        of_band = positions[positions["train_count"].between(low, high)]
+        if len(of_band):
+            metrics[f"ndcg@10_{band}"] = ranking_metrics(of_band, (CUTOFF,))[0]["ndcg@10"]
+    validation, _ = ranking_metrics(evaluate(as_trained(model, data), data.split, "validation"), (CUTOFF,))
+    metrics["ndcg@10_validation"] = validation["ndcg@10"]
+    users = np.sort(positions["user"].unique())
+    chosen = users[np.linspace(0, len(users) - 1, min(len(users), LIST_USERS)).astype(int)]
+    _, lists = recommend(informed(model, data), chosen, CUTOFF, earlier_events(data.split, "test"))
+    return metrics | coverage_and_novelty(lists, counts), positions
+
+
+def informed(model: Any, data: NextItemData) -> Any:
+    """The model as asked at test time: parameters from training, histories up to the test part."""
+    return model.with_history(data.known) if hasattr(model, "with_history") else model
+
+
+def as_trained(model: Any, data: NextItemData) -> Any:
+    """The model as asked at validation time; where few users were trained on, everybody's history."""
+    return model.with_history(data.split.train) if hasattr(model, "with_history") else model

@@ -1,0 +1,91 @@
+"""A data set made ready for next-item models: split, training events, item texts.
+
+M: items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from recsys.data.leaks import check_leaks
+from recsys.data.load import load_dataset
+from recsys.data.splits import Split, by_salt, split
+from recsys.data.tables import Dataset
+from recsys.encoders.backbone import load_backbone
+from recsys.encoders.embed import embed_texts
+from recsys.encoders.item_text import item_texts
+
+TITLE_TOKENS = 64
+
+
+@dataclass
+class NextItemData:
+    """train: the events that models learn from. titles: M texts (title and category), or None."""
+
+    dataset: Dataset
+    split: Split
+    train: pd.DataFrame
+    titles: list[str] | None
+
+    @property
+    def known(self) -> pd.DataFrame:
+        """What is known of users when the test part begins: training and validation events."""
+        return pd.concat([self.split.train, self.split.validation], ignore_index=True)
+
+    def text_vectors(self, backbone: str = "minilm") -> np.ndarray:
+        """[M, D] unit-length vectors of the item texts; computed once and kept."""
+        if backbone not in self._vectors:
+            self._vectors[backbone] = embed_texts(
+                load_backbone(backbone), self.required_titles(), max_tokens=TITLE_TOKENS
+            )
+        return self._vectors[backbone]
+
+    def required_titles(self) -> list[str]:
+        """The item texts.
+
+        Raises:
+            ValueError: the data set has none.
+        """
+        if self.titles is None:
+            raise ValueError(
+                f"{self.dataset.name} has no titles, and a model of texts has nothing to read: choose "
+                "a model of ids (sequence, sasrec, ease, ...) or another data set (beauty, demo_store)"
+            )
+        return self.titles
+
+    def __post_init__(self):
+        self._vectors: dict[str, np.ndarray] = {}
+
+
+def load_next_item(name: str, train_share: float = 1.0, seed: int = 0) -> NextItemData:
+    """Load, split by the data set's default (global time where there are times) and check for leaks.
+
+    Args:
+        name: of the data set.
+        train_share: share of the users whose training events models may learn from, in (0, 1]; chosen by
+            a hash of the user's own id, so that a smaller share is part of a larger one. Everybody is
+            judged, with all of their own history as input.
+        seed: another seed, another choice of users.
+
+    Raises:
+        ValueError: the share is out of range, or leaves nobody.
+        LeakError: the split shows training what it must not see.
+    """
+    if not 0 < train_share <= 1:
+        raise ValueError(f"train_share must be in (0, 1], got {train_share}")
+    dataset = load_dataset(name)
+    parts = split(dataset)
+    check_leaks(parts, dataset)
+    train = parts.train
+    if train_share < 1:
+        shares = {"kept": train_share, "rest": 1 - train_share}
+        kept = by_salt(dataset.users["source_id"], f"train_share {seed}", shares) == "kept"
+        train = train[kept[train["user"].to_numpy()]]
+    if train.empty:
+        raise ValueError(f"train_share={train_share} leaves no user of {name}")
+    has_titles = "title" in dataset.items and dataset.items["title"].notna().any()
+    titles = item_texts(dataset.items, ("title", "category"), absent_ok=True) if has_titles else None
+    return NextItemData(dataset, parts, train, titles)

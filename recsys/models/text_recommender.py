@@ -1,0 +1,185 @@
+"""The form that 000 §4.2 asks for: x_u = encoder(history text), w_i = one vector per item, softmax.
+
+All parameters of a pretrained BERT- or GPT-type model are fine-tuned (or some, or none) on users' histories
+to predict the next item. The history is read as one text, its newest title first. w_i starts from the
+encoder's own vector of the item's text and is kept; what is trained on the item side is one linear map for
+all items, so without ids the model is *text-only*: no parameter belongs to an item, and a new item has a
+vector as good as its title.
+
+s_ui = g · x_u/|x_u| · (A t_i + e_i), with t_i of unit length, A starting as the identity, g starting at 20
+and e_i (with ids) at zero: before the first step this ranks by the cosine of history and title.
+
+Truncation. Of a history the newest `max_items` titles are read, of their text the first `max_tokens` tokens:
+with the newest title first, what is cut off is the oldest. With order "oldest_first" the end is kept.
+
+B: users in a batch. T: tokens. M: items. D: width of the encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from recsys.data.histories import Histories
+from recsys.encoders.backbone import Backbone, load_backbone
+from recsys.encoders.embed import embed_texts
+from recsys.encoders.item_text import history_texts
+from recsys.encoders.item_vectors import ItemVectors
+from recsys.encoders.tokens import Tokens, tokenise
+from recsys.encoders.trainable import set_trainable
+from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
+from recsys.training.prefixes import Prefixes
+from recsys.training.settings import TrainingSettings
+
+SCALE = 20.0  # cosines lie in [-1, 1]: a softmax over M items needs them stretched
+ITEM_TOKENS = 64  # of an item's own text; Beauty's longest titles have more
+
+SETTINGS = TrainingSettings(
+    epochs=1,
+    learning_rate=5e-5,
+    head_learning_rate=1e-3,
+    schedule="linear",
+    warmup_share=0.1,
+    weight_decay=0.01,
+    token_budget=4096,
+    mixed_precision="bf16",
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a history becomes a text.
+
+    order: which title stands first. max_items: the newest titles that are read. max_tokens: of the text.
+    """
+
+    order: Literal["newest_first", "oldest_first"] = "newest_first"
+    max_items: int = 8
+    max_tokens: int = 96
+
+    def tokens(self, backbone: Backbone, histories: Sequence[np.ndarray], titles: Sequence[str]) -> Tokens:
+        """Histories (item codes, oldest first) as token ids."""
+        texts = history_texts(histories, titles, self.order, self.max_items)
+        keep = "start" if self.order == "newest_first" else "end"
+        return tokenise(backbone, texts, max_tokens=self.max_tokens, keep=keep)
+
+
+class TextNetwork(nn.Module):
+    """backbone: reads histories. items: w_i. log_scale: of the cosines."""
+
+    def __init__(self, backbone: Backbone, items: ItemVectors):
+        super().__init__()
+        self.backbone, self.items = backbone, items
+        self.log_scale = nn.Parameter(torch.tensor(SCALE).log())
+        nn.init.eye_(items.map.weight)
+        nn.init.zeros_(items.map.bias)
+        if items.ids is not None:
+            nn.init.zeros_(items.ids.weight)
+
+    def item_vectors(self) -> Tensor:
+        """[M, D]."""
+        return self.items()
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """[B, T] token ids and mask -> x_u, [B, D], of length exp(log_scale)."""
+        pooled = self.backbone(input_ids, attention_mask).float()
+        return normalize(pooled, dim=1) * self.log_scale.exp()
+
+
+class TextPrefixes:
+    """Prefixes of histories as texts, each with the item to predict."""
+
+    def __init__(self, prefixes: Prefixes, tokens: Tokens):
+        self.prefixes, self.tokens = prefixes, tokens
+        self.lengths = tokens.lengths
+
+    def __len__(self) -> int:
+        return len(self.prefixes)
+
+    def collate(self, indices: np.ndarray) -> dict[str, Tensor]:
+        """input_ids, attention_mask [B, T], target [B]."""
+        input_ids, attention_mask = self.tokens.take(indices)
+        target = torch.from_numpy(self.prefixes.known.items[self.prefixes.ends[indices]])
+        return {"input_ids": input_ids, "attention_mask": attention_mask, "target": target}
+
+
+class TextRecommender(NextItemRecommender):
+    """See the module.
+
+    Args:
+        titles: M item texts; "" where nothing is known.
+        backbone, layers, pretrained: see `recsys.encoders.backbone.load_backbone`; its random weights are
+            drawn from the settings' seed.
+        trainable: which parameters of the backbone learn, "all", "none" or "last-K".
+        ids: an id embedding beside each item's text vector.
+        reading: how a history becomes a text.
+        most_per_user: newest training samples of each user; None takes every prefix.
+        settings: of training; `learning_rate` is the backbone's, `head_learning_rate` that of A, g and e.
+        item_vectors: [M, D] unit-length start of w_i; None: the backbone's own vectors of the titles.
+    """
+
+    def __init__(
+        self,
+        titles: Sequence[str],
+        backbone: str = "minilm",
+        layers: int | None = None,
+        pretrained: bool = True,
+        trainable: str = "all",
+        ids: bool = False,
+        reading: Reading = Reading(),
+        most_per_user: int | None = None,
+        settings: TrainingSettings = SETTINGS,
+        item_vectors: np.ndarray | None = None,
+        **judging,
+    ):
+        if trainable == "none" and settings.head_learning_rate is not None:
+            # nothing of the backbone learns, so the head's rate is the only one
+            settings = replace(settings, learning_rate=settings.head_learning_rate, head_learning_rate=None)
+        super().__init__(settings, **judging)
+        self.titles, self.reading = list(titles), reading
+        self.load = {"name": backbone, "layers": layers, "pretrained": pretrained, "seed": settings.seed}
+        self.trainable, self.ids, self.most_per_user = trainable, ids, most_per_user
+        self.start = item_vectors
+
+    def build(self, n_items: int) -> nn.Module:
+        if len(self.titles) != n_items:
+            raise ValueError(f"titles must hold one text for each of {n_items} items, got {len(self.titles)}")
+        backbone = load_backbone(**self.load)
+        start = self.start
+        if start is None:
+            start = embed_texts(backbone, self.titles, max_tokens=ITEM_TOKENS, precision=self._precision)
+        self.counts = set_trainable(backbone, self.trainable)
+        return TextNetwork(backbone, ItemVectors(n_items, backbone.width, torch.from_numpy(start), self.ids))
+
+    def samples(self, known: Histories) -> TextPrefixes:
+        prefixes = Prefixes(known, self.reading.max_items, most_per_user=self.most_per_user)
+        starts = prefixes.ends - prefixes.lengths
+        pasts = [known.items[a:b] for a, b in zip(starts, prefixes.ends, strict=True)]
+        return TextPrefixes(prefixes, self.reading.tokens(self.network.backbone, pasts, self.titles))
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
+        states = network(batch["input_ids"], batch["attention_mask"])
+        return catalogue_cross_entropy(states, network.item_vectors(), batch["target"])
+
+    def user_vectors(self, users: np.ndarray) -> Tensor:
+        pasts = [self.known.of(user)[-self.reading.max_items :] for user in users]
+        texts = history_texts(pasts, self.titles, self.reading.order, self.reading.max_items)
+        keep = "start" if self.reading.order == "newest_first" else "end"
+        vectors = embed_texts(
+            self.network.backbone,
+            texts,
+            max_tokens=self.reading.max_tokens,
+            precision=self._precision,
+            keep=keep,
+        )
+        return torch.from_numpy(vectors) * self.network.log_scale.exp()
+
+    @property
+    def _precision(self) -> Literal["bf16", "fp32"]:
+        return "bf16" if self.settings.mixed_precision == "bf16" else "fp32"
