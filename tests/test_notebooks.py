@@ -27,7 +27,8 @@ def code_lines(source: str) -> int:
 def test_is_thin(path):
     cells = list(code_cells(read_cells(path)))
     assert sum(code_lines(cell.source) for cell in cells) <= 100
-    assert max(code_lines(cell.source) for cell in cells) <= 15
+    # parameters take one line each, however many there are
+    assert max(code_lines(cell.source) for cell in cells if "parameters" not in cell.tags) <= 15
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.While)
     found = [node for cell in cells for node in ast.walk(parse_cell(cell.source)) if isinstance(node, kinds)]
     assert found == [], "code belongs into recsys/, loops over settings into experiments/"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from recsys.data.splits import Split
 from recsys.metrics.lists import coverage_and_novelty, recommend
 from recsys.metrics.ranking import earlier_events, evaluate, ranking_metrics
 from recsys.models.next_item_data import NextItemData
@@ -17,8 +19,11 @@ LIST_USERS = 2000  # coverage and novelty are read off the lists of so many user
 CUTOFF = 10
 
 
-def judge(model: Any, data: NextItemData) -> tuple[dict[str, float], pd.DataFrame]:
+def judge(model: Any, data: NextItemData, users: int = 0) -> tuple[dict[str, float], pd.DataFrame]:
     """Test metrics of a fitted model, which is told the validation events as history first.
+
+    Args:
+        users: judge so many of the users, the same ones in every run; 0: all.
 
     Returns:
         Metrics: hr, recall and ndcg at 5, 10 and 20, mrr, map; ndcg@10_validation; ndcg@10_cold, _rare,
@@ -26,7 +31,8 @@ def judge(model: Any, data: NextItemData) -> tuple[dict[str, float], pd.DataFram
         where there is no such target); coverage@10, novelty@10. Positions of the test part with a column
         train_count.
     """
-    positions = evaluate(informed(model, data), data.split, "test")
+    parts = fewer_users(data.split, users) if users else data.split
+    positions = evaluate(informed(model, data), parts, "test")
     counts = np.bincount(data.train["item"], minlength=data.split.n_items)
     positions["train_count"] = counts[positions["item"]].astype(np.int32)
     metrics, _ = ranking_metrics(positions)
@@ -34,11 +40,10 @@ def judge(model: Any, data: NextItemData) -> tuple[dict[str, float], pd.DataFram
         of_band = positions[positions["train_count"].between(low, high)]
         if len(of_band):
             metrics[f"ndcg@10_{band}"] = ranking_metrics(of_band, (CUTOFF,))[0]["ndcg@10"]
-    validation, _ = ranking_metrics(evaluate(as_trained(model, data), data.split, "validation"), (CUTOFF,))
+    validation, _ = ranking_metrics(evaluate(as_trained(model, data), parts, "validation"), (CUTOFF,))
     metrics["ndcg@10_validation"] = validation["ndcg@10"]
-    users = np.sort(positions["user"].unique())
-    chosen = users[np.linspace(0, len(users) - 1, min(len(users), LIST_USERS)).astype(int)]
-    _, lists = recommend(informed(model, data), chosen, CUTOFF, earlier_events(data.split, "test"))
+    listed = evenly(positions["user"], LIST_USERS)
+    _, lists = recommend(informed(model, data), listed, CUTOFF, earlier_events(data.split, "test"))
     return metrics | coverage_and_novelty(lists, counts), positions
 
 
@@ -50,3 +55,18 @@ def informed(model: Any, data: NextItemData) -> Any:
 def as_trained(model: Any, data: NextItemData) -> Any:
     """The model as asked at validation time; where few users were trained on, everybody's history."""
     return model.with_history(data.split.train) if hasattr(model, "with_history") else model
+
+
+def fewer_users(parts: Split, users: int) -> Split:
+    """The split with so many of its validation users, and of its test users, left to be judged."""
+    kept = {name: getattr(parts, name) for name in ("validation", "test")}
+    return replace(
+        parts,
+        **{name: table[table["user"].isin(evenly(table["user"], users))] for name, table in kept.items()},
+    )
+
+
+def evenly(users: pd.Series, most: int) -> np.ndarray:
+    """At most so many of the distinct users, spread evenly over their codes."""
+    distinct = np.sort(users.unique())
+    return distinct[np.linspace(0, len(distinct) - 1, min(len(distinct), most)).astype(int)]

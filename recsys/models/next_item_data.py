@@ -23,12 +23,16 @@ TITLE_TOKENS = 64
 
 @dataclass
 class NextItemData:
-    """train: the events that models learn from. titles: M texts (title and category), or None."""
+    """train: the events that models learn from. titles: M strings, or None where a shop has none.
+
+    described: M strings, title and category path; what a frozen encoder reads, as it reads each item once.
+    """
 
     dataset: Dataset
     split: Split
     train: pd.DataFrame
     titles: list[str] | None
+    described: list[str] | None
 
     @property
     def known(self) -> pd.DataFrame:
@@ -36,15 +40,16 @@ class NextItemData:
         return pd.concat([self.split.train, self.split.validation], ignore_index=True)
 
     def text_vectors(self, backbone: str = "minilm") -> np.ndarray:
-        """[M, D] unit-length vectors of the item texts; computed once and kept."""
+        """[M, D] unit-length vectors of `described`; computed once and kept."""
+        self.required_titles()
         if backbone not in self._vectors:
             self._vectors[backbone] = embed_texts(
-                load_backbone(backbone), self.required_titles(), max_tokens=TITLE_TOKENS
+                load_backbone(backbone), self.described, max_tokens=TITLE_TOKENS
             )
         return self._vectors[backbone]
 
     def required_titles(self) -> list[str]:
-        """The item texts.
+        """The titles.
 
         Raises:
             ValueError: the data set has none.
@@ -87,5 +92,6 @@ def load_next_item(name: str, train_share: float = 1.0, seed: int = 0) -> NextIt
     if train.empty:
         raise ValueError(f"train_share={train_share} leaves no user of {name}")
     has_titles = "title" in dataset.items and dataset.items["title"].notna().any()
-    titles = item_texts(dataset.items, ("title", "category"), absent_ok=True) if has_titles else None
-    return NextItemData(dataset, parts, train, titles)
+    titles = item_texts(dataset.items) if has_titles else None
+    described = item_texts(dataset.items, ("title", "category"), absent_ok=True) if has_titles else None
+    return NextItemData(dataset, parts, train, titles, described)

@@ -26,13 +26,14 @@ from recsys.training.prefixes import Prefixes
 from recsys.training.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(
-    epochs=20,
-    learning_rate=1e-3,
+    epochs=16,
+    learning_rate=1.5e-3,
     optimizer="adam",
     schedule="cosine",
     warmup_share=0.03,
     batch_size=512,
     clip_norm=None,
+    mixed_precision="bf16",
 )
 
 

@@ -54,6 +54,10 @@ class Criterion(BaseModel):
     alternative: Literal["greater", "less"]
     margin: float = 0.0
     relative: bool = Field(default=False, description="the margin is a share of the control's mean")
+    seen_at_most: int | None = Field(
+        default=None,
+        description="only targets with so many training events (column train_count of the ranks)",
+    )
 
     @model_validator(mode="after")
     def _one_control(self) -> "Criterion":
@@ -101,7 +105,10 @@ class Finding:
     @property
     def place(self) -> str:
         """The shared parameters in words, such as "dataset=beauty"."""
-        return ", ".join(f"{name}={value}" for name, value in self.criterion.where.items())
+        words = [f"{name}={value}" for name, value in self.criterion.where.items()]
+        if self.criterion.seen_at_most is not None:
+            words.append(f"items bought at most {self.criterion.seen_at_most} times in training")
+        return ", ".join(words)
 
 
 def decide(finding: Finding, corrected: float) -> Finding:
@@ -166,7 +173,7 @@ def _largest_profile(treatment: list[Record], control: list[Record] | None) -> s
 def _compare(criterion: Criterion, treatment: list[Record], control: list[Record] | None) -> Finding:
     sides = [_by_seed(side) for side in (treatment, control) if side is not None]
     if criterion.pair == "user":
-        a, *rest = (_user_scores(side, criterion.metric) for side in sides)
+        a, *rest = (_user_scores(side, criterion.metric, criterion.seen_at_most) for side in sides)
     else:
         a, *rest = (_seed_scores(side, criterion.metric) for side in sides)
     b = rest[0] if rest else pd.Series(criterion.value, index=a.index)
@@ -198,20 +205,25 @@ def _by_seed(records: list[Record]) -> dict[Any, Record]:
 
 
 @lru_cache(maxsize=512)
-def _scores_of_run(folder: Path, metric: str, _started: str) -> pd.Series:
+def _scores_of_run(folder: Path, metric: str, seen_at_most: int | None, _started: str) -> pd.Series:
     ranks = folder / "ranks.parquet"
     if not ranks.is_file():
         raise NotRecorded(f"{folder.name} recorded no rank positions to pair users by")
     cutoff = metric.rpartition("@")[2]
     cutoffs = (int(cutoff),) if cutoff.isdigit() else (10,)
-    per_user = ranking_metrics(pd.read_parquet(ranks), cutoffs=cutoffs)[1]
+    positions = pd.read_parquet(ranks)
+    if seen_at_most is not None:
+        if "train_count" not in positions:
+            raise NotRecorded(f"{folder.name} recorded no train_count beside its rank positions")
+        positions = positions[positions["train_count"] <= seen_at_most]
+    per_user = ranking_metrics(positions, cutoffs=cutoffs)[1]
     if metric not in per_user:
         raise ValueError(f"'{metric}' is no ranking metric; there are {', '.join(per_user.columns)}")
     return per_user[metric]
 
 
-def _user_scores(side: dict[Any, Record], metric: str) -> pd.Series:
-    tables = [_scores_of_run(record.folder, metric, record.started) for record in side.values()]
+def _user_scores(side: dict[Any, Record], metric: str, seen_at_most: int | None) -> pd.Series:
+    tables = [_scores_of_run(r.folder, metric, seen_at_most, r.started) for r in side.values()]
     users = tables[0].index
     if any(len(t) != len(users) or not t.index.isin(users).all() for t in tables):
         raise ValueError("the seeds rank different users, so users can't be averaged over seeds")

@@ -1,0 +1,51 @@
+"""A hand-written rule: what sells best in the category of the user's newest item, then what sells best.
+
+The rule that a shop writes before it has learned anything (000 §1.1 holds that such rules no longer serve).
+
+B: users in a batch. M: items.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from recsys.data.histories import histories
+
+
+class CategoryPopularity:
+    """Score = training events of the item, every item of the newest item's category before all others.
+
+    Args:
+        categories: M category paths, one for each item; None or "" is a category of its own.
+    """
+
+    def __init__(self, categories: Sequence[str | None]):
+        self.codes = pd.factorize(pd.Series(list(categories), dtype=object).fillna(""))[0]
+
+    def fit(self, train: pd.DataFrame, n_users: int, n_items: int) -> CategoryPopularity:
+        """Count events (columns user, item and order or time). Returns itself.
+
+        Raises:
+            ValueError: another number of items than categories.
+        """
+        if n_items != len(self.codes):
+            raise ValueError(f"{len(self.codes)} categories were given for {n_items} items")
+        self.counts = np.bincount(train["item"], minlength=n_items).astype(np.float32)
+        self.known = histories(train, n_users)
+        return self
+
+    def with_history(self, events: pd.DataFrame) -> CategoryPopularity:
+        """The same counts, asked about users with these histories."""
+        other = copy.copy(self)
+        other.known = histories(events, self.known.n_users)
+        return other
+
+    def score(self, users: np.ndarray) -> np.ndarray:
+        """[B] user codes -> [B, M] float32; plain popularity for a user without a history."""
+        items, lengths = self.known.newest(users, 1)
+        same = (self.codes[items] == self.codes) & (lengths > 0)[:, None]
+        return self.counts + same * (self.counts.max(initial=0) + 1)
