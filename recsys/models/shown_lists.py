@@ -7,19 +7,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recsys.encoders.backbone import load_backbone
+from recsys.encoders.embed import embed_texts
 from recsys.metrics.lists import recommend
 from recsys.models.next_item_data import NextItemData
 
 WIDTH = 70  # characters of a title that are shown
 
 
-def nearest_titles(data: NextItemData, item: int, k: int = 5, backbone: str = "minilm") -> pd.DataFrame:
-    """The k items whose text vectors have the largest cosine with that of `item`: cosine and title."""
-    vectors = data.text_vectors(backbone)
-    cosine = vectors @ vectors[item]
-    cosine[item] = -np.inf
+def nearest_titles(
+    data: NextItemData, item: int, k: int = 5, backbone: str = "minilm", among: int = 600
+) -> pd.DataFrame:
+    """The k items whose titles' vectors have the largest cosine with that of `item`: cosine and title.
+
+    Args:
+        among: the items looked at, spread evenly over the catalogue: an illustration need not read it all.
+    """
+    step = max(1, data.split.n_items // among)
+    others = np.array([code for code in range(0, data.split.n_items, step) if code != item])
+    titles = data.required_titles()
+    vectors = embed_texts(load_backbone(backbone), [titles[code] for code in (item, *others)], max_tokens=32)
+    cosine = vectors[1:] @ vectors[0]
     near = np.argsort(-cosine, kind="stable")[:k]
-    return pd.DataFrame({"cosine": cosine[near], "title": [_title(data, code) for code in near]})
+    return pd.DataFrame({"cosine": cosine[near], "title": [_title(data, code) for code in others[near]]})
 
 
 def shown_to(model: Any, data: NextItemData, user: int, k: int = 5) -> pd.DataFrame:
