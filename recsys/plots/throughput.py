@@ -49,14 +49,18 @@ def throughput_metrics(frame: pd.DataFrame) -> dict[str, float]:
     Returns:
         `kit_ratio_to_plain`, `kit_ratio_to_trainer` where those loops ran, and the smallest of their rounds
         as `…_least`;
+        `kit_cpu_ratio_to_plain`, `kit_cpu_ratio_to_trainer`: the same in processor time, which does not count
+            waiting for other programs;
         `kit_share_of_limit`, `kit_tokens_per_second`;
         with held-out pairs: `kit_metric`, `plain_metric`, `trainer_metric`, means over the rounds;
         `metric_band`, twice the largest standard deviation over the rounds of a loop other than the kit's
             (from two rounds on); and `kit_metric_loss`, by which the kit's mean is below the better of the
             two others (negative: above).
     """
-    by_round = frame.pivot(index="round", columns="loop", values=["tokens_per_second", "metric"])
-    speed, metric = by_round["tokens_per_second"], by_round["metric"]
+    by_round = frame.pivot(
+        index="round", columns="loop", values=["tokens_per_second", "cpu_seconds", "metric"]
+    )
+    speed, cpu, metric = by_round["tokens_per_second"], by_round["cpu_seconds"], by_round["metric"]
     names = {"plain": PLAIN, "trainer": TRAINER}
     others = {name: loop for name, loop in names.items() if loop in speed}
     found = {}
@@ -64,6 +68,7 @@ def throughput_metrics(frame: pd.DataFrame) -> dict[str, float]:
         ratios = speed[KIT] / speed[loop]
         found[f"kit_ratio_to_{name}"] = float(ratios.median())
         found[f"kit_ratio_to_{name}_least"] = float(ratios.min())
+        found[f"kit_cpu_ratio_to_{name}"] = float((cpu[loop] / cpu[KIT]).median())
     kit = frame[frame["loop"] == KIT]
     found["kit_share_of_limit"] = float(kit["share_of_limit"].median())
     found["kit_tokens_per_second"] = float(kit["tokens_per_second"].median())

@@ -105,7 +105,10 @@ def compare_loops(
         `loop`, `round`, `seconds`;
         `real_tokens`: of all texts of the round, without padding;
         `tokens_per_second`: real ones;
-        `ratio`: to "plain fp32" in the same round; NaN without it;
+        `ratio`: of these to "plain fp32" in the same round; NaN without it;
+        `cpu_seconds`: processor time of all threads, which does not count waiting for other programs: on a
+            busy machine a fairer comparison than `seconds`;
+        `cpu_ratio`: of plain's `cpu_seconds` in the same round to this loop's; NaN without it;
         `gemm_gflops`: rate of bare matrix products at the model's shapes in the loop's precision, the
             better of a measurement before and one after;
         `share_of_limit`: `useful_flops` over seconds over that rate, in (0, 1];
@@ -136,8 +139,9 @@ def compare_loops(
         torch.set_num_threads(before)
         AcceleratorState._reset_state(reset_partial_state=True)
     frame = pd.DataFrame(rows)
-    plain = frame[frame["loop"] == "plain fp32"].set_index("round")["tokens_per_second"]
-    frame.insert(5, "ratio", frame["tokens_per_second"] / frame["round"].map(plain))
+    plain = frame[frame["loop"] == "plain fp32"].set_index("round")
+    frame.insert(5, "ratio", frame["tokens_per_second"] / frame["round"].map(plain["tokens_per_second"]))
+    frame.insert(7, "cpu_ratio", frame["round"].map(plain["cpu_seconds"]) / frame["cpu_seconds"])
     order = pd.Categorical(frame["loop"], categories=loops)
     return frame.assign(order=order).sort_values(["round", "order"], ignore_index=True).drop(columns="order")
 
@@ -195,11 +199,11 @@ def gemm_rate(model: nn.Module, rows: int, dtype: torch.dtype, seconds: float | 
         weight, x, dy = random(wide, deep), random(rows, deep), random(rows, wide)
         fastest, until = float("inf"), time.perf_counter() + seconds / len(shapes)
         while time.perf_counter() < until or fastest == float("inf"):
-            start = _now()
+            start = _clocks()[0]
             torch.mm(x, weight.t())
             torch.mm(dy, weight)
             torch.mm(dy.t(), x)
-            fastest = min(fastest, _now() - start)
+            fastest = min(fastest, _clocks()[0] - start)
         total, work = total + count * fastest, work + count * 6 * rows * wide * deep
     return work / total
 
@@ -236,20 +240,21 @@ def _measure(loop: str, start: Backbone, task: _Task, held_out: Pairs | None) ->
     dtype = torch.bfloat16 if loop in BF16 else torch.float32
     probe = copy.deepcopy(start).to(_device())
     earlier = gemm_rate(probe, rows, dtype)
-    seconds, trained = _run(loop, start, task)
+    (seconds, cpu), trained = _run(loop, start, task)
     limit = max(earlier, gemm_rate(probe, rows, dtype))
     return {
         "seconds": seconds,
         "real_tokens": real,
         "tokens_per_second": real / seconds,
+        "cpu_seconds": cpu,
         "gemm_gflops": limit / 1e9,
         "share_of_limit": useful_flops(start, lengths) / seconds / limit,
         "metric": float("nan") if held_out is None else validation_metric(trained, held_out, task.max_tokens),
     }
 
 
-def _run(loop: str, start: Backbone, task: _Task) -> tuple[float, Backbone]:
-    """Seconds of training a copy of the start, and that copy."""
+def _run(loop: str, start: Backbone, task: _Task) -> tuple[np.ndarray, Backbone]:
+    """[wall, processor] seconds of training a copy of the start, and that copy."""
     # accelerate keeps precision and device for the whole process: each loop gets what it asks for itself
     AcceleratorState._reset_state(reset_partial_state=True)
     with torch.random.fork_rng():
@@ -257,7 +262,7 @@ def _run(loop: str, start: Backbone, task: _Task) -> tuple[float, Backbone]:
         return LOOPS[loop](copy.deepcopy(start).to(_device()), task)
 
 
-def _plain(backbone: Backbone, task: _Task) -> tuple[float, Backbone]:
+def _plain(backbone: Backbone, task: _Task) -> tuple[np.ndarray, Backbone]:
     device, steps, size = next(backbone.parameters()).device, task.steps, task.batch_size
 
     def encode(texts: Sequence[str]) -> torch.Tensor:
@@ -266,7 +271,7 @@ def _plain(backbone: Backbone, task: _Task) -> tuple[float, Backbone]:
         ).to(device)
         return backbone(rows["input_ids"], rows["attention_mask"])
 
-    start = _now()
+    start = _clocks()
     optimizer = torch.optim.AdamW(backbone.parameters(), lr=task.learning_rate, weight_decay=0.0)
     decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
     order = torch.randperm(len(task.pairs)).numpy()
@@ -279,11 +284,11 @@ def _plain(backbone: Backbone, task: _Task) -> tuple[float, Backbone]:
         optimizer.step()
         decay.step()
         optimizer.zero_grad()
-    return _now() - start, backbone
+    return _clocks() - start, backbone
 
 
-def _kit(precision: str) -> Callable[[Backbone, _Task], tuple[float, Backbone]]:
-    def run(backbone: Backbone, task: _Task) -> tuple[float, Backbone]:
+def _kit(precision: str) -> Callable[[Backbone, _Task], tuple[np.ndarray, Backbone]]:
+    def run(backbone: Backbone, task: _Task) -> tuple[np.ndarray, Backbone]:
         settings = TrainingSettings(
             epochs=1,
             learning_rate=task.learning_rate,
@@ -293,15 +298,15 @@ def _kit(precision: str) -> Callable[[Backbone, _Task], tuple[float, Backbone]]:
             mixed_precision=precision,
             seed=task.seed,
         )
-        start = _now()
+        start = _clocks()
         samples = TextPairs(backbone, task.pairs.left, task.pairs.right, task.max_tokens)
         result = train(backbone, samples, contrastive_loss, settings, progress=False)
-        return _now() - start, result.model
+        return _clocks() - start, result.model
 
     return run
 
 
-def _trainer(backbone: Backbone, task: _Task) -> tuple[float, Backbone]:
+def _trainer(backbone: Backbone, task: _Task) -> tuple[np.ndarray, Backbone]:
     """sentence-transformers' own Trainer and loss; its default precision is fp32."""
     library, datasets = _sentence_transformers()
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
@@ -310,7 +315,7 @@ def _trainer(backbone: Backbone, task: _Task) -> tuple[float, Backbone]:
     columns = {"anchor": list(task.pairs.left), "positive": list(task.pairs.right)}
     with tempfile.TemporaryDirectory() as folder, quiet():
         model = _as_sentence_transformer(library, backbone, folder, task.max_tokens)
-        model.model_card_data.generate_widget_examples = False  # they draw a bar
+        model.model_card_data.widget = ["none"]  # else it looks for examples, and draws a bar
         trainer = library.SentenceTransformerTrainer(
             model=model,
             args=library.SentenceTransformerTrainingArguments(
@@ -331,12 +336,12 @@ def _trainer(backbone: Backbone, task: _Task) -> tuple[float, Backbone]:
             loss=MultipleNegativesRankingLoss(model, scale=SCALE),
         )
         trainer.remove_callback(PrinterCallback)
-        start = _now()
+        start = _clocks()
         trainer.train()
-        seconds = _now() - start
+        spent = _clocks() - start
     weights = {f"model.{name}": value for name, value in model[0].auto_model.state_dict().items()}
     backbone.load_state_dict(weights)
-    return seconds, backbone
+    return spent, backbone
 
 
 def _as_sentence_transformer(library, backbone: Backbone, folder: str, max_tokens: int):
@@ -374,13 +379,14 @@ def _device() -> torch.device:
     return found or torch.device("cpu")
 
 
-def _now() -> float:
+def _clocks() -> np.ndarray:
+    """Seconds on the wall's clock and on the processor's."""
     if torch.accelerator.is_available():
         torch.accelerator.synchronize()
-    return time.perf_counter()
+    return np.array([time.perf_counter(), time.process_time()])
 
 
-LOOPS: dict[str, Callable[[Backbone, _Task], tuple[float, Backbone]]] = {
+LOOPS: dict[str, Callable[[Backbone, _Task], tuple[np.ndarray, Backbone]]] = {
     "plain fp32": _plain,
     "sentence-transformers": _trainer,
     "kit fp32": _kit("no"),

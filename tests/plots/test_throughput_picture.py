@@ -25,6 +25,7 @@ def contest(loops=("plain fp32", "sentence-transformers", "kit"), metric=True):
             "round": number,
             "tokens_per_second": speed[loop][number],
             "ratio": speed[loop][number] / speed["plain fp32"][number] if "plain fp32" in loops else None,
+            "cpu_seconds": 60 / speed[loop][number],
             "share_of_limit": 0.5,
             "metric": quality[loop][number] if metric else float("nan"),
         }
@@ -52,6 +53,7 @@ def test_metrics():
     assert found["kit_ratio_to_plain"] == pytest.approx(2.75)
     assert found["kit_ratio_to_plain_least"] == pytest.approx(2.5)
     assert found["kit_ratio_to_trainer"] == pytest.approx(3.75)
+    assert found["kit_cpu_ratio_to_trainer"] == pytest.approx(3.75)
     assert found["kit_share_of_limit"] == 0.5
     assert found["kit_metric"] == pytest.approx(0.55)
     assert found["kit_metric_loss"] == pytest.approx(-0.05)
