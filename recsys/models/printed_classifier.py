@@ -36,8 +36,9 @@ from recsys.data.histories import Histories
 from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.embed import embed_texts
 from recsys.encoders.item_text import MAX_ITEMS, history_texts
-from recsys.encoders.tokens import Tokens, tokenise
+from recsys.encoders.tokens import tokenise
 from recsys.metrics.ranking import Scorer
+from recsys.models.text_recommender import TextPrefixes
 from recsys.training.next_item import NextItemRecommender
 from recsys.training.prefixes import Prefixes
 from recsys.training.settings import TrainingSettings
@@ -75,28 +76,6 @@ class SequenceClassifier(nn.Module):
     def item_vectors(self) -> Tensor:
         """[M, D + 1]: weights of each class, and its bias last."""
         return torch.cat([self.head.weight, self.head.bias[:, None]], dim=1)
-
-
-class HistoryTexts:
-    """Samples: the text of a history's beginning, and the item that came next.
-
-    Args:
-        prefixes: which beginnings.
-        tokens: of their texts, one row each.
-    """
-
-    def __init__(self, prefixes: Prefixes, tokens: Tokens):
-        self.prefixes, self.tokens = prefixes, tokens
-        self.lengths = tokens.lengths
-
-    def __len__(self) -> int:
-        return len(self.prefixes)
-
-    def collate(self, indices: np.ndarray) -> dict[str, Tensor]:
-        """input_ids, attention_mask [B, T] padded to the longest; target [B]; all int64."""
-        input_ids, attention_mask = self.tokens.take(indices)
-        target = torch.from_numpy(self.prefixes.known.items[self.prefixes.ends[indices]])
-        return {"input_ids": input_ids, "attention_mask": attention_mask, "target": target}
 
 
 class PrintedClassifier(NextItemRecommender):
@@ -146,13 +125,13 @@ class PrintedClassifier(NextItemRecommender):
             raise ValueError(f"texts must hold one text for each of {n_items} items, got {len(self.texts)}")
         return SequenceClassifier(load_backbone(**self.load), n_items)
 
-    def samples(self, known: Histories) -> HistoryTexts:
+    def samples(self, known: Histories) -> TextPrefixes:
         """One per user, or one per prefix; a user with one event has none."""
         prefixes = Prefixes(known, MAX_ITEMS, repeats=self.repeats, most_per_user=self.most_per_user)
         starts = prefixes.ends - prefixes.lengths
         texts = self._texts(known.items[a:b] for a, b in zip(starts, prefixes.ends, strict=True))
         backbone = self.network.backbone
-        return HistoryTexts(prefixes, tokenise(backbone, texts, self.max_tokens, **self._kept()))
+        return TextPrefixes(prefixes, tokenise(backbone, texts, self.max_tokens, **self._kept()))
 
     def loss(self, network: SequenceClassifier, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
         """Cross-entropy over the M classes in nats, summed over the batch, and the batch's size."""

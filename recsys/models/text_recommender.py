@@ -9,19 +9,25 @@ vector as good as its title.
 s_ui = g · x_u/|x_u| · (A t_i + e_i), with t_i of unit length, A starting as the identity, g starting at 20
 and e_i (with ids) at zero: before the first step this ranks by the cosine of history and title.
 
-Truncation. Of a history the newest `max_items` titles are read, of their text the first `max_tokens` tokens:
-with the newest title first, what is cut off is the oldest. With order "oldest_first" the end is kept.
+Truncation. Of a history the titles of the newest `max_items` items are read, of their text the first
+`max_tokens` tokens: with the newest title first, what is cut off is the oldest. With order "oldest_first" the
+end is kept.
+
+Further pre-training (`recsys.models.further_pretraining`) may come first: on the titles alone, so it sees no
+more of the shop than the model itself, and before the item vectors are computed.
 
 B: users in a batch. T: tokens. M: items. D: width of the encoder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -31,10 +37,12 @@ from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.embed import embed_texts
 from recsys.encoders.item_text import history_texts
 from recsys.encoders.item_vectors import ItemVectors
-from recsys.encoders.tokens import Tokens, tokenise
+from recsys.encoders.tokens import CHARACTERS_PER_TOKEN, Tokens, tokenise
 from recsys.encoders.trainable import set_trainable
+from recsys.models.further_pretraining import DEFAULTS, further_pretrain
 from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
 from recsys.training.prefixes import Prefixes
+from recsys.training.result import TrainingResult
 from recsys.training.settings import TrainingSettings
 
 SCALE = 20.0  # cosines lie in [-1, 1]: a softmax over M items needs them stretched
@@ -56,18 +64,33 @@ SETTINGS = TrainingSettings(
 class Reading:
     """How a history becomes a text.
 
-    order: which title stands first. max_items: the newest titles that are read. max_tokens: of the text.
+    order: which title stands first; a decoder, whose last token sees everything, is better served by
+    "oldest_first". max_items: the newest items that are read; one without a title is left out.
+    max_tokens: of the text.
     """
 
     order: Literal["newest_first", "oldest_first"] = "newest_first"
     max_items: int = 8
     max_tokens: int = 96
 
-    def tokens(self, backbone: Backbone, histories: Sequence[np.ndarray], titles: Sequence[str]) -> Tokens:
+    @property
+    def keep(self) -> Literal["start", "end"]:
+        """The end of the text where the newest title stands."""
+        return "start" if self.order == "newest_first" else "end"
+
+    def texts(self, histories: Iterable[np.ndarray], titles: Sequence[str]) -> list[str]:
+        """Histories (item codes, oldest first) as texts."""
+        # a text is looked at no further than this: one title of 100,000 characters is not to be copied
+        # into every prefix that it is in
+        limit = CHARACTERS_PER_TOKEN * self.max_tokens
+        short = [title[:limit] if self.keep == "start" else title[-limit:] for title in titles]
+        newest = (codes[-self.max_items :] for codes in histories)
+        return history_texts(newest, short, self.order, self.max_items)
+
+    def tokens(self, backbone: Backbone, histories: Iterable[np.ndarray], titles: Sequence[str]) -> Tokens:
         """Histories (item codes, oldest first) as token ids."""
-        texts = history_texts(histories, titles, self.order, self.max_items)
-        keep = "start" if self.order == "newest_first" else "end"
-        return tokenise(backbone, texts, max_tokens=self.max_tokens, keep=keep)
+        texts = self.texts(histories, titles)
+        return tokenise(backbone, texts, max_tokens=self.max_tokens, keep=self.keep)
 
 
 class TextNetwork(nn.Module):
@@ -121,7 +144,14 @@ class TextRecommender(NextItemRecommender):
         reading: how a history becomes a text.
         most_per_user: newest training samples of each user; None takes every prefix.
         settings: of training; `learning_rate` is the backbone's, `head_learning_rate` that of A, g and e.
-        item_vectors: [M, D] unit-length start of w_i; None: the backbone's own vectors of the titles.
+        item_vectors: [M, D] unit-length start of w_i; None: the backbone's own vectors of the titles. Given
+            ones stay as they are, also where the backbone is pre-trained further.
+        further: "masked" or "contrastive": train the backbone on the titles first; "none": do not.
+        further_settings: of that training; None: its defaults, with the seed and precision of `settings`.
+
+    Raises:
+        ValueError: another word for `further`, a title that is no string. By `fit`: not one title per item;
+            see `further_pretrain` too.
     """
 
     def __init__(
@@ -136,21 +166,46 @@ class TextRecommender(NextItemRecommender):
         most_per_user: int | None = None,
         settings: TrainingSettings = SETTINGS,
         item_vectors: np.ndarray | None = None,
+        further: str = "none",
+        further_settings: TrainingSettings | None = None,
         **judging,
     ):
+        if further not in ("none", *DEFAULTS):
+            raise ValueError(
+                f"further must be one of 'none', {', '.join(map(repr, DEFAULTS))}, not {further!r}"
+            )
         if trainable == "none" and settings.head_learning_rate is not None:
             # nothing of the backbone learns, so the head's rate is the only one
             settings = replace(settings, learning_rate=settings.head_learning_rate, head_learning_rate=None)
         super().__init__(settings, **judging)
         self.titles, self.reading = list(titles), reading
+        for item, title in enumerate(self.titles):
+            if not isinstance(title, str):
+                raise ValueError(f"title {item} is {title!r}, not a string: use '' for a missing one")
         self.load = {"name": backbone, "layers": layers, "pretrained": pretrained, "seed": settings.seed}
         self.trainable, self.ids, self.most_per_user = trainable, ids, most_per_user
-        self.start = item_vectors
+        self.start, self.folder = item_vectors, None
+        self.further, self.further_settings = further, further_settings
+
+    def fit(
+        self,
+        train_events: pd.DataFrame,
+        n_users: int,
+        n_items: int,
+        split=None,
+        folder: Path | str | None = None,
+        progress: bool = False,
+    ) -> TextRecommender:
+        """See `NextItemRecommender.fit`. How further pre-training went is `further_result`, or None; its
+        checkpoints are in a folder inside `folder`."""
+        self.folder = None if folder is None else Path(folder)
+        return super().fit(train_events, n_users, n_items, split, self.folder, progress)
 
     def build(self, n_items: int) -> nn.Module:
         if len(self.titles) != n_items:
             raise ValueError(f"titles must hold one text for each of {n_items} items, got {len(self.titles)}")
         backbone = load_backbone(**self.load)
+        self.further_result = None if self.further == "none" else self._pretrain(backbone)
         start = self.start
         if start is None:
             start = embed_texts(backbone, self.titles, max_tokens=ITEM_TOKENS, precision=self._precision)
@@ -160,7 +215,7 @@ class TextRecommender(NextItemRecommender):
     def samples(self, known: Histories) -> TextPrefixes:
         prefixes = Prefixes(known, self.reading.max_items, most_per_user=self.most_per_user)
         starts = prefixes.ends - prefixes.lengths
-        pasts = [known.items[a:b] for a, b in zip(starts, prefixes.ends, strict=True)]
+        pasts = (known.items[a:b] for a, b in zip(starts, prefixes.ends, strict=True))
         return TextPrefixes(prefixes, self.reading.tokens(self.network.backbone, pasts, self.titles))
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
@@ -168,17 +223,23 @@ class TextRecommender(NextItemRecommender):
         return catalogue_cross_entropy(states, network.item_vectors(), batch["target"])
 
     def user_vectors(self, users: np.ndarray) -> Tensor:
-        pasts = [self.known.of(user)[-self.reading.max_items :] for user in users]
-        texts = history_texts(pasts, self.titles, self.reading.order, self.reading.max_items)
-        keep = "start" if self.reading.order == "newest_first" else "end"
         vectors = embed_texts(
             self.network.backbone,
-            texts,
+            self.reading.texts((self.known.of(user) for user in users), self.titles),
             max_tokens=self.reading.max_tokens,
             precision=self._precision,
-            keep=keep,
+            keep=self.reading.keep,
         )
-        return torch.from_numpy(vectors) * self.network.log_scale.exp()
+        # embed_texts gives its vectors on the CPU, wherever the backbone is
+        return torch.from_numpy(vectors).to(self.items.device) * self.network.log_scale.exp()
+
+    def _pretrain(self, backbone: Backbone) -> TrainingResult:
+        settings = self.further_settings
+        if settings is None:
+            own = {"seed": self.settings.seed, "mixed_precision": self.settings.mixed_precision}
+            settings = replace(DEFAULTS[self.further], **own)
+        folder = None if self.folder is None else self.folder / f"further_{self.further}"
+        return further_pretrain(backbone, self.titles, self.further, settings, folder=folder)
 
     @property
     def _precision(self) -> Literal["bf16", "fp32"]:

@@ -106,7 +106,9 @@ def test_trained_models_know_nothing_of_the_test_period(data, name):
 
 def test_the_text_model_knows_nothing_of_the_test_period(data):
     quick = {"max_steps": 2, "mixed_precision": "no"}
-    plan = replace(PLAN, settings=quick, options={"backbone": "random-bert", "layers": 1})
+    plan = replace(
+        PLAN, settings=quick, options={"backbone": "random-bert", "layers": 1, "further": "masked"}
+    )
     rows = leak_probe("text", data, plan).set_index("what")
     assert rows["equal"].all()
     rows = leak_probe("text", planted(data), plan).set_index("what")
