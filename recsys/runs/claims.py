@@ -88,6 +88,7 @@ class Claims(_Strict):
 
     claims: list[Claim]
     notebooks: list[str]
+    experiments: list[str] = []  # those that are not named after their notebook
     sections: dict[str, dict[str, list[str] | str]]
     errors: list[PaperError]
 
@@ -100,7 +101,7 @@ class Claims(_Strict):
         problems = [*_repeated(c.id for c in self.claims), *_repeated(e.id for e in self.errors)]
         for claim in self.claims:
             for name in [claim.experiment, *(c.experiment for c in claim.decide)]:
-                if name is not None and name not in self.notebooks:
+                if name is not None and name not in (*self.notebooks, *self.experiments):
                     problems.append(f"{claim.id}: no notebook '{name}' in {ARTICLES}")
             listed = self.sections.get(claim.file, {}).get(claim.section, [])
             if claim.id not in listed or isinstance(listed, str):

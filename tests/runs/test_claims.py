@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from recsys.metrics.significance import paired_bootstrap, paired_permutation_test
 from recsys.runs import paths
@@ -20,7 +18,6 @@ from recsys.runs.claims import (
     update_states,
     verdicts,
 )
-from recsys.runs.criterion import Criterion, Finding, decide
 from recsys.runs.experiment import load_experiments
 from recsys.runs.plan import plan
 from recsys.runs.records import load_records
@@ -83,7 +80,8 @@ def test_experiments_and_claims_name_each_other(committed):
     for name, experiment in load_experiments(ROOT / "experiments").items():
         assert Path(experiment.notebook).stem in committed.notebooks
         for claim in experiment.claims:
-            assert committed.by_id[claim].experiment == name, claim
+            decided_by = {part.experiment for part in committed.by_id[claim].decide}
+            assert name in {committed.by_id[claim].experiment} | decided_by, claim
 
 
 def test_the_reference_grid_holds_both_sides_of_every_criterion(committed, tmp_path):
@@ -115,7 +113,8 @@ def files(tmp_path):
 
 
 def edit(path, old, new):
-    assert old in (text := path.read_text("utf-8"))
+    text = path.read_text("utf-8")
+    assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
@@ -339,28 +338,6 @@ def test_p_values_are_corrected_over_the_family(tmp_path):
     many = verdicts(claims_of(*[{"decide": [GAP_FALLS]}] * 12), load_records(tmp_path))
     assert {verdict.state for verdict in many} == {"undecided"}
     assert many[0].decisive.corrected == pytest.approx(12 * alone.decisive.p_value)
-
-
-@given(
-    low=st.floats(-1, 1),
-    width=st.floats(0, 1),
-    line=st.floats(-1, 1),
-    p=st.floats(0, 1),
-    alternative=st.sampled_from(["greater", "less"]),
-)
-def test_decision_is_symmetric_and_needs_both_interval_and_p(low, width, line, p, alternative):
-    criterion = Criterion.model_validate(GAP_FALLS | {"alternative": alternative})
-    finding = Finding(criterion, "undecided", "", low, low, low + width, line)
-    state = decide(finding, p).state
-    other = "less" if alternative == "greater" else "greater"
-    mirrored = Finding(
-        criterion.model_copy(update={"alternative": other}), "undecided", "", -low, -low - width, -low, -line
-    )
-    assert decide(mirrored, p).state == state
-    if state != "undecided":
-        assert p < 0.05
-        assert line < low or line > low + width
-        assert (state == "supported") == ((line < low) == (alternative == "greater"))
 
 
 def test_states_are_checked_and_updated_and_nothing_else_changes(files, tmp_path):

@@ -1,0 +1,71 @@
+"""One criterion: how its state follows from the numbers, and which targets it looks at."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys.runs.criterion import Criterion, Finding, decide, examine
+from recsys.runs.records import load_records
+from tests.runs.made_records import make_record
+
+GAP_FALLS = {
+    "metric": "overfit_gap",
+    "treatment": {"objective": "l2"},
+    "control": {"objective": "bce"},
+    "pair": "seed",
+    "alternative": "less",
+}
+
+
+@given(
+    low=st.floats(-1, 1),
+    width=st.floats(0, 1),
+    line=st.floats(-1, 1),
+    p=st.floats(0, 1),
+    alternative=st.sampled_from(["greater", "less"]),
+)
+def test_decision_is_symmetric_and_needs_both_interval_and_p(low, width, line, p, alternative):
+    criterion = Criterion.model_validate(GAP_FALLS | {"alternative": alternative})
+    finding = Finding(criterion, "undecided", "", low, low, low + width, line)
+    state = decide(finding, p).state
+    other = "less" if alternative == "greater" else "greater"
+    mirrored = Finding(
+        criterion.model_copy(update={"alternative": other}), "undecided", "", -low, -low - width, -low, -line
+    )
+    assert decide(mirrored, p).state == state
+    if state != "undecided":
+        assert p < 0.05
+        assert line < low or line > low + width
+        assert (state == "supported") == ((line < low) == (alternative == "greater"))
+
+
+def ranks(of_rare: int, of_frequent: int) -> pd.DataFrame:
+    """40 users, half of them with a target that training saw twice, half with one that it saw 50 times."""
+    rare = np.arange(40) < 20
+    better = np.where(rare, of_rare, of_frequent)
+    table = pd.DataFrame({"user": np.arange(40), "item": np.arange(40), "better": better, "equal": 0})
+    return table.assign(train_count=np.where(rare, 2, 50))
+
+
+def test_rare_targets_alone(tmp_path):
+    settings = {"metric": "ndcg@10", "treatment": {"model": "text"}, "control": {"model": "ids"}}
+    settings |= {"pair": "user", "alternative": "greater"}
+    make_record(tmp_path, "02_x", {"model": "text"}, ranks=ranks(of_rare=0, of_frequent=9))
+    make_record(tmp_path, "02_x", {"model": "ids"}, ranks=ranks(of_rare=9, of_frequent=0))
+    records = load_records(tmp_path)
+    everything = examine(Criterion(**settings), "02_x", records)
+    rare = examine(Criterion(**settings, seen_at_most=3), "02_x", records)
+    assert (everything.n, rare.n) == (40, 20)
+    assert everything.effect == pytest.approx(0)
+    assert rare.effect == pytest.approx(1 - 1 / np.log2(11))
+    assert rare.place == "items bought at most 3 times in training"
+
+
+def test_ranks_without_counts_are_named(tmp_path):
+    settings = {"metric": "ndcg@10", "treatment": {"model": "text"}, "value": 0.1, "pair": "user"}
+    make_record(tmp_path, "02_x", {"model": "text"}, ranks=ranks(0, 0).drop(columns="train_count"))
+    found = examine(Criterion(**settings, alternative="less", seen_at_most=3), "02_x", load_records(tmp_path))
+    assert found.state == "not yet tested"
+    assert "recorded no train_count" in found.message
