@@ -55,7 +55,8 @@ SETTINGS = TrainingSettings(
     schedule="linear",
     warmup_share=0.1,
     weight_decay=0.01,
-    token_budget=4096,
+    token_budget=2048,  # two to a step: a tenth faster here than 4096 at once, which leaves the cache
+    accumulation=2,
     mixed_precision="bf16",
 )
 
