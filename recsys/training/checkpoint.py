@@ -6,6 +6,7 @@ after an evaluation, best.safetensors. It is written beside its place and rename
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,13 +14,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from recsys.training.samples import Samples
 from recsys.training.settings import WITHOUT_EFFECT, TrainingSettings
 
-FORMAT = 1
+FORMAT = 2
+COMPARED_SAMPLES = 16
 Weights = dict[str, Tensor]
 
 
@@ -46,10 +50,36 @@ def copy_of_weights(model: nn.Module) -> Weights:
     }
 
 
-def fingerprint(settings: TrainingSettings, samples: int) -> dict[str, Any]:
-    """What a resumed run must have in common with the run that it resumes."""
+def fingerprint(
+    settings: TrainingSettings, samples: Samples, model: nn.Module, task: str = ""
+) -> dict[str, Any]:
+    """What a resumed run must have in common with the run that it resumes.
+
+    Settings; number of the samples and content of the first; the model's modules, parameters (names, shapes,
+    which learn) and buffers; the caller's word for the rest. Weights are not compared: whoever runs a
+    notebook's cell twice hands over a model that is trained already.
+    """
     fields = {name: value for name, value in asdict(settings).items() if name not in WITHOUT_EFFECT}
-    return {"format": FORMAT, "samples": samples, **fields}
+    parameters = [(name, tuple(p.shape), p.requires_grad) for name, p in model.named_parameters()]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # a batch may draw its negatives
+        first = samples.collate(np.arange(min(len(samples), COMPARED_SAMPLES)))
+    return {
+        "format": FORMAT,
+        "samples": len(samples),
+        "first_samples": _sha256("", first),
+        "model": _sha256(f"{model!r} {parameters}", dict(model.named_buffers())),
+        "task": task,
+        **fields,
+    }
+
+
+def _sha256(text: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
@@ -91,7 +121,7 @@ def read(folder: Path, expected: dict[str, Any]) -> Checkpoint | None:
         expected: the `fingerprint` of this run.
 
     Raises:
-        ValueError: it is of a run with other settings or samples; says which.
+        ValueError: it is of another run; says what differs.
     """
     place = folder / "checkpoint"
     if not (place / "state.json").exists():

@@ -39,6 +39,7 @@ def train(
     *,
     evaluate: Evaluate | None = None,
     folder: Path | str | None = None,
+    task: str = "",
     progress: bool = True,
 ) -> TrainingResult:
     """Train a model in place; the best evaluated weights are the result.
@@ -60,6 +61,8 @@ def train(
             process only. torch's generators are seeded before it by (seed, step).
         folder: for checkpoints and tracker files. A run that finds its checkpoint there goes on with it and
             ends with the same bits; a finished one is not trained again. None: nothing is written.
+        task: names what else the result depends on (the loss, its options): a checkpoint of another task is
+            refused, as one of other settings, samples or modules is.
         progress: show a bar.
 
     Raises:
@@ -75,7 +78,7 @@ def train(
     accelerator = build_accelerator(settings, folder)
     if settings.gradient_checkpointing:
         enable_gradient_checkpointing(model)
-    loop = _Loop(model.to(accelerator.device), samples, loss, settings, accelerator, evaluate, folder)
+    loop = _Loop(model.to(accelerator.device), samples, loss, settings, accelerator, evaluate, folder, task)
     if not loop.resume():
         loop.run(progress)
     return loop.result()
@@ -91,6 +94,7 @@ class _Loop:
         accelerator: Accelerator,
         evaluate: Evaluate | None,
         folder: Path | None,
+        task: str,
     ):
         self.model, self.samples, self.settings = model, samples, settings
         self.accelerator, self.evaluate, self.folder = accelerator, evaluate, folder
@@ -103,7 +107,7 @@ class _Loop:
         self.optimizer = accelerator.prepare_optimizer(optimizer) if scaled else optimizer
         self.state = Progress()
         self.best: checkpoints.Weights | None = None
-        self.fingerprint = checkpoints.fingerprint(settings, len(samples))
+        self.fingerprint = None if folder is None else checkpoints.fingerprint(settings, samples, model, task)
         self.interrupt = Interrupt()
         self.saved = self.drawn = time.monotonic()
 

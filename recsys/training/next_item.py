@@ -103,10 +103,17 @@ class NextItemRecommender(ABC):
             self.settings,
             evaluate=None if split is None else self._judge(split),
             folder=folder,
+            task=self._task(),
             progress=progress,
         )
         self._freeze()
         return self
+
+    def _task(self) -> str:
+        """Class and options in words, so that a folder's checkpoint is not taken for another model's."""
+        plain = (bool, int, float, str, dict, type(None))
+        options = {name: value for name, value in vars(self).items() if isinstance(value, plain)}
+        return f"{type(self).__name__} {sorted(options.items())}"
 
     def _judge(self, split):
         users = np.sort(split.validation["user"].unique())

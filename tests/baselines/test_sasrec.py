@@ -142,3 +142,12 @@ def test_the_test_part_is_not_read():
 def test_no_other_loss():
     with pytest.raises(ValueError, match="'bce' or 'cross_entropy', not 'bpr'"):
         SASRec("bpr")
+
+
+@pytest.mark.parametrize("other", [{"loss": "cross_entropy"}, {"drop": 0.1}])
+def test_a_folder_of_another_sasrec_is_refused(tmp_path, other):
+    """A finished bce folder once gave its weights to a cross-entropy model."""
+    quick = replace(PUBLISHED, epochs=1)
+    SASRec("bce", settings=quick).fit(SPLIT.train, USERS, ITEMS, folder=tmp_path)
+    with pytest.raises(ValueError, match="task: "):
+        SASRec(**{"loss": "bce", "settings": quick} | other).fit(SPLIT.train, USERS, ITEMS, folder=tmp_path)

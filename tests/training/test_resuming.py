@@ -130,6 +130,27 @@ def test_another_setting_is_refused_by_name(tmp_path):
     train(classifier(), samples, class_loss, settings(checkpoint_minutes=1), folder=tmp_path, progress=False)
 
 
+def test_another_task_model_or_content_is_refused(tmp_path):
+    """Each of these once resumed from, or returned, another model's weights without a word."""
+    samples = Rows()
+
+    def start(model, samples=samples, task="bce"):
+        return train(model, samples, class_loss, settings(), folder=tmp_path, task=task, progress=False)
+
+    start(classifier())
+    with pytest.raises(ValueError, match="task: 'bce' there, 'cross-entropy' here"):
+        start(classifier(), task="cross-entropy")
+    frozen = classifier()
+    next(frozen.parameters()).requires_grad_(False)
+    with pytest.raises(ValueError, match="model: "):
+        start(frozen)
+    other = Rows()
+    other.collate = lambda indices: {name: value + 1 for name, value in samples.collate(indices).items()}
+    with pytest.raises(ValueError, match="first_samples: "):
+        start(classifier(), other)
+    start(classifier())
+
+
 @pytest.mark.parametrize("call", ["mkdir", "first rename", "second rename", "save"])
 def test_a_death_anywhere_in_a_write_leaves_a_whole_checkpoint(tmp_path, monkeypatch, call):
     def checkpoint(number):
