@@ -1,10 +1,13 @@
 """What the grid says: records as a table and as the comparison plot that notebooks and the report share."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from recsys.runs import paths
+from recsys.runs.experiment import PROFILES, load_experiments
+from recsys.runs.parameters import resolve
+from recsys.runs.plan import declared_parameters
 from recsys.runs.records import Record, load_records
 
 if TYPE_CHECKING:
@@ -30,15 +33,37 @@ def as_frame(records: list[Record], origin: str) -> pd.DataFrame:
 def results(experiment: str) -> pd.DataFrame:
     """The records of an experiment: the reader's own runs, else the committed reference.
 
-    Smoke runs are left out: their sizes say nothing. Empty, with a hint, when there are no records.
+    Left out are smoke runs, whose sizes say nothing, and single runs with parameters (-p) that no grid of the
+    experiment has, whatever the seed: they would stand in the plot as if they were comparable. Empty, with a
+    hint, when there are no records.
     """
     own = [record for record in load_records(paths.RUNS, experiment) if record.profile != "smoke"]
+    if own:
+        grid = _grid(experiment)
+        own = [record for record in own if _without_seed(record.parameters) in grid]
     if own:
         return as_frame(own, "yours")
     reference = load_records(paths.REFERENCE, experiment)
     if not reference:
-        print(f"No records of {experiment} yet. Make some: recsys run {experiment} --profile quick")
+        known = load_experiments().get(experiment)
+        profile = "quick" if known and "quick" in known.profiles else "reference"
+        print(f"No records of {experiment} yet. Make some: recsys run {experiment} --profile {profile}")
     return as_frame(reference, "reference")
+
+
+def _grid(name: str) -> list[dict[str, Any]]:
+    """Parameters of every cell of every profile, without the seed."""
+    experiment = load_experiments().get(name)
+    if experiment is None:
+        return []
+    declared = declared_parameters(experiment)
+    defaults = {key: parameter.default for key, parameter in declared.items()}
+    cells = [cell for profile in PROFILES for cell, _ in experiment.cells(profile)]
+    return [_without_seed(defaults | resolve(declared, cell, f"{name}.yaml")) for cell in cells]
+
+
+def _without_seed(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name != "seed"}
 
 
 def comparison_plot(frame: pd.DataFrame, metric: str, by: str, hue: str | None = None) -> "Axes | None":

@@ -1,0 +1,49 @@
+"""What a notebook plots: the reader's own grid runs, else the committed reference."""
+
+import pytest
+
+from recsys.runs import paths
+from recsys.runs.experiment import load_experiments
+from recsys.runs.plan import plan
+from recsys.runs.results import results
+from tests.runs.made_records import make_record
+
+NAME = "01_loss_derivation"
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(paths, "REFERENCE", tmp_path / "reference")
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def cell(runs):
+    return plan([load_experiments()[NAME]], "quick")[0].parameters
+
+
+def test_single_trials_do_not_stand_among_the_grid(runs, cell):
+    make_record(runs, NAME, cell, {"ndcg@10": 0.1})
+    make_record(runs, NAME, cell | {"steps": 7}, {"ndcg@10": 0.9})
+    frame = results(NAME)
+    assert frame["ndcg@10"].tolist() == [0.1]
+    assert frame["origin"].tolist() == ["yours"]
+
+
+def test_another_seed_of_the_grid_is_taken(runs, cell):
+    make_record(runs, NAME, cell | {"seed": 77}, {"ndcg@10": 0.1})
+    assert results(NAME)["seed"].tolist() == [77]
+
+
+def test_trials_alone_leave_the_reference(runs, cell):
+    make_record(runs, NAME, cell | {"steps": 7}, {"ndcg@10": 0.9})
+    make_record(paths.REFERENCE, NAME, cell, {"ndcg@10": 0.2}, profile="reference")
+    frame = results(NAME)
+    assert (frame["ndcg@10"].tolist(), frame["origin"].tolist()) == ([0.2], ["reference"])
+
+
+def test_smoke_runs_and_nothing_at_all(runs, cell, capsys):
+    make_record(runs, NAME, cell, {"ndcg@10": 0.1}, profile="smoke")
+    assert results(NAME).empty
+    assert "recsys run 01_loss_derivation --profile quick" in capsys.readouterr().out
