@@ -30,6 +30,7 @@ ALLOWED_GLOBALS = {
         for name in ("_reconstruct", "scalar")
     ),
 }
+UNPACKED_LIMIT = 2 << 30  # bytes; no data set here comes near, a file made to fill the disk goes beyond
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -73,36 +74,48 @@ def load_object_array(path: Path) -> Any:
 
 
 def read_text(path: Path) -> str:
-    """UTF-8 text of a plain file, of a .gz file, or of a zip or tar archive with one file in it.
+    """UTF-8 text of a file as `read_bytes` reads it.
 
     Raises:
-        Truncated, NotData, UnsafeContent: as `check_content`; NotData also for other than UTF-8 text.
+        Truncated, NotData, UnsafeContent: as `read_bytes`; NotData also for other than UTF-8 text.
     """
-    name = path.name.lower()
     try:
-        if name.endswith((".zip", *TAR_SUFFIXES)):
-            with tempfile.TemporaryDirectory() as folder:
-                members = [file for file in extract(path, Path(folder) / "content") if _is_wanted(file)]
-                if len(members) != 1:
-                    raise NotData(f"{path}: expected one file in the archive, found {len(members)}")
-                return members[0].read_text(encoding="utf-8")
-        data = _gunzip(path) if name.endswith(".gz") else path.read_bytes()
-        return data.decode("utf-8")
+        return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise NotData(f"{path}: not UTF-8 text (byte {error.start}); is it the right file?") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a plain file, of a .gz file, or of a zip or tar archive with one file in it.
+
+    macOS's shadow files in an archive do not count.
+
+    Raises:
+        Truncated, NotData, UnsafeContent: as `check_content`.
+    """
+    name = path.name.lower()
+    if name.endswith((".zip", *TAR_SUFFIXES)):
+        with tempfile.TemporaryDirectory() as folder:
+            members = [file for file in extract(path, Path(folder) / "content") if _is_wanted(file)]
+            if len(members) != 1:
+                raise NotData(f"{path}: expected one file in the archive, found {len(members)}")
+            return members[0].read_bytes()
+    return _gunzip(path) if name.endswith(".gz") else path.read_bytes()
 
 
 def extract(archive: Path, folder: Path) -> list[Path]:
     """Unpack a zip or tar archive into a new folder, all of it or nothing.
 
-    Members are checked first: no absolute names, no `..`, no links in a zip, and for tar what Python's
-    "data" filter admits. Unpacking goes to a neighbouring temporary folder that is renamed at the end.
+    Members are checked first: no absolute names, no `..`, no links in a zip, for tar what Python's "data"
+    filter admits, and not more than UNPACKED_LIMIT in all. Unpacking goes to a neighbouring temporary folder
+    that is renamed at the end.
 
     Returns:
         The files written, sorted.
 
     Raises:
-        UnsafeContent: a member would land outside the folder, or is a device or an outward link.
+        UnsafeContent: a member would land outside the folder, or is a device or an outward link, or the
+            members are too large.
         Truncated, NotData: the archive is damaged.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -164,6 +177,7 @@ def _gunzip(path: Path) -> bytes:
             while part := file.read(1 << 20):
                 parts.append(part)
                 done += len(part)
+                _limit(path, done)
     except EOFError:
         raise Truncated(
             f"{path.name}: truncated gzip, it ends after {done} bytes of content without its end mark; "
@@ -204,6 +218,12 @@ def _open_zip(archive: Path) -> zipfile.ZipFile:
         if stat.S_ISLNK(member.external_attr >> 16):
             file.close()
             raise UnsafeContent(f"{archive.name}: member {member.filename!r} is a link; nothing was unpacked")
+    # zipfile never yields more of a member than this, whatever the compressed bytes hold.
+    try:
+        _limit(archive, sum(member.file_size for member in file.infolist()))
+    except UnsafeContent:
+        file.close()
+        raise
     return file
 
 
@@ -217,6 +237,10 @@ def _open_tar(archive: Path) -> tarfile.TarFile:
         # A folder that does not exist: links are judged by name alone, nothing is written.
         for member in file.getmembers():
             tarfile.data_filter(member, "/nowhere/at/all")
+        _limit(archive, sum(member.size for member in file.getmembers()))
+    except UnsafeContent:
+        file.close()
+        raise
     except tarfile.FilterError as error:
         file.close()
         raise UnsafeContent(_outside(archive, error.tarinfo.name)) from None
@@ -224,6 +248,14 @@ def _open_tar(archive: Path) -> tarfile.TarFile:
         file.close()
         raise Truncated(f"{archive.name}: the archive ends early ({error}); fetch it again") from None
     return file
+
+
+def _limit(archive: Path, unpacked: int) -> None:
+    if unpacked > UNPACKED_LIMIT:
+        raise UnsafeContent(
+            f"{archive.name}: holds more than {UNPACKED_LIMIT:,} bytes unpacked; nothing was unpacked; "
+            "is it the right file?"
+        )
 
 
 def _outside(archive: Path, member: str) -> str:

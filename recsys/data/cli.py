@@ -34,7 +34,7 @@ def fetch(
 
 @data_commands.command()
 def show(name: Annotated[str, typer.Argument(help="A data set.")]) -> None:
-    """Load a data set and print its tables' sizes and columns, its time range and what cleaning dropped."""
+    """Load a data set and print its tables' sizes and columns, its times or labels, and what was dropped."""
     from recsys.data.load import describe
 
     for key, value in describe(name).items():

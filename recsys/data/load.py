@@ -1,10 +1,12 @@
-"""One door to every data set: by name, as checked tables."""
+"""One door to every log of events: by name, as checked tables. Labelled texts: `recsys.data.labelled`."""
 
 from typing import Any
 
 import pandas as pd
 
 from recsys.data import sources
+from recsys.data.errors import RegistryError
+from recsys.data.registry import LABELLED_FAMILIES
 from recsys.data.tables import Dataset, check
 
 FIRST_ROWS = 3  # shown by describe
@@ -20,7 +22,8 @@ def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
         options: demo store: size ("full" or "small"); S3-Rec family: titles (False leaves them out).
 
     Raises:
-        RegistryError: no data set has that name; the message gives the nearest name and all names.
+        RegistryError: no data set has that name; the message gives the nearest name and all names. Also for
+            a data set of labelled texts.
         DataUnavailable: a file cannot be had; one line says why and how to mend it.
         TableError: a table breaks its schema.
         TypeError: an option that this data set does not have.
@@ -30,6 +33,10 @@ def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
 
         return check(demo_store.load(seed=seed, **options))
     source = sources.get(name)
+    if source.family in LABELLED_FAMILIES:
+        raise RegistryError(
+            f"{name} holds labelled texts, not a log of events: use recsys.data.labelled.load_labelled"
+        )
     # The loaders are imported late: each process pays only for the one that it uses.
     if source.family == "s3rec":
         from recsys.data import s3rec
@@ -46,6 +53,10 @@ def describe(name: str) -> dict[str, Any]:
     Raises:
         as `load_dataset`.
     """
+    if name != sources.DEMO_STORE and sources.get(name).family in LABELLED_FAMILIES:
+        from recsys.data.labelled import describe_labelled
+
+        return describe_labelled(name)
     dataset = load_dataset(name)
     entry = next(row for row in sources.listing() if row["name"] == name)
     facts = {key: entry[key] for key in ("name", "title", "licence", "source", "size", "where")}

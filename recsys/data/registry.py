@@ -3,7 +3,7 @@
 A YAML file named by the environment variable RECSYS_SOURCES adds data sets without touching code::
 
     toys:
-      family: s3rec                        # the loader that reads it: s3rec or online_retail
+      family: s3rec                        # the loader that reads it, one of ROLES
       title: Amazon Toys and Games 2014
       licence: none stated; research use
       files:
@@ -15,7 +15,8 @@ A YAML file named by the environment variable RECSYS_SOURCES adds data sets with
 The other fields of a file are `urls` (mirrors, tried in order), `size` (bytes) and `path` (its place inside
 RECSYS_DATA and the cache, default "<family>/<name>" and for title files
 "<family>/transrec_<data set>/<name>"; an absolute path is only read, never written). A file without any
-URL is one that the user places by hand. An entry with the name of a built-in data set replaces it.
+URL is one that the user places by hand, from the place that `homepage` names. An entry with the name of a
+built-in data set replaces it.
 """
 
 import difflib
@@ -32,7 +33,13 @@ from recsys.data.errors import RegistryError
 ROLES = {
     "s3rec": ("sequences", "title_sequences", "titles", "categories"),
     "online_retail": ("invoice_lines",),
+    "home_depot": ("pairs",),
+    "banking77": ("train", "test"),
+    "womens_clothing": ("reviews",),
+    "chinese_reviews": ("reviews",),
 }
+# Families of labelled texts, each read by the module of its name (recsys.data.labelled); the others are logs.
+LABELLED_FAMILIES = ("home_depot", "banking77", "womens_clothing", "chinese_reviews")
 
 
 @dataclass(frozen=True)
@@ -158,8 +165,8 @@ def _file_from(entry: Any, family: str, dataset: str) -> SourceFile:
     for url in urls:
         if not str(url).startswith(("http://", "https://")):
             raise RegistryError(f"{owner}: {url!r} is no http(s) URL; name a local file by path instead")
-    main = role == ROLES[family][0]
-    folder = family if main else f"{family}/transrec_{dataset}"
+    title_file = family == "s3rec" and role != ROLES[family][0]
+    folder = family if not title_file else f"{family}/transrec_{dataset}"
     place = PurePosixPath(str(entry.get("path", f"{folder}/{name}")))
     if ".." in place.parts:
         raise RegistryError(f"{owner}: path {str(place)!r} must not climb out of its folder with '..'")

@@ -14,6 +14,7 @@ from typing import Any
 
 from recsys.data import registry, whereabouts
 from recsys.data.errors import RegistryError
+from recsys.data.labelled_sources import LABELLED
 from recsys.data.registry import Source, SourceFile
 
 DEMO_STORE = "demo_store"
@@ -125,6 +126,7 @@ BUILT_IN = (
             ),
         ),
     ),
+    *LABELLED,
 )
 
 # What this process read: "beauty/Beauty.txt" -> sha256. Run records take it from here.

@@ -43,13 +43,16 @@ def obtain(source: Source, file: SourceFile, progress: bool) -> tuple[Path, str]
         raise DataUnavailable(f"RECSYS_DATA names {folder}, which is no folder; correct it or unset it")
     found = None
     try:
-        found = find(file) or _fetched(file, progress)
+        found = find(file) or _fetched(source, file, progress)
         return found[0], _verified(_stamp(found[0]), found[0], file)
     except DataUnavailable as failure:
         if found is None:
             raise
         path, where = found
-        mend = "delete it to have it fetched again" if file.urls else place_by_hand(file)
+        mend = "delete it to have it fetched again" if file.urls else _by_hand(source, file)
+        if not file.urls and file.sha256:
+            # Kaggle packs a download anew now and then, so an honest file can have other bytes.
+            mend += "; if yours is another edition of it, replace the registry's entry through RECSYS_SOURCES"
         raise type(failure)(f"{failure}; it lies at {path} ({where}): {mend}") from None
     except OSError as error:
         raise DataUnavailable(
@@ -57,12 +60,23 @@ def obtain(source: Source, file: SourceFile, progress: bool) -> tuple[Path, str]
         ) from None
 
 
-def _fetched(file: SourceFile, progress: bool) -> tuple[Path, str]:
+def _fetched(source: Source, file: SourceFile, progress: bool) -> tuple[Path, str]:
     if Path(file.path).is_absolute():
         raise DataUnavailable(f"{file.name}: there is no file {file.path}; correct its path in the registry")
+    if not file.urls:
+        raise DataUnavailable(
+            f"{file.name}: {source.name} has no public source to fetch it from; {_by_hand(source, file)}"
+        )
     path = cache_folder() / file.path
     fetch(file, path, progress)
     return path, "cache"
+
+
+def _by_hand(source: Source, file: SourceFile) -> str:
+    """How to mend a file that only the user can have."""
+    return (
+        f"get it from {source.homepage} and {place_by_hand(file)}" if source.homepage else place_by_hand(file)
+    )
 
 
 def find(file: SourceFile) -> tuple[Path, str] | None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recsys.data import archives
 from recsys.data.archives import check_content, extract, load_object_array, read_text
 from recsys.data.errors import DataUnavailable, NotData, Truncated, UnsafeContent
 
@@ -213,3 +214,19 @@ def test_content_must_fit_the_name(tmp_path):
         refused(NotData, check_content, path, name)
     path.write_bytes(b"\xef\xbb\xbf \n<!doctype HTML><html></html>")
     assert "HTML page" in refused(NotData, check_content, path, "a.csv")
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.txt.gz"])
+def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    if name.endswith(".zip"):
+        make_zip(path, {"a.txt": LINES})
+    elif name.endswith(".tar.gz"):
+        make_tar(path, (tar_member("a.txt"), LINES.encode()))
+    else:
+        path.write_bytes(gzip.compress(LINES.encode()))
+    assert read_text(path) == LINES
+    monkeypatch.setattr(archives, "UNPACKED_LIMIT", len(LINES) - 1)
+    assert "bytes unpacked" in refused(UnsafeContent, read_text, path)
+    assert "bytes unpacked" in refused(UnsafeContent, check_content, path, name)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]

@@ -17,6 +17,7 @@ from tests.data.loopback_server import HTML, LoopbackServer
 from tests.data.test_archives import Foreign, make_npy
 
 LOG = b"1 1 2 3\n2 2 3 1\n"
+PLACED_BY_HAND = {"home_depot", "womens_clothing"}  # their terms or their place admit no public URL
 DIGEST = hashlib.sha256(LOG).hexdigest()
 
 
@@ -57,7 +58,7 @@ def test_built_in_entries_are_complete():
         assert {file.role for file in source.files} <= set(ROLES[source.family])
         for file in source.files:
             assert all(url.startswith("https://") for url in file.urls)
-            assert file.urls
+            assert bool(file.urls) != (source.name in PLACED_BY_HAND)
             if source.name != "online_retail_2":  # the one whose bytes nobody here has seen
                 assert len(file.sha256) == 64
                 assert file.size > 0
@@ -74,7 +75,7 @@ def test_built_in_checksums_are_those_of_the_real_files(real_data):
                 assert file.sha256 == known[file.path]
                 assert file.size == (folder / file.path).stat().st_size
                 compared += 1
-    assert compared == 6
+    assert compared == 11
 
 
 def test_data_folder_comes_first_then_cache_then_the_server(register, server, tmp_path, monkeypatch):
@@ -208,6 +209,17 @@ def test_unknown_names_are_answered_with_the_nearest():
     assert "did you mean 'beauty'" in refused(RegistryError, sources.get, "beuaty")
     assert "did you mean 'Beauty.txt'" in refused(RegistryError, sources.local_file, "beauty", "Beuaty.txt")
     sources.ensure("demo_store")
+
+
+def test_file_that_only_the_user_can_have_is_asked_for(tmp_path, monkeypatch):
+    message = refused(DataUnavailable, sources.ensure, "home_depot")
+    for part in ("no public source", "https://www.kaggle.com/c/home-depot", "home_depot/train.csv.zip"):
+        assert part in message
+    monkeypatch.setenv("RECSYS_DATA", str(tmp_path))
+    place(tmp_path, b"other", "home_depot/train.csv.zip")
+    message = refused(WrongChecksum, sources.ensure, "home_depot")
+    assert "https://www.kaggle.com/c/home-depot" in message
+    assert "RECSYS_SOURCES" in message
 
 
 def test_own_file_by_absolute_path(register, tmp_path):
