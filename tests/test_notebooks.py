@@ -58,8 +58,9 @@ def test_teaches(path):
 
 def test_has_an_experiment_with_all_profiles(path):
     own = [e for e in EXPERIMENTS.values() if e.notebook == f"notebooks/{path.name}"]
-    assert own
-    assert all({"smoke", "quick", "reference"} <= set(e.profiles) for e in own)
+    # further experiments of a notebook may be too long for the quick profile
+    assert any({"smoke", "quick", "reference"} <= set(e.profiles) for e in own)
+    assert all("reference" in e.profiles for e in own)
 
 
 def test_numbers_in_prose_come_from_records(path):

@@ -15,6 +15,7 @@ from recsys.models.next_item_data import NextItemData
 
 # training events of the target: a cold item, rare ones, the middle, the head
 BANDS = {"cold": (0, 0), "rare": (1, 3), "middle": (4, 10), "frequent": (11, np.inf)}
+VALIDATION_USERS = 5000  # of the validation metric beside the test's; the model was chosen by as many
 LIST_USERS = 2000  # coverage and novelty are read off the lists of so many users
 CUTOFF = 10
 
@@ -40,7 +41,8 @@ def judge(model: Any, data: NextItemData, users: int = 0) -> tuple[dict[str, flo
         of_band = positions[positions["train_count"].between(low, high)]
         if len(of_band):
             metrics[f"ndcg@10_{band}"] = ranking_metrics(of_band, (CUTOFF,))[0]["ndcg@10"]
-    validation, _ = ranking_metrics(evaluate(as_trained(model, data), parts, "validation"), (CUTOFF,))
+    looked_at = fewer_users(data.split, users or VALIDATION_USERS)
+    validation, _ = ranking_metrics(evaluate(as_trained(model, data), looked_at, "validation"), (CUTOFF,))
     metrics["ndcg@10_validation"] = validation["ndcg@10"]
     listed = evenly(positions["user"], LIST_USERS)
     _, lists = recommend(informed(model, data), listed, CUTOFF, earlier_events(data.split, "test"))

@@ -22,8 +22,9 @@ import pandas as pd
 import torch
 
 from recsys.data.tables import NO_ITEM, place_in_history
-from recsys.models.contest import Plan, fit
+from recsys.models.contest import fit
 from recsys.models.contest_evaluation import as_trained, evenly
+from recsys.models.contest_plan import Plan, plan_run
 from recsys.models.next_item_data import NextItemData
 from recsys.training.next_item import NextItemRecommender
 from recsys.training.samples import Samples
@@ -64,6 +65,26 @@ def leak_probe(name: str, data: NextItemData, plan: Plan, seed: int = 0) -> pd.D
     scores = [as_trained(model, each).score(users) for model, each in ((first, data), (second, other))]
     rows.append(_compare("scores", *scores))
     return pd.DataFrame(rows, columns=["what", "equal", "difference"])
+
+
+def leak_probe_of_text(data: NextItemData, seed: int = 0) -> pd.DataFrame:
+    """`leak_probe` of a small text recommender, on the data and on a copy with a planted leak.
+
+    Returns:
+        The rows of both, with a first column `data`: "as it is" or "planted".
+    """
+    plan = plan_run("text", seed=seed, trials=1, judged_users=200, backbone="random-bert", max_steps=2)
+    both = {"as it is": data, "planted": planted(data)}
+    tables = [leak_probe("text", each, plan, seed).assign(data=name) for name, each in both.items()]
+    table = pd.concat(tables, ignore_index=True)
+    return table[["data", *(name for name in table if name != "data")]]
+
+
+def probe_metrics(table: pd.DataFrame) -> dict[str, float]:
+    """leak_differences: rows that differ on the data as it is, 0 where nothing leaks; leak_caught: 1 where
+    the planted leak was seen."""
+    differs = table.assign(differs=~table["equal"]).groupby("data")["differs"].sum()
+    return {"leak_differences": float(differs["as it is"]), "leak_caught": float(differs["planted"] > 0)}
 
 
 def another_future(data: NextItemData, seed: int = 0) -> NextItemData:

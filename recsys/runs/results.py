@@ -34,13 +34,15 @@ def results(experiment: str) -> pd.DataFrame:
     """The records of an experiment: the reader's own runs, else the committed reference.
 
     Left out are smoke runs, whose sizes say nothing, and single runs with parameters (-p) that no grid of the
-    experiment has, whatever the seed: they would stand in the plot as if they were comparable. Empty, with a
-    hint, when there are no records.
+    experiment has, whatever the seed: they would stand in the plot as if they were comparable. Of several
+    profiles the largest is taken. Empty, with a hint, when there are no records.
     """
     own = [record for record in load_records(paths.RUNS, experiment) if record.profile != "smoke"]
     if own:
         grid = _grid(experiment)
         own = [record for record in own if _without_seed(record.parameters) in grid]
+        largest = max((PROFILES.index(record.profile) for record in own), default=0)
+        own = [record for record in own if PROFILES.index(record.profile) == largest]
     if own:
         return as_frame(own, "yours")
     reference = load_records(paths.REFERENCE, experiment)

@@ -59,7 +59,9 @@ class Prefixes:
 
 
 class Walks:
-    """One sample for each user with two events or more: after every item the next one is to be predicted.
+    """One sample for each user with a new item to predict: after every item the next one.
+
+    Items that the user met before are no targets, as in `Prefixes`: their places are IGNORED.
 
     Args:
         known: histories to train on.
@@ -69,8 +71,12 @@ class Walks:
     def __init__(self, known: Histories, max_items: int = 50):
         if max_items < 1:
             raise ValueError(f"max_items must be at least 1, got {max_items}")
-        self.known = known
-        self.users = np.flatnonzero(known.lengths >= 2)
+        owners = np.repeat(np.arange(known.n_users), known.lengths)
+        target = np.where(_met_before(owners, known.items), IGNORED, known.items)
+        self.known, self.targets = known, Histories(target, known.starts)
+        kept = known.starts[owners + 1] - np.arange(len(owners)) <= max_items
+        wanted = kept & (target != IGNORED) & (np.arange(len(owners)) > known.starts[owners])
+        self.users = np.unique(owners[wanted])
         self.lengths = np.minimum(known.lengths[self.users] - 1, max_items)
 
     def __len__(self) -> int:
@@ -81,7 +87,7 @@ class Walks:
         users = self.users[indices]
         ends = self.known.starts[users + 1]
         items, lengths = self.known.windows(ends - 1, self.lengths[indices])
-        target, _ = self.known.windows(ends, lengths, padding=IGNORED)
+        target, _ = self.targets.windows(ends, lengths, padding=IGNORED)
         arrays = {"items": items, "lengths": lengths, "target": target, "users": users}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 

@@ -63,7 +63,7 @@ def test_no_item_is_drawn_that_the_user_met_unless_that_is_all():
 
 
 def test_the_published_loss_is_the_formula(monkeypatch):
-    walks = [[0, 3, 2, 5], [4, 1], [2, 2, 0]]
+    walks = [[0, 3, 2, 5], [4, 1], [2, 1, 0]]
     rows = [(user, item, place) for user, walk in enumerate(walks) for place, item in enumerate(walk)]
     events = pd.DataFrame(rows, columns=["user", "item", "order"])
     model = sasrec("bce", replace(QUICK, epochs=1), drop=0.0).fit(events, 3, 6)

@@ -11,7 +11,7 @@ from recsys.data.splits import leave_one_out
 from recsys.data.tables import Dataset
 from recsys.metrics.ranking import ranking_metrics
 from recsys.models import contest, contest_evaluation, next_item_data, shown_lists
-from recsys.models.contest import Plan, chosen
+from recsys.models.contest_plan import READERS, Plan, plan_run
 from recsys.models.next_item_data import NextItemData, load_next_item
 from recsys.models.text_recommender import Reading
 from recsys.models.zero_shot import ZeroShot
@@ -47,9 +47,9 @@ def data(monkeypatch) -> NextItemData:
 
 
 def plan(name: str) -> Plan:
-    options = {"backbone": "random-bert"} if name in (*contest.READERS, "printed") else {}
+    backbone = "random-bert" if name in (*READERS, "printed") else ""
     settings = SHORT if name in contest.TRAINED else {}
-    return Plan(trials=1, settings=settings, options=options, judged_users=10)
+    return Plan(trials=1, settings=settings, backbone=backbone, judged_users=10)
 
 
 NAMES = (*contest.TRIVIAL, *contest.UNTRAINED, *contest.BASELINES, *contest.TRAINED)
@@ -120,8 +120,44 @@ def test_fewer_users_are_spread_and_the_same(data):
     assert {0, USERS - 1} <= set(positions["user"])
 
 
-def test_chosen_drops_what_means_the_models_own():
-    assert chosen(a=0, b=0.0, c="", d=None, e=-1, f=2, g="cosine") == {"f": 2, "g": "cosine"}
+OURS = {"seed": 0, "trials": 2, "judged_users": 10}
+
+
+def test_a_parameter_left_alone_is_the_models_own():
+    plan = plan_run("text", **OURS, learning_rate=0.0, layers=0, start="pretrained", epochs=0.5)
+    assert plan.settings == {"epochs": 0.5}
+    assert plan.options == {"reading": Reading("newest_first", 2, 48), "pretrained": True}
+    assert plan_run("popularity", **OURS, layers=0, order="newest_first").options == {}
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "said"),
+    [
+        ("titles", {"layers": 2}, "titles does not take layers=2: it takes learning_rate"),
+        ("sasrec", {"most_per_user": 3}, "sasrec does not take most_per_user=3"),
+        ("ease", {"epochs": 2.0, "backbone": "gpt2"}, r"epochs=2.0, backbone='gpt2': it takes none of these"),
+        ("text", {"start": "ranodm"}, "start must be 'pretrained' or 'random', not 'ranodm'"),
+        ("text", {"trainable": "none", "learning_rate": 0.1}, "does not learn"),
+    ],
+)
+def test_nothing_is_ignored_in_silence(model, asked, said):
+    """Such runs once finished, with the parameter in their record and without it in the model."""
+    with pytest.raises(ValueError, match=said):
+        plan_run(model, **OURS, **asked)
+
+
+def test_misspelt_parameters_are_named():
+    with pytest.raises(TypeError, match="no parameter layer; there are learning_rate"):
+        plan_run("text", **OURS, layer=2)
+
+
+@pytest.mark.parametrize("name", ["item_knn", "ease", "als", "bpr", "zero_shot", "text", "sequence"])
+def test_new_users_get_what_is_popular_from_every_model(data, name):
+    """EASE and item kNN once gave them zeros, and the catalogue's order decided."""
+    without = data.train[data.train["user"] != 3]
+    model = contest.fit(name, replace(data, train=without), plan(name)).model.with_history(without)
+    counts = np.bincount(without["item"], minlength=ITEMS)
+    assert np.array_equal(model.score(np.array([2, 3]))[1], counts)
 
 
 def test_the_rule_of_the_category(data):
@@ -161,8 +197,9 @@ def test_lists_in_words(data):
 
 
 def test_reading_reaches_the_text_model(data):
-    options = {"backbone": "random-bert", "reading": Reading("oldest_first", 1, 16)}
-    fitted = contest.fit("text", data, Plan(settings=SHORT, options=options, judged_users=0))
+    asked = {"order": "oldest_first", "items_read": 1, "tokens_read": 16, "max_steps": 3}
+    told = plan_run("text", **(OURS | {"judged_users": 0}), backbone="random-bert", **asked)
+    fitted = contest.fit("text", data, told)
     assert fitted.model.reading.order == "oldest_first"
     assert fitted.model.result.best_metric is None
     assert leave_one_out(data.dataset).kind == data.split.kind

@@ -64,21 +64,27 @@ def test_prefixes_are_those_of_two_loops(walks, max_items, repeats, most, order)
 
 
 @hypothesis_settings(max_examples=80, deadline=None)
+def targets_of(walk):
+    """What is to be predicted after each item but the last: the next one, if the user never met it."""
+    return [item if item not in walk[: place + 1] else IGNORED for place, item in enumerate(walk[1:])]
+
+
 @given(walks=WALKS, max_items=st.integers(1, 10))
 def test_walks_predict_the_next_item_at_every_place(walks, max_items):
     samples = Walks(known_from(walks), max_items)
-    wanted = [(user, walk[-max_items - 1 :]) for user, walk in enumerate(walks) if len(walk) > 1]
+    wanted = [
+        (user, walk[-max_items - 1 :], targets_of(walk)[-max_items:]) for user, walk in enumerate(walks)
+    ]
+    wanted = [one for one in wanted if any(target != IGNORED for target in one[2])]
     assert len(samples) == len(wanted)
     if not wanted:
         return
     batch = samples.collate(np.arange(len(wanted))[::-1])
     wanted = wanted[::-1]
-    assert batch["users"].tolist() == [user for user, _ in wanted]
-    assert batch["lengths"].tolist() == [len(walk) - 1 for _, walk in wanted]
-    assert batch["items"].tolist() == padded([walk[:-1] for _, walk in wanted])
-    assert batch["target"].tolist() == padded([walk[1:] for _, walk in wanted], IGNORED)
-    for items, target, length in zip(batch["items"], batch["target"], batch["lengths"], strict=True):
-        assert items[1:length].tolist() == target[: length - 1].tolist()
+    assert batch["users"].tolist() == [user for user, _, _ in wanted]
+    assert batch["lengths"].tolist() == [len(walk) - 1 for _, walk, _ in wanted]
+    assert batch["items"].tolist() == padded([walk[:-1] for _, walk, _ in wanted])
+    assert batch["target"].tolist() == padded([targets for _, _, targets in wanted], IGNORED)
 
 
 def test_a_user_with_one_event_gives_no_sample():
@@ -102,3 +108,11 @@ def test_sizes_below_one_are_refused():
         Prefixes(known, most_per_user=0)
     with pytest.raises(ValueError, match="max_items must be at least 1, got 0"):
         Walks(known, max_items=0)
+
+
+def test_walks_do_not_train_on_repeats():
+    """Where repeats are not judged they are no targets; Prefixes left them out, Walks once did not."""
+    known = histories(pd.DataFrame({"user": [0] * 4 + [1] * 3, "item": [5, 6, 5, 7, 2, 2, 2]}), 2)
+    walks = Walks(known)
+    assert walks.users.tolist() == [0]
+    assert walks.collate(np.array([0]))["target"].tolist() == [[6, IGNORED, 7]]
