@@ -53,19 +53,20 @@ class ItemVectors(nn.Module):
         return vectors
 
 
-def standardised(text: Tensor) -> Tensor:
-    """[M, D] text vectors moved to mean 0 and scaled to mean square 1 over all entries.
+def centred(text: Tensor) -> Tensor:
+    """[M, D] text vectors moved to mean 0 and scaled so that the mean square of their lengths is 1.
 
-    Sentence vectors share a large common part, and unit length leaves entries of 1/√D: a linear map that
-    starts small would learn from them slowly.
+    Sentence vectors share a large common part, which tells items apart not at all. Of this length a map that
+    starts from Normal(0, .02) gives vectors as long as those of the ids: with rows √D times longer the text
+    drowned the ids, and validation NDCG@10 on Beauty rose much more slowly.
 
     Raises:
         ValueError: all items have the same vector, or one is not finite.
     """
-    centred = text - text.mean(dim=0)
-    scale = torch.sqrt(centred.square().mean())
-    if not torch.isfinite(scale) or scale == 0:
+    moved = text - text.mean(dim=0)
+    length = torch.sqrt(moved.square().sum(dim=1).mean())
+    if not torch.isfinite(length) or length == 0:
         raise ValueError(
             "text vectors must be finite and differ: all items have the same vector, or one has NaN"
         )
-    return centred / scale
+    return moved / length

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from recsys.data.histories import Histories
 from recsys.encoders.item_sequence import ItemSequenceEncoder
-from recsys.encoders.item_vectors import ItemVectors, standardised
+from recsys.encoders.item_vectors import ItemVectors, centred
 from recsys.encoders.sequence_network import SequenceNetwork
 from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
 from recsys.training.prefixes import Prefixes
@@ -69,7 +69,7 @@ class TitleSequence(NextItemRecommender):
         **judging,
     ):
         super().__init__(settings, **judging)
-        self.text = None if text is None else standardised(torch.from_numpy(text).float())
+        self.text = None if text is None else centred(torch.from_numpy(text).float())
         self.ids, self.text_drop, self.most_per_user = ids, text_drop, most_per_user
         self.shape = {"width": width, "layers": layers, "heads": heads, "drop": drop, "max_items": max_items}
         self.shape["low_pass"] = low_pass

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from recsys.encoders.item_sequence import ItemSequenceEncoder
-from recsys.encoders.item_vectors import ItemVectors, standardised
+from recsys.encoders.item_vectors import ItemVectors, centred
 from recsys.encoders.sequence_network import SequenceNetwork
 
 ITEMS, WIDTH, TEXT_WIDTH = 11, 4, 6
@@ -63,19 +63,19 @@ def test_what_cannot_make_vectors_is_refused():
         ItemVectors(ITEMS, WIDTH, TEXT[:, 0])
 
 
-def test_standardised_has_mean_0_and_mean_square_1():
+def test_centred_has_mean_0_and_rows_of_length_1():
     text = TEXT * torch.arange(1, TEXT_WIDTH + 1) / 40 + 5
-    done = standardised(text)
+    done = centred(text)
     np.testing.assert_allclose(done.mean(dim=0), np.zeros(TEXT_WIDTH), atol=1e-5)
-    assert done.square().mean().item() == pytest.approx(1, abs=1e-5)
+    assert done.square().sum(dim=1).mean().item() == pytest.approx(1, abs=1e-5)
     # moved and scaled as a whole: differences keep their directions
     ratio = (done[1:] - done[0]) / (text[1:] - text[0])
     np.testing.assert_allclose(ratio, np.full(ratio.shape, ratio[0, 0].item()), rtol=1e-3)
 
 
-def test_texts_that_are_all_the_same_cannot_be_standardised():
+def test_texts_that_are_all_the_same_cannot_be_centred():
     with pytest.raises(ValueError, match="the same vector"):
-        standardised(torch.ones(5, 3))
+        centred(torch.ones(5, 3))
 
 
 def test_the_network_reads_item_vectors_by_code():

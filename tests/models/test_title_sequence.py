@@ -154,7 +154,7 @@ def test_the_options_reach_the_samples_and_the_network():
     assert model.network.items.drop == 0.3
     assert [layer.low_pass for layer in model.network.encoder.layers] == [0.6, 0.6]
     assert model.network.encoder.drop == 0.2
-    assert model.network.items.text.square().mean().item() == pytest.approx(1, abs=1e-5)
+    assert model.network.items.text.square().sum(dim=1).mean().item() == pytest.approx(1, abs=1e-5)
 
 
 def test_the_loss_is_the_cross_entropy_of_the_newest_state():
