@@ -183,6 +183,12 @@ def by_salt(ids: Iterable[Any], salt: str, shares: Mapping[str, float] = SHARES)
     return part[codes] if len(codes) else np.array([], dtype=names.dtype)
 
 
+def evenly(users: pd.Series, most: int) -> np.ndarray:
+    """At most so many of the distinct users, spread evenly over their codes."""
+    distinct = np.sort(users.unique())
+    return distinct[np.linspace(0, len(distinct) - 1, min(len(distinct), most)).astype(int)]
+
+
 def normal_query(queries: pd.Series) -> pd.Series:
     """Queries in one form: case folded, outer blanks gone, inner runs of blanks single."""
     return queries.str.casefold().str.split().str.join(" ")

@@ -109,7 +109,7 @@ def _sasrec(loss: str) -> Make:
 
 def _sequence(titles: bool, ids: bool) -> Make:
     def make(data: NextItemData, plan: Plan) -> NextItemRecommender:
-        text = data.text_vectors(plan.backbone or "minilm") if titles else None
+        text = data.text_vectors(plan.backbone) if titles else None
         return TitleSequence(text, ids=ids, **_arguments(title_sequence.SETTINGS, plan))
 
     return make
@@ -119,8 +119,7 @@ def _text(ids: bool) -> Make:
     def make(data: NextItemData, plan: Plan) -> NextItemRecommender:
         # each epoch reads a user's two newest purchases: all prefixes would take hours on two cores
         arguments = {"most_per_user": 2, **_arguments(TEXT_SETTINGS, plan)}
-        backbone = plan.backbone or "minilm"
-        return TextRecommender(data.required_titles(), backbone=backbone, ids=ids, **arguments)
+        return TextRecommender(data.required_titles(), backbone=plan.backbone, ids=ids, **arguments)
 
     return make
 
@@ -128,8 +127,7 @@ def _text(ids: bool) -> Make:
 def _printed(data: NextItemData, plan: Plan) -> NextItemRecommender:
     # the same maths as printed in a third of the time: no padding to 128, bf16 products
     faster = replace(PRINTED, mixed_precision="bf16", length_buckets=True)
-    backbone = plan.backbone or "minilm"
-    return PrintedClassifier(data.required_titles(), backbone, repeats=False, **_arguments(faster, plan))
+    return PrintedClassifier(data.required_titles(), plan.backbone, repeats=False, **_arguments(faster, plan))
 
 
 def _category_popularity(data: NextItemData, plan: Plan) -> CategoryPopularity:
@@ -139,7 +137,7 @@ def _category_popularity(data: NextItemData, plan: Plan) -> CategoryPopularity:
 
 
 def _zero_shot(data: NextItemData, plan: Plan) -> NewUsersGetPopular:
-    return NewUsersGetPopular(ZeroShot(data.text_vectors(plan.backbone or "minilm")))
+    return NewUsersGetPopular(ZeroShot(data.text_vectors(plan.backbone)))
 
 
 UNTRAINED: dict[str, Callable[[NextItemData, Plan], Any]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recsys.data.splits import Split
+from recsys.data.splits import Split, evenly
 from recsys.metrics.lists import coverage_and_novelty, recommend
 from recsys.metrics.ranking import earlier_events, evaluate, ranking_metrics
 from recsys.models.next_item_data import NextItemData
@@ -33,7 +33,8 @@ def judge(model: Any, data: NextItemData, users: int = 0) -> tuple[dict[str, flo
         train_count.
     """
     parts = fewer_users(data.split, users) if users else data.split
-    positions = evaluate(informed(model, data), parts, "test")
+    asked = informed(model, data)
+    positions = evaluate(asked, parts, "test")
     counts = np.bincount(data.train["item"], minlength=data.split.n_items)
     positions["train_count"] = counts[positions["item"]].astype(np.int32)
     metrics, _ = ranking_metrics(positions)
@@ -45,7 +46,7 @@ def judge(model: Any, data: NextItemData, users: int = 0) -> tuple[dict[str, flo
     validation, _ = ranking_metrics(evaluate(as_trained(model, data), looked_at, "validation"), (CUTOFF,))
     metrics["ndcg@10_validation"] = validation["ndcg@10"]
     listed = evenly(positions["user"], LIST_USERS)
-    _, lists = recommend(informed(model, data), listed, CUTOFF, earlier_events(data.split, "test"))
+    _, lists = recommend(asked, listed, CUTOFF, earlier_events(data.split, "test"))
     return metrics | coverage_and_novelty(lists, counts), positions
 
 
@@ -66,9 +67,3 @@ def fewer_users(parts: Split, users: int) -> Split:
         parts,
         **{name: table[table["user"].isin(evenly(table["user"], users))] for name, table in kept.items()},
     )
-
-
-def evenly(users: pd.Series, most: int) -> np.ndarray:
-    """At most so many of the distinct users, spread evenly over their codes."""
-    distinct = np.sort(users.unique())
-    return distinct[np.linspace(0, len(distinct) - 1, min(len(distinct), most)).astype(int)]

@@ -46,7 +46,7 @@ class Plan:
     """What a run changes of a model's own settings.
 
     trials: settings searched for each tuned baseline. settings: fields of `TrainingSettings` to replace.
-    options: keyword arguments of the model's class. backbone: that reads titles; "" is minilm.
+    options: keyword arguments of the model's class. backbone: that reads titles.
     judged_users: users of the validation part by whom training is stopped and its best moment chosen;
         0: train to the end.
     progress: draw a bar.
@@ -56,7 +56,7 @@ class Plan:
     trials: int = 4
     settings: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
-    backbone: str = ""
+    backbone: str = "minilm"
     judged_users: int = 5000
     progress: bool = False
 
@@ -93,4 +93,4 @@ def plan_run(
         options["reading"] = Reading(*(reading[name] for name in READING))
         options["pretrained"] = reading["start"] == "pretrained"
     settings = {name: asked[name] for name in TRAINING if name in asked}
-    return Plan(seed, trials, settings, options, asked.get("backbone", ""), judged_users, progress)
+    return Plan(seed, trials, settings, options, asked.get("backbone", "minilm"), judged_users, progress)

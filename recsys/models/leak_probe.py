@@ -21,9 +21,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from recsys.data.splits import evenly
 from recsys.data.tables import NO_ITEM, place_in_history
 from recsys.models.contest import fit
-from recsys.models.contest_evaluation import as_trained, evenly
+from recsys.models.contest_evaluation import as_trained
 from recsys.models.contest_plan import Plan, plan_run
 from recsys.models.next_item_data import NextItemData
 from recsys.training.next_item import NextItemRecommender

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys.data.histories import Histories, histories
+from recsys.data.splits import evenly
 from recsys.losses.clicks import click_pairs
 from recsys.losses.softmax import softmax_cross_entropy
 from recsys.metrics.ranking import evaluate, new_targets, ranking_metrics
@@ -116,17 +117,18 @@ class NextItemRecommender(ABC):
         return f"{type(self).__name__} {sorted(options.items())}"
 
     def _judge(self, split):
-        users = np.sort(split.validation["user"].unique())
-        chosen = users[np.linspace(0, len(users) - 1, min(len(users), self.judged_users)).astype(int)]
+        chosen = evenly(split.validation["user"], self.judged_users)
         part = split.validation[split.validation["user"].isin(chosen)]
         reduced = replace(split, validation=part)
         if new_targets(reduced, "validation").empty:  # said now, not after the first epoch
             raise ValueError("nothing to judge by: no validation user has an item that is new to them")
 
+        # everybody is judged with a history of their own, also users who were not trained on
+        asked = self.with_history(split.train)
+
         def judge(network: nn.Module) -> float:
             self._freeze()
-            # everybody is judged with a history of their own, also users who were not trained on
-            asked = self.with_history(split.train)
+            asked.items = self.items
             return ranking_metrics(evaluate(asked, reduced, "validation"))[0][METRIC]
 
         return judge

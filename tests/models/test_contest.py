@@ -47,7 +47,7 @@ def data(monkeypatch) -> NextItemData:
 
 
 def plan(name: str) -> Plan:
-    backbone = "random-bert" if name in (*READERS, "printed") else ""
+    backbone = "random-bert" if name in (*READERS, "printed") else "minilm"
     settings = SHORT if name in contest.TRAINED else {}
     return Plan(trials=1, settings=settings, backbone=backbone, judged_users=10)
 
