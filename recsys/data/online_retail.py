@@ -9,8 +9,8 @@ published table. Choices where the source leaves one:
 
 - An item is a stock code, in capitals and without blanks around it ("85123a" is "85123A"), because
   descriptions vary in spelling within a code. Without codes it is the description, blanks trimmed.
-- Its title is the code's most frequent description among the lines kept, of equally frequent ones the first
-  in the alphabet.
+- Its title is the description of its earliest line among those kept: one chosen over all lines (the most
+  frequent, say) would be chosen by lines of a test period too.
 - A return (negative quantity, or an invoice that begins with C) is dropped, but the purchase that it undoes
   stays: at its time it was a purchase, and removing it would let the future into the past.
 - Lines without a customer are dropped: they have no user.
@@ -86,7 +86,7 @@ def load(source: Source) -> Dataset:
     events = events.sort_values(["user", "time"], kind="stable", ignore_index=True)
     events.insert(3, "order", place_in_history(events["user"]))
     items = pd.DataFrame({"item": np.arange(len(item_ids)), "source_id": item_ids})
-    items["title"] = _most_frequent(item_codes, kept["description"], len(items))
+    items["title"] = _first_known(item_codes, kept, len(items))
     users = pd.DataFrame({"user": np.arange(len(user_ids)), "source_id": user_ids})
     if "country" in kept:
         users["country"] = _most_frequent(user_codes, kept["country"], len(users))
@@ -191,6 +191,12 @@ def _matches(texts: pd.Series, pattern: str) -> pd.Series:
     """Whether a whole text fits the pattern, in whatever case; a missing one does not."""
     fits = re.compile(pattern, re.IGNORECASE).fullmatch
     return _each_distinct(texts, lambda text: fits(str(text)) is not None).eq(True)
+
+
+def _first_known(item_codes: np.ndarray, kept: pd.DataFrame, n_items: int) -> np.ndarray:
+    """[n_items], the description of each product's earliest line: what a later line says is not known yet."""
+    in_time = kept.assign(item=item_codes).sort_values("time", kind="stable").drop_duplicates("item")
+    return in_time.set_index("item")["description"].reindex(range(n_items)).to_numpy(object)
 
 
 def _most_frequent(groups: np.ndarray, values: pd.Series, n_groups: int) -> np.ndarray:

@@ -29,8 +29,8 @@ def judge(model: Any, data: NextItemData, users: int = 0) -> tuple[dict[str, flo
     Returns:
         Metrics: hr, recall and ndcg at 5, 10 and 20, mrr, map; ndcg@10_validation; ndcg@10_cold, _rare,
         _middle, _frequent (targets by their number of training events: 0, 1 to 3, 4 to 10, more; absent
-        where there is no such target); coverage@10, novelty@10. Positions of the test part with a column
-        train_count.
+        where there is no such target); ndcg@10_new_users (no event before the test part; absent where all
+        have one); coverage@10, novelty@10. Positions of the test part with a column train_count.
     """
     parts = fewer_users(data.split, users) if users else data.split
     asked = informed(model, data)
@@ -42,6 +42,9 @@ def judge(model: Any, data: NextItemData, users: int = 0) -> tuple[dict[str, flo
         of_band = positions[positions["train_count"].between(low, high)]
         if len(of_band):
             metrics[f"ndcg@10_{band}"] = ranking_metrics(of_band, (CUTOFF,))[0]["ndcg@10"]
+    of_new_users = positions[~positions["user"].isin(data.known["user"])]
+    if len(of_new_users):
+        metrics["ndcg@10_new_users"] = ranking_metrics(of_new_users, (CUTOFF,))[0]["ndcg@10"]
     looked_at = fewer_users(data.split, users or VALIDATION_USERS)
     validation, _ = ranking_metrics(evaluate(as_trained(model, data), looked_at, "validation"), (CUTOFF,))
     metrics["ndcg@10_validation"] = validation["ndcg@10"]

@@ -26,7 +26,8 @@ from transformers import BertForSequenceClassification, PreTrainedTokenizerBase
 from recsys.encoders.model_folders import first_line
 from recsys.encoders.random_models import random_config, random_tokenizer
 
-COLUMNS = ["id", "where", "what_happens", "mended", "mended_works"]
+ARTICLES = ("000", "004")
+COLUMNS = ["id", "where", "is_wrong", "what_happens", "mended", "mended_works"]
 B, M, T = 16, 6, 128  # B and T as printed
 TEXTS = ["red shoe ; blue sock", "green tea ; cup", "chess board ; clock", "tent ; sleeping bag"] * (B // 4)
 PRODUCTS = ["running shoe", "tea pot", "chess book", "camping stove"] * (B // 4)
@@ -286,8 +287,8 @@ def printed_errors(ids: list[str] | None = None, gpu: str | None = None) -> pd.D
         gpu: the device beside the CPU that "labels-left-on-cpu" needs; None takes `second_device()`.
 
     Returns:
-        One row per error: id, where (article and section), what_happens (exception with its first line, or
-        what was observed), mended (what was done), mended_works (bool).
+        One row per error: id, where (article and section), is_wrong (bool: today still), what_happens
+        (exception with its first line, or what was observed), mended (what was done), mended_works (bool).
 
     Raises:
         KeyError: no such id.
@@ -296,5 +297,12 @@ def printed_errors(ids: list[str] | None = None, gpu: str | None = None) -> pd.D
     for name in DEMONSTRATIONS if ids is None else ids:
         demonstrate, where, mended = DEMONSTRATIONS[name]
         finding = demonstrate(bench)
-        rows.append((name, where, finding.what_happens, mended, finding.mended_works))
+        rows.append((name, where, finding.is_wrong, finding.what_happens, mended, finding.mended_works))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def error_counts(shown: pd.DataFrame) -> dict[str, float]:
+    """Metrics errors_in_000, errors_in_004: places that just stopped each article's program, or made it
+    compute something else than it says. shown: the table of `printed_errors`."""
+    wrong = shown.loc[shown["is_wrong"], "where"]
+    return {f"errors_in_{article}": float(wrong.str.contains(article).sum()) for article in ARTICLES}

@@ -54,6 +54,10 @@ class Criterion(BaseModel):
     alternative: Literal["greater", "less"]
     margin: float = 0.0
     relative: bool = Field(default=False, description="the margin is a share of the control's mean")
+    gain_over: dict[str, Any] = Field(
+        default={},
+        description="compare gains: each side's own runs with these parameters are subtracted first",
+    )
     seen_at_most: int | None = Field(
         default=None,
         description="only targets with so many training events (column train_count of the ranks)",
@@ -63,6 +67,8 @@ class Criterion(BaseModel):
     def _one_control(self) -> "Criterion":
         if (self.control is None) == (self.value is None):
             raise ValueError("give either `control` (parameters) or `value` (a number)")
+        if self.gain_over and self.control is None:
+            raise ValueError("`gain_over` compares two gains: give `control`, not `value`")
         return self
 
     def expand(self) -> list["Criterion"]:
@@ -134,20 +140,20 @@ def examine(criterion: Criterion, experiment: str, records: list[Record]) -> Fin
         records: of any experiments; the largest profile that holds both sides is used.
     """
     own = criterion.experiment or experiment
-    treatment = _matching(records, own, criterion.where | criterion.treatment)
-    control = None
+    asked = {"treatment": (own, criterion.where | criterion.treatment)}
     if criterion.control is not None:
-        source = criterion.control_experiment or own
-        control = _matching(records, source, criterion.where | criterion.control)
-    profile = _largest_profile(treatment, control)
+        asked["control"] = (criterion.control_experiment or own, criterion.where | criterion.control)
+    if criterion.gain_over:
+        asked |= {f"{s}'s start": (e, p | criterion.gain_over) for s, (e, p) in asked.items()}
+    found = {side: _matching(records, source, wanted) for side, (source, wanted) in asked.items()}
+    profile = _largest_profile(*found.values())
     if profile is None:
-        missing = "treatment" if not treatment else "control"
+        missing = next((side for side, runs in found.items() if not runs), "two sides in one profile")
         return Finding(criterion, "not yet tested", f"no record of the {missing}")
-    treatment = [record for record in treatment if record.profile == profile]
-    control = [record for record in control if record.profile == profile] if control is not None else None
-    runs = tuple(record.run for record in treatment + (control or []))
+    found = {side: [run for run in runs if run.profile == profile] for side, runs in found.items()}
+    runs = tuple(record.run for side in found.values() for record in side)
     try:
-        finding = _compare(criterion, treatment, control)
+        finding = _compare(criterion, found)
     except ValueError as error:
         state = "not yet tested" if isinstance(error, NotRecorded) else "undecided"
         finding = Finding(criterion, state, str(error))
@@ -163,20 +169,23 @@ def _matching(records: list[Record], experiment: str, wanted: dict[str, Any]) ->
     ]
 
 
-def _largest_profile(treatment: list[Record], control: list[Record] | None) -> str | None:
-    present = {record.profile for record in treatment}
-    if control is not None:
-        present &= {record.profile for record in control}
+def _largest_profile(*sides: list[Record]) -> str | None:
+    present = set.intersection(*({record.profile for record in side} for side in sides))
     return max(present, key=PROFILES.index, default=None)
 
 
-def _compare(criterion: Criterion, treatment: list[Record], control: list[Record] | None) -> Finding:
-    sides = [_by_seed(side) for side in (treatment, control) if side is not None]
+def _compare(criterion: Criterion, found: dict[str, list[Record]]) -> Finding:
+    sides = {name: _by_seed(side) for name, side in found.items()}
     if criterion.pair == "user":
-        a, *rest = (_user_scores(side, criterion.metric, criterion.seen_at_most) for side in sides)
+        of = {n: _user_scores(side, criterion.metric, criterion.seen_at_most) for n, side in sides.items()}
     else:
-        a, *rest = (_seed_scores(side, criterion.metric) for side in sides)
-    b = rest[0] if rest else pd.Series(criterion.value, index=a.index)
+        of = {name: _seed_scores(side, criterion.metric) for name, side in sides.items()}
+    if criterion.gain_over:
+        of = {name: of[name] - of[f"{name}'s start"] for name in ("treatment", "control")}
+        if any(gains.isna().any() for gains in of.values()):
+            raise ValueError(f"a gain needs both its sides for every {criterion.pair}")
+    a = of["treatment"]
+    b = of.get("control", pd.Series(criterion.value, index=a.index))
     if criterion.pair == "seed":
         common = a.index.intersection(b.index)
         if len(common) < FEWEST_SEEDS:

@@ -27,7 +27,23 @@ def as_frame(records: list[Record], origin: str) -> pd.DataFrame:
         }
         for record in records
     ]
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    frame.attrs["parameters"] = list(records[0].parameters) if records else []
+    return frame
+
+
+def one_at_a_time(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """Of a grid around one point of departure, the runs that differ from it in these parameters alone.
+
+    Args:
+        frame: from `results`; the departure is each parameter's most frequent value.
+        names: parameters that may differ; seeds always may.
+    """
+    held = [name for name in frame.attrs.get("parameters", []) if name not in (*names, "seed")]
+    kept = pd.Series(True, index=frame.index)
+    for name in held:
+        kept &= frame[name] == frame[name].mode().iloc[0]
+    return frame[kept]
 
 
 def results(experiment: str) -> pd.DataFrame:

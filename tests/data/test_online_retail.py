@@ -95,6 +95,16 @@ def test_first_year_is_cleaned_and_counted(retail):
     assert shop.events["invoice"].tolist() == ["2", "3", "4", "1", "1"]
 
 
+def test_a_title_does_not_change_with_later_lines(retail):
+    lines = first_year()
+    later = (
+        lines[lines["StockCode"] == "71053"].tail(1).assign(Description="RENAMED", InvoiceDate="2009-12-09")
+    )
+    renamed = pd.concat([lines, *(later.assign(Invoice=str(number)) for number in range(50, 60))])
+    renamed["Customer ID"] = renamed["Customer ID"].fillna(17.0)
+    assert retail(renamed).items["title"].tolist() == ["LANTERN", "WHITE HOLDER"]
+
+
 def test_second_year_has_descriptions_only(retail):
     shop = retail(second_year(first_year()))
     assert shop.items["source_id"].tolist() == ["LANTERN", "LANTERN old", "WHITE HOLDER"]

@@ -160,6 +160,19 @@ def test_new_users_get_what_is_popular_from_every_model(data, name):
     assert np.array_equal(model.score(np.array([2, 3]))[1], counts)
 
 
+def test_new_users_are_counted_apart(data):
+    assert (
+        "ndcg@10_new_users"
+        not in contest_evaluation.judge(contest.fit("popularity", data, Plan()).model, data)[0]
+    )
+    parts = {name: getattr(data.split, name) for name in ("train", "validation")}
+    parts = {name: table[table["user"] != 3] for name, table in parts.items()}
+    unknown = replace(data, train=parts["train"], split=replace(data.split, **parts))
+    metrics, positions = contest_evaluation.judge(contest.fit("popularity", unknown, Plan()).model, unknown)
+    of_three = ranking_metrics(positions[positions["user"] == 3])[0]["ndcg@10"]
+    assert metrics["ndcg@10_new_users"] == pytest.approx(of_three)
+
+
 def test_the_rule_of_the_category(data):
     categories = data.dataset.items["category"]
     rule = CategoryPopularity(categories).fit(data.train, USERS, ITEMS)

@@ -73,3 +73,10 @@ def test_the_sizes_of_the_printed_batch_are_seen(bench):
     said = shown.padding_as_label(bench).what_happens
     assert "(16)" in said
     assert "(2048)" in said
+
+
+def test_an_error_that_is_gone_is_no_longer_counted():
+    table = shown.printed_errors(["adamw-gone", "unknown-item-arguments"])
+    assert shown.error_counts(table) == {"errors_in_000": 1, "errors_in_004": 2}
+    table.loc[0, "is_wrong"] = False
+    assert shown.error_counts(table) == {"errors_in_000": 0, "errors_in_004": 1}

@@ -69,3 +69,27 @@ def test_ranks_without_counts_are_named(tmp_path):
     found = examine(Criterion(**settings, alternative="less", seen_at_most=3), "02_x", load_records(tmp_path))
     assert found.state == "not yet tested"
     assert "recorded no train_count" in found.message
+
+
+def test_gains_over_each_sides_own_start(tmp_path):
+    settings = {"metric": "score", "treatment": {"share": "few"}, "control": {"share": "many"}}
+    settings |= {"where": {"start": "pretrained"}, "gain_over": {"start": "random"}}
+    criterion = Criterion(**settings, pair="seed", alternative="greater")
+    scores = {("few", "pretrained"): 0.5, ("few", "random"): 0.1, ("many", "pretrained"): 0.9}
+    for seed in range(3):
+        for (share, start), score in scores.items():
+            parameters = {"share": share, "start": start, "seed": seed}
+            make_record(tmp_path, "02_x", parameters, {"score": score + 0.1 * seed})
+    found = examine(criterion, "02_x", load_records(tmp_path))
+    assert (found.state, found.message) == ("not yet tested", "no record of the control's start")
+    for seed in range(3):
+        make_record(tmp_path, "02_x", {"share": "many", "start": "random", "seed": seed}, {"score": 0.8})
+    found = examine(criterion, "02_x", load_records(tmp_path))
+    # the control's gains are .1, .2, .3; the treatment's always .4
+    assert found.effect == pytest.approx(0.2)
+    assert len(found.runs) == 12
+
+
+def test_a_gain_over_a_fixed_number_is_refused():
+    with pytest.raises(ValueError, match="give `control`"):
+        Criterion(**GAP_FALLS | {"control": None, "value": 0.1, "gain_over": {"start": "random"}})

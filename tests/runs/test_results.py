@@ -5,7 +5,8 @@ import pytest
 from recsys.runs import paths
 from recsys.runs.experiment import load_experiments
 from recsys.runs.plan import plan
-from recsys.runs.results import results
+from recsys.runs.records import load_records
+from recsys.runs.results import as_frame, one_at_a_time, results
 from tests.runs.made_records import make_record
 
 NAME = "01_loss_derivation"
@@ -47,3 +48,15 @@ def test_smoke_runs_and_nothing_at_all(runs, cell, capsys):
     make_record(runs, NAME, cell, {"ndcg@10": 0.1}, profile="smoke")
     assert results(NAME).empty
     assert "recsys run 01_loss_derivation --profile quick" in capsys.readouterr().out
+
+
+def test_one_choice_at_a_time(tmp_path):
+    departure = {"rate": 1, "depth": 6}
+    others = [departure | {"depth": 2}, departure | {"rate": 9}, {"rate": 9, "depth": 2}]
+    for seed, parameters in enumerate([departure, departure, departure, *others]):
+        make_record(tmp_path, "02_x", parameters | {"seed": seed}, {"score": 1.0})
+    frame = as_frame(load_records(tmp_path), "yours")
+    assert set(one_at_a_time(frame, "rate")["rate"]) == {1, 9}
+    assert set(one_at_a_time(frame, "rate")["depth"]) == {6}
+    assert one_at_a_time(frame).equals(frame[(frame["rate"] == 1) & (frame["depth"] == 6)])
+    assert one_at_a_time(as_frame([], "yours"), "rate").empty
