@@ -28,6 +28,7 @@ from recsys.training.settings import TrainingSettings
 from recsys.training.step import GradientSum, Loss, StepSums
 
 Evaluate = Callable[[nn.Module], float]
+OnStep = Callable[[int], None]
 BAR_SECONDS = 0.2  # between two looks of the bar at the loss
 
 
@@ -38,6 +39,7 @@ def train(
     settings: TrainingSettings,
     *,
     evaluate: Evaluate | None = None,
+    on_step: OnStep | None = None,
     folder: Path | str | None = None,
     task: str = "",
     progress: bool = True,
@@ -59,6 +61,8 @@ def train(
         settings: see `TrainingSettings`.
         evaluate: model -> a number, higher is better; called in eval mode without gradients, in the first
             process only. torch's generators are seeded before it by (seed, step).
+        on_step: called in every process with the number of each optimiser step (1, 2, …), when its gradients
+            are still there: an allocator of ranks, say. What it remembers must be parameters of the model.
         folder: for checkpoints and tracker files. A run that finds its checkpoint there goes on with it and
             ends with the same bits; a finished one is not trained again. None: nothing is written.
         task: names what else the result depends on (the loss, its options): a checkpoint of another task is
@@ -78,7 +82,8 @@ def train(
     accelerator = build_accelerator(settings, folder)
     if settings.gradient_checkpointing:
         enable_gradient_checkpointing(model)
-    loop = _Loop(model.to(accelerator.device), samples, loss, settings, accelerator, evaluate, folder, task)
+    model = model.to(accelerator.device)
+    loop = _Loop(model, samples, loss, settings, accelerator, evaluate, on_step, folder, task)
     if not loop.resume():
         loop.run(progress)
     return loop.result()
@@ -93,11 +98,13 @@ class _Loop:
         settings: TrainingSettings,
         accelerator: Accelerator,
         evaluate: Evaluate | None,
+        on_step: OnStep | None,
         folder: Path | None,
         task: str,
     ):
         self.model, self.samples, self.settings = model, samples, settings
-        self.accelerator, self.evaluate, self.folder = accelerator, evaluate, folder
+        self.accelerator, self.folder = accelerator, folder
+        self.evaluate, self.on_step = evaluate, on_step
         optimizer = build_optimizer(model, settings)
         self.total = total_steps(settings, len(epoch_batches(samples, settings, 0)))
         self.scheduler = scheduler(optimizer, settings, self.total)
@@ -185,6 +192,8 @@ class _Loop:
                 raise TrainingDiverged(f"the gradient norm is {norm}", step, rate, state.last_losses())
         self.optimizer.step()
         self.scheduler.step()
+        if self.on_step is not None:
+            self.on_step(step)
         self.optimizer.zero_grad()
         state.step = step
         state.seconds += time.perf_counter() - started

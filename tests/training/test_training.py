@@ -220,3 +220,18 @@ def test_gradient_checkpointing_in_training_changes_nothing():
 def test_gradient_checkpointing_of_a_model_without_is_refused():
     with pytest.raises(ValueError, match="neither Sequential nor its backbone has"):
         quickly(told=settings(gradient_checkpointing=True))
+
+
+def test_on_step_sees_new_weights_and_the_gradients_of_every_step():
+    model, before, seen = classifier(), [], []
+    before.append(bits(model))
+
+    def look(step):
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+        assert bits(model) != before[-1]
+        before.append(bits(model))
+        seen.append(step)
+
+    result = quickly(model, on_step=look, told=settings(schedule="constant", warmup_share=0))
+    assert seen == list(range(1, result.steps + 1))
+    assert all(p.grad is None for p in model.parameters())
