@@ -25,8 +25,8 @@ from recsys.training.next_item import NextItemRecommender, catalogue_cross_entro
 from recsys.training.prefixes import Prefixes
 from recsys.training.settings import TrainingSettings
 
-# Chosen on Beauty's validation part, one seed each: width 128 before 64, and with it dropout .4, which led .5 at
-# every evaluation and .3 from the sixth pass on; a constant rate and cosines with a temperature were behind.
+# Chosen on Beauty's validation part, one seed each: width 128 before 64, and with it dropout .4, which led .5
+# at every look and had caught up with .3 at the sixth pass; a constant rate and cosines were behind.
 SETTINGS = TrainingSettings(
     epochs=16,
     learning_rate=1e-3,
