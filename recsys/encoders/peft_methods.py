@@ -35,6 +35,13 @@ PLACES = {
     "embedding": (("word_embeddings",), ("wte",), ("embed_tokens",)),
 }
 FEED_FORWARD = ("output.dense", "down_proj", "mlp.c_proj")  # of the names above, for IA3
+# Usual peak learning rates with AdamW, where they are not 1e-3. What scales or rotates through few numbers wants
+# larger steps than a matrix of low rank, and pretrained weights smaller ones.
+RATES = {"full": 1e-4, "last-1": 3e-4, "frozen": 3e-3} | dict.fromkeys(
+    ["ia3", "prefix", "prompt", "p_tuning", "vera", "pvera", "randlora", "vblora", "unilora", "tinylora"]
+    + ["fourierft", "waveft", "c3a", "beft"],
+    1e-2,
+)
 # tried with peft 0.21.2 on these models
 FAILS = {
     "pissa_niter": "its random SVD is drawn anew when it is loaded, so the reloaded model differs",
@@ -160,6 +167,11 @@ def get_method(name: str) -> PeftMethod:
         failed = f" ({name} fails: {FAILS[name]})" if name in FAILS else ""
         raise ValueError(f"method must be one of {', '.join(METHODS)}, not {name!r}{failed}")
     return METHODS.get(name, METHODS["last-1"])
+
+
+def usual_rate(name: str) -> float:
+    """A usual peak learning rate of a method, the middle of those to search. Raises as `get_method`."""
+    return RATES.get(get_method(name).name, 1e-3)
 
 
 def apply_method(

@@ -34,6 +34,7 @@ from recsys.models.printed_classifier import PRINTED, PrintedClassifier
 from recsys.models.text_recommender import SETTINGS as TEXT_SETTINGS
 from recsys.models.text_recommender import TextRecommender
 from recsys.models.title_sequence import TitleSequence
+from recsys.models.tuning import Tuning
 from recsys.models.zero_shot import ZeroShot
 from recsys.training.next_item import NextItemRecommender
 from recsys.training.settings import TrainingSettings
@@ -119,6 +120,8 @@ def _text(ids: bool) -> Make:
     def make(data: NextItemData, plan: Plan) -> NextItemRecommender:
         # each epoch reads a user's two newest purchases: all prefixes would take hours on two cores
         arguments = {"most_per_user": 2, **_arguments(TEXT_SETTINGS, plan)}
+        which = arguments.pop("trainable", "all")
+        arguments["tuning"] = Tuning({"all": "full", "none": "frozen"}.get(which, which))
         return TextRecommender(data.required_titles(), backbone=plan.backbone, ids=ids, **arguments)
 
     return make

@@ -29,15 +29,16 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.metrics import classification_report
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from recsys.data.histories import Histories
-from recsys.encoders.backbone import Backbone, load_backbone
+from recsys.encoders.backbone import load_backbone
 from recsys.encoders.embed import embed_texts
 from recsys.encoders.item_text import MAX_ITEMS, history_texts
 from recsys.encoders.tokens import tokenise
 from recsys.metrics.ranking import Scorer
+from recsys.models.sequence_classifier import SequenceClassifier
 from recsys.models.text_recommender import TextPrefixes
 from recsys.training.next_item import NextItemRecommender
 from recsys.training.prefixes import Prefixes
@@ -54,28 +55,6 @@ PRINTED = TrainingSettings(
     clip_norm=None,
 )
 SUMMARIES = ["accuracy", "macro avg", "weighted avg"]  # rows of scikit-learn's report that are no class
-
-
-class SequenceClassifier(nn.Module):
-    """backbone: text -> h. head: h -> logits, initialised as transformers does: Normal(0, .02), bias 0."""
-
-    def __init__(self, backbone: Backbone, n_items: int):
-        super().__init__()
-        self.backbone = backbone
-        config = backbone.model.config
-        drop = getattr(config, "classifier_dropout", None)
-        self.dropout = nn.Dropout(getattr(config, "hidden_dropout_prob", 0.1) if drop is None else drop)
-        self.head = nn.Linear(backbone.width, n_items)
-        nn.init.normal_(self.head.weight, std=getattr(config, "initializer_range", 0.02))
-        nn.init.zeros_(self.head.bias)
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """[B, T] token ids and mask -> [B, M] logits."""
-        return self.head(self.dropout(self.backbone(input_ids, attention_mask)))
-
-    def item_vectors(self) -> Tensor:
-        """[M, D + 1]: weights of each class, and its bias last."""
-        return torch.cat([self.head.weight, self.head.bias[:, None]], dim=1)
 
 
 class PrintedClassifier(NextItemRecommender):

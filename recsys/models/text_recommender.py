@@ -38,8 +38,9 @@ from recsys.encoders.embed import embed_texts
 from recsys.encoders.item_text import history_texts
 from recsys.encoders.item_vectors import ItemVectors
 from recsys.encoders.tokens import CHARACTERS_PER_TOKEN, Tokens, tokenise
-from recsys.encoders.trainable import set_trainable
 from recsys.models.further_pretraining import DEFAULTS, further_pretrain
+from recsys.models.tuning import FULL, Tuning
+from recsys.training.loop import OnStep
 from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
 from recsys.training.prefixes import Prefixes
 from recsys.training.result import TrainingResult
@@ -140,7 +141,7 @@ class TextRecommender(NextItemRecommender):
         titles: M item texts; "" where nothing is known.
         backbone, layers, pretrained: see `recsys.encoders.backbone.load_backbone`; its random weights are
             drawn from the settings' seed.
-        trainable: which parameters of the backbone learn, "all", "none" or "last-K".
+        tuning: how the backbone learns.
         ids: an id embedding beside each item's text vector.
         reading: how a history becomes a text.
         most_per_user: newest training samples of each user; None takes every prefix.
@@ -161,7 +162,7 @@ class TextRecommender(NextItemRecommender):
         backbone: str = "minilm",
         layers: int | None = None,
         pretrained: bool = True,
-        trainable: str = "all",
+        tuning: Tuning = FULL,
         ids: bool = False,
         reading: Reading = Reading(),
         most_per_user: int | None = None,
@@ -175,8 +176,8 @@ class TextRecommender(NextItemRecommender):
             raise ValueError(
                 f"further must be one of 'none', {', '.join(map(repr, DEFAULTS))}, not {further!r}"
             )
-        if trainable == "none" and settings.head_learning_rate is not None:
-            # nothing of the backbone learns, so the head's rate is the only one
+        if not tuning.learns_backbone and settings.head_learning_rate is not None:
+            # the head's rate is the only one
             settings = replace(settings, learning_rate=settings.head_learning_rate, head_learning_rate=None)
         super().__init__(settings, **judging)
         self.titles, self.reading = list(titles), reading
@@ -184,7 +185,7 @@ class TextRecommender(NextItemRecommender):
             if not isinstance(title, str):
                 raise ValueError(f"title {item} is {title!r}, not a string: use '' for a missing one")
         self.load = {"name": backbone, "layers": layers, "pretrained": pretrained, "seed": settings.seed}
-        self.trainable, self.ids, self.most_per_user = trainable, ids, most_per_user
+        self.tuning, self.ids, self.most_per_user = tuning, ids, most_per_user
         self.start, self.folder = item_vectors, None
         self.further, self.further_settings = further, further_settings
 
@@ -200,7 +201,9 @@ class TextRecommender(NextItemRecommender):
         """See `NextItemRecommender.fit`. How further pre-training went is `further_result`, or None; its
         checkpoints are in a folder inside `folder`."""
         self.folder = None if folder is None else Path(folder)
-        return super().fit(train_events, n_users, n_items, split, self.folder, progress)
+        super().fit(train_events, n_users, n_items, split, self.folder, progress)
+        self.tuning.finish(self.network.backbone)
+        return self
 
     def build(self, n_items: int) -> nn.Module:
         if len(self.titles) != n_items:
@@ -210,7 +213,6 @@ class TextRecommender(NextItemRecommender):
         start = self.start
         if start is None:
             start = embed_texts(backbone, self.titles, max_tokens=ITEM_TOKENS, precision=self._precision)
-        self.counts = set_trainable(backbone, self.trainable)
         return TextNetwork(backbone, ItemVectors(n_items, backbone.width, torch.from_numpy(start), self.ids))
 
     def samples(self, known: Histories) -> TextPrefixes:
@@ -219,9 +221,13 @@ class TextRecommender(NextItemRecommender):
         pasts = (known.items[a:b] for a, b in zip(starts, prefixes.ends, strict=True))
         return TextPrefixes(prefixes, self.reading.tokens(self.network.backbone, pasts, self.titles))
 
+    def prepare(self, samples: TextPrefixes) -> OnStep | None:
+        backbone = self.network.backbone
+        self.counts = self.tuning.apply(backbone, samples.tokens, self.settings.seed)
+        return self.tuning.on_step(backbone, samples, self.settings)
+
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
-        states = network(batch["input_ids"], batch["attention_mask"])
-        return catalogue_cross_entropy(states, network.item_vectors(), batch["target"])
+        return self.tuning.loss(_likelihood)(network, batch)
 
     def user_vectors(self, users: np.ndarray) -> Tensor:
         vectors = embed_texts(
@@ -242,6 +248,14 @@ class TextRecommender(NextItemRecommender):
         folder = None if self.folder is None else self.folder / f"further_{self.further}"
         return further_pretrain(backbone, self.titles, self.further, settings, folder=folder)
 
+    def _task(self) -> str:
+        return f"{super()._task()} {self.tuning}"
+
     @property
     def _precision(self) -> Literal["bf16", "fp32"]:
         return "bf16" if self.settings.mixed_precision == "bf16" else "fp32"
+
+
+def _likelihood(network: TextNetwork, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
+    states = network(batch["input_ids"], batch["attention_mask"])
+    return catalogue_cross_entropy(states, network.item_vectors(), batch["target"])

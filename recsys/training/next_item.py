@@ -22,7 +22,7 @@ from recsys.data.splits import evenly
 from recsys.losses.clicks import click_pairs
 from recsys.losses.softmax import softmax_cross_entropy
 from recsys.metrics.ranking import evaluate, new_targets, ranking_metrics
-from recsys.training.loop import train
+from recsys.training.loop import OnStep, train
 from recsys.training.result import TrainingResult
 from recsys.training.samples import Samples
 from recsys.training.settings import TrainingSettings
@@ -68,6 +68,11 @@ class NextItemRecommender(ABC):
     def user_vectors(self, users: np.ndarray) -> Tensor:
         """[B] codes of users with a history -> [B, d] float32, from `self.network` and `self.known`."""
 
+    def prepare(self, samples: Samples) -> OnStep | None:
+        """Called once, between making the samples and training: the last moment to change `self.network`.
+        What it returns is called at every step; see `recsys.training.loop.train`."""
+        return None
+
     def fit(
         self,
         train_events: pd.DataFrame,
@@ -103,6 +108,7 @@ class NextItemRecommender(ABC):
             self.loss,
             self.settings,
             evaluate=None if split is None else self._judge(split),
+            on_step=self.prepare(samples),
             folder=folder,
             task=self._task(),
             progress=progress,

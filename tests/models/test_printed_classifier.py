@@ -12,7 +12,8 @@ from recsys.data.histories import histories
 from recsys.data.splits import Split
 from recsys.encoders.backbone import load_backbone
 from recsys.metrics.ranking import evaluate, ranking_metrics
-from recsys.models.printed_classifier import PRINTED, PrintedClassifier, SequenceClassifier, report
+from recsys.models.printed_classifier import PRINTED, PrintedClassifier, report
+from recsys.models.sequence_classifier import SequenceClassifier
 
 WORDS = ["apple", "boat", "chair", "dog", "engine", "flower", "guitar", "horse", "island", "jacket", "king"]
 WORDS += ["lemon", "mirror", "needle", "orange", "pencil"]

@@ -16,6 +16,7 @@ from recsys.encoders.tokens import tokenise
 from recsys.metrics.ranking import evaluate, ranking_metrics
 from recsys.models.further_pretraining import DEFAULTS, ContrastiveNetwork, further_pretrain
 from recsys.models.text_recommender import SETTINGS, Reading, TextRecommender
+from recsys.models.tuning import Tuning
 from recsys.training.result import TrainingDiverged
 from recsys.training.settings import TrainingSettings
 from tests.training.planted_cycle import EVERYBODY, ITEMS, USERS, parts_by_order, planted_cycle
@@ -175,7 +176,7 @@ def test_a_loss_that_is_no_number_is_said(monkeypatch):
 
 
 def test_a_frozen_backbone_stays_as_it_is_and_the_head_learns_at_its_own_rate():
-    model = fitted(replace(QUICK, warmup_share=0.0, schedule="constant"), trainable="none")
+    model = fitted(replace(QUICK, warmup_share=0.0, schedule="constant"), tuning=Tuning("frozen"))
     loaded = load_backbone("random-bert", layers=1).state_dict()
     kept = model.network.backbone.state_dict()
     assert all(torch.equal(kept[name], value) for name, value in loaded.items())
@@ -184,7 +185,7 @@ def test_a_frozen_backbone_stays_as_it_is_and_the_head_learns_at_its_own_rate():
 
 
 def test_the_last_layers_alone_learn():
-    model = fitted(layers=2, trainable="last-1")
+    model = fitted(layers=2, tuning=Tuning("last-1"))
     start = load_backbone("random-bert").state_dict()
     moved = {
         name for name, p in model.network.backbone.state_dict().items() if not torch.equal(p, start[name])
@@ -254,8 +255,8 @@ def test_wrong_arguments_are_refused():
         fitted(reading=Reading("newest"))
     with pytest.raises(ValueError, match="max_tokens must be from"):
         fitted(reading=Reading(max_tokens=5000))
-    with pytest.raises(ValueError, match="which must be"):
-        fitted(trainable="some")
+    with pytest.raises(ValueError, match="method must be one of full, frozen"):
+        Tuning("some")
     with pytest.raises(ValueError, match="further must be"):
         fitted(further="always")
     with pytest.raises(ValueError, match="title 1 is None"):
@@ -282,7 +283,7 @@ def test_further_pretraining_comes_before_the_item_vectors(how):
 def test_further_pretraining_is_taken_from_the_folder_and_keeps_a_frozen_backbone_frozen(
     tmp_path, monkeypatch
 ):
-    first = fitted(further="contrastive", trainable="none", folder=tmp_path)
+    first = fitted(further="contrastive", tuning=Tuning("frozen"), folder=tmp_path)
     assert not any(p.requires_grad for p in first.network.backbone.parameters())
 
     def never(*_):
@@ -290,7 +291,7 @@ def test_further_pretraining_is_taken_from_the_folder_and_keeps_a_frozen_backbon
 
     monkeypatch.setattr(ContrastiveNetwork, "forward", never)
     monkeypatch.setattr(TextRecommender, "loss", never)
-    again = fitted(further="contrastive", trainable="none", folder=tmp_path)
+    again = fitted(further="contrastive", tuning=Tuning("frozen"), folder=tmp_path)
     np.testing.assert_array_equal(again.score(EVERYBODY), first.score(EVERYBODY))
 
 

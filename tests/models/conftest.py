@@ -1,0 +1,17 @@
+"""Small tasks in the place of real ones."""
+
+import pytest
+
+from recsys.data.labelled import LabelledTexts
+from recsys.models import labelled_task
+
+
+@pytest.fixture
+def small_task(monkeypatch):
+    """Function: `load_task` of a small set instead of a real one."""
+
+    def load(data: LabelledTexts, **options):
+        monkeypatch.setattr(labelled_task, "load_labelled", lambda _: data)
+        return labelled_task.load_task(data.name, "[SEP]", **options)
+
+    return load

@@ -1,0 +1,45 @@
+"""Bytes of a training step: against a count by hand, and where methods differ."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from recsys.training.memory import training_memory
+from tests.training.cases import CLASSES, Rows, bits, class_loss, classifier, settings
+
+FLOAT = 4
+
+
+def step(model, rows: int = 32, **told):
+    return training_memory(model, class_loss, Rows().collate(np.arange(rows)), settings(**told))
+
+
+def test_counts_by_hand():
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, CLASSES))
+    found = step(model)
+    numbers = 8 * 16 + 16 + 16 * CLASSES + CLASSES
+    assert found["weights"] == found["gradients"] == FLOAT * numbers
+    assert found["optimizer"] == FLOAT * (2 * numbers + 4)  # Adam: two moments, and a step for each tensor
+    # input, ReLU's output (also the second layer's input), log-probabilities, targets (int64), two scalars
+    assert found["activations"] == pytest.approx(FLOAT * 32 * (8 + 16 + CLASSES) + 8 * 32, abs=16)
+
+
+def test_the_model_is_left_as_it_was():
+    model = classifier(dropout=0.5)
+    before, drawn = bits(model), torch.random.get_rng_state()
+    step(model)
+    assert bits(model) == before
+    assert all(p.grad is None for p in model.parameters())
+    assert torch.equal(torch.random.get_rng_state(), drawn)
+
+
+def test_what_does_not_learn_needs_no_gradient_and_no_state():
+    whole, head = classifier(), classifier()
+    head[0].requires_grad_(False)
+    head[1].requires_grad_(False)
+    all_of_it, part = step(whole), step(head)
+    assert part["weights"] == all_of_it["weights"]
+    for kind in ("gradients", "optimizer", "activations"):
+        assert part[kind] < all_of_it[kind]
+    assert step(classifier(), rows=64)["activations"] > 1.8 * all_of_it["activations"]
