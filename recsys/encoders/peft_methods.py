@@ -35,13 +35,11 @@ PLACES = {
     "embedding": (("word_embeddings",), ("wte",), ("embed_tokens",)),
 }
 FEED_FORWARD = ("output.dense", "down_proj", "mlp.c_proj")  # of the names above, for IA3
-# Usual peak learning rates with AdamW, where they are not 1e-3. What scales or rotates through few numbers wants
-# larger steps than a matrix of low rank, and pretrained weights smaller ones.
-RATES = {"full": 1e-4, "last-1": 3e-4, "frozen": 3e-3} | dict.fromkeys(
-    ["ia3", "prefix", "prompt", "p_tuning", "vera", "pvera", "randlora", "vblora", "unilora", "tinylora"]
-    + ["fourierft", "waveft", "c3a", "beft"],
-    1e-2,
-)
+# Usual peak learning rates with AdamW, where they are not 1e-3: what learns few numbers wants larger steps
+# than a matrix of low rank, and pretrained weights smaller ones.
+FEW = ("ia3", "prefix", "prompt", "p_tuning", "vera", "pvera", "randlora", "vblora", "unilora", "tinylora")
+FEW = (*FEW, "fourierft", "waveft", "c3a", "beft")
+RATES = {"full": 1e-4, "last-1": 3e-4, "frozen": 3e-3, **dict.fromkeys(FEW, 1e-2)}
 # tried with peft 0.21.2 on these models
 FAILS = {
     "pissa_niter": "its random SVD is drawn anew when it is loaded, so the reloaded model differs",

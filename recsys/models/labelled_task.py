@@ -61,15 +61,17 @@ class LabelledTask:
         return PRIMARY[self.kind]
 
 
-def load_task(name: str, separator: str, train_share: float = 1.0, judged: int = 0) -> LabelledTask:
+def load_task(
+    name: str, separator: str, train_share: float = 1.0, judged: int = 0, tested: int = 0
+) -> LabelledTask:
     """A labelled data set in its parts, cut by a salted hash (`recsys.data.labelled.labelled_split`).
 
     Args:
         separator: put between the two texts of a pair: the tokenizer's own separator token.
         train_share: share of the training rows that are learnt from, in (0, 1]; whole queries
             where the label is a grade. A smaller share is part of a larger one, whatever the seed.
-        judged: rows (queries, where the label is a grade) of validation and of test that are kept, spread
-            evenly; 0 keeps all.
+        judged, tested: rows (queries, where the label is a grade) of validation and of test that are kept,
+            spread evenly; 0 keeps all.
 
     Raises:
         ValueError: the share is out of range or leaves nothing; see `load_labelled` too.
@@ -87,9 +89,9 @@ def load_task(name: str, separator: str, train_share: float = 1.0, judged: int =
         rows["train"] = rows["train"][learnt[rows["train"]]]
     if not len(rows["train"]):
         raise ValueError(f"train_share={train_share} leaves no row of {name}")
-    for part in ("validation", "test") if judged else ():
+    for part, most in (("validation", judged), ("test", tested)):
         there = keys.iloc[rows[part]]
-        rows[part] = rows[part][there.isin(evenly(there, judged))]
+        rows[part] = rows[part][there.isin(evenly(there, most))] if most else rows[part]
     made = {
         part: Part(
             texts.iloc[chosen].tolist(),

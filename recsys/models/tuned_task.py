@@ -69,7 +69,7 @@ class Labelled:
 
 @dataclass
 class NextItem:
-    """Next purchases by the text-only recommender. judged: users of validation and of test; 0 is all."""
+    """Next purchases by the text-only recommender. judged, tested: users of validation, of test; 0 is all."""
 
     data: NextItemData
     backbone: str = "minilm"
@@ -77,6 +77,7 @@ class NextItem:
     reading: Reading = field(default_factory=Reading)
     most_per_user: int | None = 2
     judged: int = 0
+    tested: int = 0
     primary: str = "ndcg@10"
 
     @cached_property
@@ -102,7 +103,8 @@ class NextItem:
 
     def judge(self, model: TextRecommender, part: str) -> Judged:
         asked = informed(model, self.data) if part == "test" else as_trained(model, self.data)
-        split = fewer_users(self.data.split, self.judged) if self.judged else self.data.split
+        most = self.tested if part == "test" else self.judged
+        split = fewer_users(self.data.split, most) if most else self.data.split
         positions = evaluate(asked, split, part)
         return ranking_metrics(positions)[0], positions
 
@@ -116,6 +118,7 @@ def load_tuned_task(
     layers: int = 0,
     train_share: float = 1.0,
     judged: int = 0,
+    tested: int = 0,
     reading: Reading | None = None,
     seed: int = 0,
 ) -> TunedTask:
@@ -126,7 +129,7 @@ def load_tuned_task(
             titles (demo_store, beauty, online_retail).
         layers: of the backbone that are kept; 0 keeps all.
         train_share: of the rows or users that are learnt from, in (0, 1].
-        judged: rows, queries or users of validation and of test; 0: all.
+        judged, tested: rows, queries or users of validation and of test; 0: all.
         reading: of a history, in a next-item task; None: its newest title, 32 tokens.
         seed: of the users that a smaller share takes.
 
@@ -137,6 +140,8 @@ def load_tuned_task(
     source = all_sources().get(dataset)
     if source is not None and source.family in LABELLED_FAMILIES:
         separator = load_backbone(backbone, layers=kept).tokenizer.sep_token or ";"
-        return Labelled(labelled_task.load_task(dataset, separator, train_share, judged), backbone, kept)
+        task = labelled_task.load_task(dataset, separator, train_share, judged, tested)
+        return Labelled(task, backbone, kept)
     reading = Reading(max_items=1, max_tokens=32) if reading is None else reading
-    return NextItem(load_next_item(dataset, train_share, seed), backbone, kept, reading, judged=judged)
+    data = load_next_item(dataset, train_share, seed)
+    return NextItem(data, backbone, kept, reading, judged=judged, tested=tested)

@@ -24,6 +24,8 @@ from recsys.training.settings import TrainingSettings
 from recsys.training.step import Loss
 
 EVA_BATCHES, EVA_TEXTS = 8, 32  # whose directions EVA starts from
+# what stands in the place of a rank, by a method's place or name
+RANK_OPTIONS = {"prompt": "num_virtual_tokens", "houlsby": "size", "pfeiffer": "size"}
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,28 @@ class Tuning:
 
 
 FULL = Tuning()
+
+
+def tuning(method: str, rank: int = 0, places: str = "") -> Tuning:
+    """A method with the two choices that most of them share.
+
+    Args:
+        rank: r; of AdaLoRA the mean rank at the end, which it starts from twice; of prompts and prefixes the
+            number of virtual tokens; of bottleneck adapters the width of the bottleneck. 0: the method's own.
+        places: names of the modules that are adapted, joined by "+", such as "query+key+value"; "" the
+            method's own.
+
+    Raises:
+        ValueError: no such method; a rank or places for a method that has none.
+    """
+    kind, options = get_method(method), {}
+    if rank:
+        name = RANK_OPTIONS.get(kind.place, RANK_OPTIONS.get(kind.name, kind.rank))
+        if not name:
+            raise ValueError(f"{method} has no rank: leave it 0")
+        options = {"init_r": 2 * rank, "target_r": rank} if method == "adalora" else {name: rank}
+    if places:
+        if not kind.config or kind.place == "prompt":
+            raise ValueError(f"{method} attaches to no modules of your choice: leave places empty")
+        options["target_modules"] = places.split("+")
+    return Tuning(method, options)

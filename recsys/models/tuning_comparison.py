@@ -7,7 +7,6 @@ test. So the spread over seeds holds the luck of the search too.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -16,26 +15,92 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from recsys.encoders.adapter_files import save_adapter
+from recsys.baselines.tfidf_linear import STRENGTHS, TfidfLinear
+from recsys.encoders.backbone import Backbone
 from recsys.encoders.peft_methods import usual_rate
-from recsys.models.tuned_task import TunedTask
-from recsys.models.tuning import Tuning
+from recsys.models.labelled_task import Part
+from recsys.models.tuned_task import Labelled, TunedTask
+from recsys.models.tuning import Tuning, tuning
 from recsys.training.memory import training_memory
 from recsys.training.optimisers import BACKBONE
 from recsys.training.settings import TrainingSettings
 
+WORDS = "tfidf"  # the method that is none: no encoder at all
 HALF_DECADE = 10**0.5  # between two rates of the search
 MEASURED_SAMPLES = 32  # of the step whose memory is counted
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """model: the trained one. rates: one row a rate tried: learning_rate, metric (the task's primary one on
-    validation), seconds. settings: those of the training that counts."""
+    """model: the trained one. rates: a row for each setting tried: learning_rate (of WORDS: strength), metric
+    (the primary one, on validation), seconds. settings: of the training that counts; None of WORDS."""
 
     model: Any
     rates: pd.DataFrame
-    settings: TrainingSettings
+    settings: TrainingSettings | None = None
+
+    @property
+    def backbone(self) -> Backbone | None:
+        """With the method applied and trained; None of WORDS."""
+        return None if self.settings is None else self.model.network.backbone
+
+
+class Words:
+    """The baseline of words under a linear model, with the face of a trained classifier."""
+
+    def __init__(self, model: TfidfLinear):
+        self.model = model
+
+    def outputs(self, part: Part) -> np.ndarray:
+        """[N, C], see `TfidfLinear.outputs`."""
+        return self.model.outputs(part.texts)
+
+
+def learn_words(task: TunedTask) -> Learnt:
+    """TF-IDF with a linear model; the penalty is searched as methods search their rate.
+
+    Raises:
+        ValueError: a task without labels.
+    """
+    if not isinstance(task, Labelled):
+        raise ValueError(f"{WORDS} needs texts with labels; for next purchases notebook 02 has the baselines")
+    part, tried, best = task.task.train, [], None
+    for strength in STRENGTHS:
+        start = perf_counter()
+        model = Words(TfidfLinear(strength, len(task.task.labels)).fit(part.texts, part.labels))
+        metric = task.judge(model, "validation")[0][task.primary]
+        if best is None or metric > max(row[1] for row in tried):
+            best = model
+        tried.append((strength, metric, perf_counter() - start))
+    return Learnt(best, pd.DataFrame(tried, columns=["strength", "metric", "seconds"]))
+
+
+def learn_by_name(
+    task: TunedTask,
+    method: str,
+    settings: TrainingSettings,
+    *,
+    rank: int = 0,
+    places: str = "",
+    learning_rate: float = 0.0,
+    rates_tried: int = 3,
+    progress: bool = False,
+) -> Learnt:
+    """`learn` or `learn_words`, as a notebook's parameters say it.
+
+    Args:
+        method: of `recsys.encoders.peft_methods.METHODS`, "last-K", or WORDS. rank, places: see `tuning`.
+        learning_rate: 0 searches among `rates_tried` rates around the method's usual one.
+
+    Raises:
+        ValueError: a parameter that WORDS does not take; see `tuning` and `learn`.
+    """
+    if method == WORDS:
+        if rank or places or learning_rate:
+            raise ValueError(f"{WORDS} has no rank, no places and no learning_rate: leave them alone")
+        return learn_words(task)
+    rates = [learning_rate] if learning_rate else rates_around(usual_rate(method), rates_tried)
+    return learn(task, tuning(method, rank, places), settings, rates, progress=progress)
 
 
 def rates_around(middle: float, number: int) -> list[float]:
@@ -52,7 +117,7 @@ def rates_around(middle: float, number: int) -> list[float]:
 
 def learn(
     task: TunedTask,
-    tuning: Tuning,
+    chosen: Tuning,
     settings: TrainingSettings,
     rates: list[float] | None = None,
     search_share: float = 1 / 3,
@@ -61,6 +126,7 @@ def learn(
     """Search the learning rate, then train.
 
     Args:
+        chosen: how the backbone learns.
         settings: of the training that counts; their own learning rate is not looked at.
         rates: to try; None: three around the method's usual one. A single one is taken unseen.
         search_share: of the steps that each rate is tried for, in (0, 1].
@@ -69,7 +135,7 @@ def learn(
     Raises:
         ValueError: no rate; search_share out of range; what the model's `fit` raises.
     """
-    rates = rates_around(usual_rate(tuning.method), 3) if rates is None else list(rates)
+    rates = rates_around(usual_rate(chosen.method), 3) if rates is None else list(rates)
     if not rates:
         raise ValueError("rates must hold at least one learning rate")
     if not 0 < search_share <= 1:
@@ -77,15 +143,15 @@ def learn(
     tried = []
     if len(rates) > 1:
         brief = shortened(settings, search_share)
-        for rate in tqdm(rates, desc=f"rates of {tuning.method}", unit="rate", disable=not progress):
+        for rate in tqdm(rates, desc=f"rates of {chosen.method}", unit="rate", disable=not progress):
             start = perf_counter()
-            model = task.fit(tuning, replace(brief, learning_rate=rate))
+            model = task.fit(chosen, replace(brief, learning_rate=rate))
             metric = task.judge(model, "validation")[0][task.primary]
             tried.append((rate, metric, perf_counter() - start))
     table = pd.DataFrame(tried, columns=["learning_rate", "metric", "seconds"])
     best = float(table.loc[table["metric"].idxmax(), "learning_rate"]) if tried else rates[0]
     settings = replace(settings, learning_rate=best)
-    return Learnt(task.fit(tuning, settings, progress=progress), table, settings)
+    return Learnt(task.fit(chosen, settings, progress=progress), table, settings)
 
 
 def shortened(settings: TrainingSettings, share: float) -> TrainingSettings:
@@ -96,18 +162,19 @@ def shortened(settings: TrainingSettings, share: float) -> TrainingSettings:
 
 
 def costs(task: TunedTask, learnt: Learnt) -> dict[str, float]:
-    """What a method costs beside the head, which all have.
+    """What a method costs beside the head, which all have; of WORDS, search_seconds alone.
 
     Returns:
         trainable_parameters (of the backbone and its adapter), trainable_share (of all theirs),
         head_parameters, chosen_rate, search_seconds, train_seconds, step_seconds (median), tokens_per_second,
-        bytes_on_disk (what a further task adds to a shared backbone, its head left out), and memory_… in
-        bytes of one step on 32 samples of the training part, see `recsys.training.memory`.
+        and memory_… in bytes of one step on 32 samples of the training part, see `recsys.training.memory`,
+        memory_step their sum.
+        What is kept on disk: `recsys.models.adapter_keeping`.
     """
+    if learnt.settings is None:
+        return {"search_seconds": float(learnt.rates["seconds"].sum())}
     model, counts = learnt.model, learnt.model.counts
     named, history = model.network.named_parameters(), model.result.history
-    with tempfile.TemporaryDirectory() as folder:
-        bytes_on_disk = save_adapter(model.network.backbone, folder)
     samples = task.samples(model)
     batch = samples.collate(np.arange(min(MEASURED_SAMPLES, len(samples))))
     memory = training_memory(model.network, model.loss, batch, model.settings)
@@ -120,6 +187,6 @@ def costs(task: TunedTask, learnt: Learnt) -> dict[str, float]:
         "train_seconds": model.result.seconds,
         "step_seconds": float(history["seconds"].diff().fillna(history["seconds"]).median()),
         "tokens_per_second": model.result.tokens_per_second,
-        "bytes_on_disk": float(bytes_on_disk),
         **{f"memory_{kind}": float(size) for kind, size in memory.items()},
+        "memory_step": float(sum(memory.values())),
     }

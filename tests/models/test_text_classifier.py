@@ -35,7 +35,7 @@ def test_the_parts_hold_whole_queries_and_shares_nest(small_task):
     assert sum(map(len, parts)) == len(set.union(*parts)) == 60
     assert set(small.train.texts) < set(task.train.texts)
     assert small.test.texts == task.test.texts
-    assert len(small_task(graded(), judged=2).test) == 6
+    assert len(small_task(graded(), tested=2).test) == 6
     assert len(small_task(classes(), judged=7).validation) == 7
     with pytest.raises(ValueError, match=r"train_share must be in \(0, 1\]"):
         small_task(graded(), train_share=0)

@@ -11,7 +11,7 @@ from recsys.encoders.adapter_files import load_adapter
 from recsys.encoders.backbone import load_backbone
 from recsys.models.tuned_task import Labelled, NextItem, load_tuned_task
 from recsys.models.tuning import Tuning
-from recsys.models.tuning_comparison import costs, learn, rates_around, shortened
+from recsys.models.tuning_comparison import costs, learn, learn_words, rates_around, shortened
 from recsys.training.settings import TrainingSettings
 from tests.models.small_tasks import classes
 
@@ -82,12 +82,21 @@ def test_costs_are_those_of_the_method(small_task, tmp_path, method):
     backbone = learnt.model.network.backbone
     assert found["trainable_parameters"] == sum(p.numel() for p in backbone.parameters() if p.requires_grad)
     assert found["head_parameters"] == 3 * backbone.width + 3
-    assert (found["bytes_on_disk"] > 4 * found["trainable_parameters"]) or method == "frozen"
     assert found["memory_gradients"] == 4 * (found["trainable_parameters"] + found["head_parameters"])
 
 
+def test_words_alone_are_a_method_of_labelled_tasks(small_task):
+    task = Labelled(small_task(classes()), "random-bert", 1)
+    learnt = learn_words(task)
+    assert task.judge(learnt.model, "test")[0]["accuracy"] == 1
+    assert len(learnt.rates) == 3
+    assert costs(task, learnt).keys() == {"search_seconds"}
+    with pytest.raises(ValueError, match="tfidf needs texts with labels"):
+        learn_words(load_tuned_task("demo_store", "random-bert"))
+
+
 def test_next_purchases_are_a_task_too(tmp_path):
-    task = load_tuned_task("demo_store", "random-bert", judged=40)
+    task = load_tuned_task("demo_store", "random-bert", judged=40, tested=40)
     assert isinstance(task, NextItem)
     learnt = learn(task, Tuning("lora"), BRIEF, [1e-3, 1e-2])
     metrics, positions = task.judge(learnt.model, "test")

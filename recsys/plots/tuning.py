@@ -1,0 +1,110 @@
+"""Figures of parameter-efficient tuning: the algebra, ranks, singular values, quality against cost."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from recsys.plots.style import COLOURS, panels
+
+MATRICES_SHOWN = 6
+
+
+def plot_low_rank(width: int, rank: int) -> Axes:
+    """W + B A to scale: how many numbers each of them holds.
+
+    Args:
+        width: of the square matrix W. rank: r, the columns of B and rows of A.
+    """
+    (axes,) = panels(1, width=8.5, height=3.4)
+    thin, gap = max(rank / width, 0.012), 0.22  # below a hundredth nothing would be seen
+    parts = [
+        ("W, frozen", 0.0, 0.0, 1.0, 1.0, "0.8", width * width),
+        ("B", 1 + gap, 0.0, thin, 1.0, COLOURS[0], width * rank),
+        ("A", 1 + gap + thin + gap / 2, 1 - thin, 1.0, thin, COLOURS[1], width * rank),
+    ]
+    for name, left, bottom, wide, high, colour, numbers in parts:
+        axes.add_patch(Rectangle((left, bottom), wide, high, color=colour))
+        axes.text(left + wide / 2, -0.06, f"{name}\n{numbers:,} numbers", ha="center", va="top")
+    axes.text(1 + gap / 2, 0.5, "+", ha="center", va="center", fontsize=22)
+    share = 2 * rank / width
+    axes.set_title(f"r = {rank} of {width}: the update learns {share:.1%} of the numbers of W")
+    axes.set(xlim=(-0.05, 2.2 + gap * 1.5), ylim=(-0.35, 1.05), aspect="equal")
+    axes.axis("off")
+    return axes
+
+
+def plot_ranks(ranks: pd.DataFrame) -> Axes:
+    """The rank that each matrix ended with.
+
+    Args:
+        ranks: of `recsys.encoders.adaptive_rank.ranks_by_matrix`: layer, matrix, rank.
+    """
+    table = ranks.pivot_table(index="layer", columns="matrix", values="rank")
+    (axes,) = panels(1, width=1.6 + 1.3 * table.shape[1], height=1.2 + 0.45 * len(table))
+    sns.heatmap(table, annot=True, fmt=".0f", cmap="viridis", vmin=0, cbar_kws={"label": "rank"}, ax=axes)
+    axes.set(xlabel="matrix", ylabel="layer", title=f"{ranks['rank'].sum():.0f} ranks in all")
+    return axes
+
+
+def plot_singular_values(change: pd.DataFrame) -> list[Axes]:
+    """How much of ‖ΔW‖² its largest singular values hold, and how far each matrix moved.
+
+    Args:
+        change: of `recsys.encoders.weight_change.weight_change`.
+    """
+    left, right = panels(2, height=3.6)
+    if change.empty:
+        return [left, right]
+    change = change.assign(energy=change["value"] ** 2).sort_values(["layer", "matrix", "index"])
+    sums = change.groupby(["layer", "matrix"])["energy"]
+    change["share"] = sums.cumsum() / sums.transform("sum")
+    kinds = change["matrix"].value_counts().index[:MATRICES_SHOWN]
+    shown = change[change["matrix"].isin(kinds)]
+    sns.lineplot(shown, x="index", y="share", hue="matrix", errorbar=("pi", 100), ax=left)
+    left.set(xscale="log", ylim=(0, 1.02), xlabel="singular values, largest first", ylabel="share of ‖ΔW‖²")
+    moved = change.groupby(["layer", "matrix"]).agg(energy=("energy", "sum"), norm=("norm", "first"))
+    moved = (np.sqrt(moved["energy"]) / moved["norm"]).rename("moved").reset_index()
+    sns.lineplot(moved[moved["matrix"].isin(kinds)], x="layer", y="moved", hue="matrix", marker="o", ax=right)
+    right.set(ylabel="‖ΔW‖ / ‖W‖", ylim=(0, None))
+    return [left, right]
+
+
+def relative_quality(frame: pd.DataFrame, metric: str, control: str = "full") -> pd.DataFrame:
+    """Quality of each method as a share of full tuning's, seed by seed of one data set.
+
+    Args:
+        frame: from `recsys.runs.results.results`: dataset, method, seed and the metric.
+
+    Returns:
+        The rows that have both, with a column relative (1: as good as full tuning).
+    """
+    keys = ["dataset", "seed"]
+    base = frame[frame["method"] == control].set_index(keys)[metric]
+    joined = frame.join(base.rename("control"), on=keys)
+    return joined.assign(relative=joined[metric] / joined["control"]).dropna(subset=["relative"])
+
+
+def plot_pareto(frame: pd.DataFrame, cost: str, label: str) -> Axes:
+    """Quality relative to full tuning, mean over data sets and seeds, against a cost on a log axis.
+
+    Methods that no other one beats in both are joined by a line.
+
+    Args:
+        frame: of `relative_quality`.
+        cost: column of the cost. label: what the axis is called.
+    """
+    (axes,) = panels(1, width=8.5, height=5.0)
+    points = frame.groupby("method")[[cost, "relative"]].mean().dropna().sort_values(cost)
+    points[cost] = points[cost].clip(lower=1)
+    axes.scatter(points[cost], points["relative"], color=COLOURS[0], s=28, zorder=3)
+    for method, point in points.iterrows():
+        axes.annotate(
+            method, (point[cost], point["relative"]), xytext=(4, 3), textcoords="offset points", fontsize=8
+        )
+    front = points[points["relative"] == points["relative"].cummax()].drop_duplicates("relative")
+    axes.plot(front[cost], front["relative"], color=COLOURS[1], linewidth=1.2)
+    axes.axhline(1, color="0.6", linewidth=1, linestyle="--")
+    axes.set(xscale="log", xlabel=label, ylabel="quality, full tuning = 1")
+    return axes
