@@ -25,7 +25,7 @@ from recsys.training.settings import TrainingSettings
 SETTINGS = TrainingSettings(
     epochs=3,
     learning_rate=1e-4,
-    head_learning_rate=1e-3,
+    head_learning_rate=3e-2,
     schedule="linear",
     warmup_share=0.1,
     weight_decay=0.01,

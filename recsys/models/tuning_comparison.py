@@ -99,8 +99,10 @@ def learn_by_name(
         if rank or places or learning_rate:
             raise ValueError(f"{WORDS} has no rank, no places and no learning_rate: leave them alone")
         return learn_words(task)
-    rates = [learning_rate] if learning_rate else rates_around(usual_rate(method), rates_tried)
-    return learn(task, tuning(method, rank, places), settings, rates, progress=progress)
+    chosen = tuning(method, rank, places)
+    middle = usual_rate(method) if chosen.learns_backbone else task.head_rate
+    rates = [learning_rate] if learning_rate else rates_around(middle, rates_tried)
+    return learn(task, chosen, settings, rates, progress=progress)
 
 
 def rates_around(middle: float, number: int) -> list[float]:
