@@ -26,14 +26,17 @@ from recsys.training.next_item import NextItemRecommender, catalogue_cross_entro
 from recsys.training.prefixes import IGNORED, Walks
 from recsys.training.settings import TrainingSettings
 
-# as published: Adam 1e-3, 256 users a batch, until validation has not improved for 10 epochs
+# As published: Adam 1e-3, 256 users a batch, until validation has not improved for 10 epochs. The 256 are
+# eight groups of users of like length, for speed. A batch of one length alone would weigh a user of two
+# purchases as much as one of forty: after 16 epochs validation NDCG@10 on Beauty was .025 instead of .032.
 PUBLISHED = TrainingSettings(
     epochs=200,
     learning_rate=1e-3,
     optimizer="adam",
     schedule="constant",
     warmup_share=0.0,
-    batch_size=256,
+    batch_size=32,
+    accumulation=8,
     clip_norm=None,
     patience=10,
 )

@@ -16,7 +16,7 @@ from recsys.training.prefixes import IGNORED
 from tests.training.planted_cycle import EVERYBODY, ITEMS, USERS, Untouchable, planted_cycle
 
 SPLIT = planted_cycle()
-QUICK = replace(PUBLISHED, epochs=25, learning_rate=1e-2, batch_size=32)
+QUICK = replace(PUBLISHED, epochs=25, learning_rate=1e-2, accumulation=1)
 
 
 def sasrec(loss="cross_entropy", settings=QUICK, drop=0.1, **shape):
