@@ -1,0 +1,179 @@
+"""Which variant is best on this machine: each is tried, none is left out, and what was found is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recsys.speed import artefact
+from recsys.speed.encoder import Encoder
+from recsys.speed.model_source import ModelSource
+from recsys.speed.variant import Variant
+
+TITLES, QUERIES = 1000, 200  # tried on
+TIMED_TITLES, TIMED_QUERIES = 200, 60
+GOALS = ("latency", "throughput")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One variant on this machine.
+
+    failing: why it cannot be used, None where it can. latency, throughput: seconds of process time for one
+    query (median) and for one of many titles. overlap: with the reference's ten nearest titles, queries and
+    titles both encoded by the variant; surely: lower end of its one-sided 95 % interval. cosine: mean.
+    megabytes: of the files. built, loaded: seconds.
+    """
+
+    variant: str
+    precision: str
+    failing: str | None = None
+    latency: float | None = None
+    throughput: float | None = None
+    overlap: float | None = None
+    surely: float | None = None
+    cosine: float | None = None
+    megabytes: float | None = None
+    built: float | None = None
+    loaded: float | None = None
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What the variants are tried on: distinct titles and queries, as a shop has them."""
+
+    titles: list[str]
+    queries: list[str]
+
+
+def demo_texts() -> Texts:
+    """Titles and queries of the embedded demo store: real shops' texts, where there are any, are better."""
+    from recsys.data.load import load_dataset
+
+    store = load_dataset("demo_store", size="small")
+    titles = store.items["title"].dropna().drop_duplicates().tolist()
+    queries = store.events["query"].dropna().drop_duplicates().tolist()
+    return Texts(titles[:TITLES], queries[:QUERIES])
+
+
+def try_variants(
+    source: ModelSource,
+    variants: Mapping[str, Variant],
+    texts: Texts,
+    cache: Path | None,
+    log: Callable = print,
+) -> list[Trial]:
+    """Build, load, time and judge each variant; one that fails is in the list with its error.
+
+    Args:
+        cache: where artefacts lie; None is the user's cache folder.
+        log: gets one line a variant.
+    """
+    from recsys.encoders.embed import embed_texts
+
+    backbone = source.backbone()
+    limit = {"max_tokens": min(source.max_tokens or backbone.max_tokens, backbone.max_tokens)}
+    reference = [
+        embed_texts(backbone, part, precision="fp32", **limit) for part in (texts.titles, texts.queries)
+    ]
+    found = []
+    for variant in variants.values():
+        found.append(_try(source, variant, texts, reference, cache))
+        log(_line(found[-1]))
+    return found
+
+
+def best(trials: Sequence[Trial], goal: str, floor: float) -> str:
+    """The fastest whose overlap is surely at least `floor`.
+
+    Raises:
+        ValueError: none is.
+    """
+    good = [t for t in trials if t.failing is None and t.surely is not None and t.surely >= floor]
+    if not good:
+        tried = "; ".join(map(_line, trials))
+        raise ValueError(f"no variant reaches an overlap of {floor} on this machine: {tried}")
+    return min(good, key=lambda trial: getattr(trial, goal)).variant
+
+
+def write(path: Path, trials: Sequence[Trial]) -> None:
+    """By rename: a reader sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}-{os.getpid()}-{time.monotonic_ns()}")
+    part.write_text(json.dumps([asdict(trial) for trial in trials], indent=1), encoding="utf-8")
+    os.replace(part, path)
+
+
+def read(path: Path) -> list[Trial] | None:
+    """None where there is nothing to read, or nothing readable."""
+    try:
+        return [Trial(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _try(
+    source: ModelSource, variant: Variant, texts: Texts, reference: Sequence[np.ndarray], cache: Path | None
+) -> Trial:
+    from recsys.speed.quality import closeness
+
+    missing = variant.missing()
+    if missing:
+        return Trial(variant.name, variant.precision, failing=f"not installed: {', '.join(missing)}")
+    try:
+        start = time.perf_counter()
+        folder = artefact.build(source, variant, texts.titles, cache)
+        built = time.perf_counter()
+        encoder = artefact.load(source, variant, cache)
+        loaded = time.perf_counter()
+        vectors = [encoder.encode(part, normalize_embeddings=True) for part in (texts.titles, texts.queries)]
+        near = closeness(*vectors, *reference)
+        latency, throughput = _seconds(encoder, texts)
+    except Exception as error:  # a library of another machine can fail in any way, and that is a result
+        return Trial(variant.name, variant.precision, failing=f"{type(error).__name__}: {_short(error)}")
+    size = sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
+    return Trial(
+        variant.name,
+        variant.precision,
+        None,
+        latency,
+        throughput,
+        near.mean_overlap,
+        near.surely,
+        near.cosine,
+        size,
+        built - start,
+        loaded - built,
+    )
+
+
+def _seconds(encoder: Encoder, texts: Texts) -> tuple[float, float]:
+    """Process time of one query (median) and of one title."""
+    each = []
+    for query in texts.queries[:TIMED_QUERIES]:
+        start = time.process_time()
+        encoder.encode(query)
+        each.append(time.process_time() - start)
+    titles = texts.titles[:TIMED_TITLES]
+    start = time.process_time()
+    encoder.encode(titles)
+    return float(np.median(each)), (time.process_time() - start) / len(titles)
+
+
+def _short(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:200]
+
+
+def _line(trial: Trial) -> str:
+    if trial.failing is not None:
+        return f"{trial.variant}: fails: {trial.failing}"
+    return (
+        f"{trial.variant}: query {1e3 * trial.latency:.2f} ms, {1 / trial.throughput:.0f} titles/s, "
+        f"overlap {trial.overlap:.3f} (surely {trial.surely:.3f})"
+    )

@@ -1,0 +1,229 @@
+"""Builders of the onnxruntime variants: one export, one fusion, then a way of rounding.
+
+All graphs take ids and mask [B, T] and give pooled vectors [B, D]; see `recsys.speed.onnx_export`.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+from onnx import ModelProto
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_dynamic,
+    quantize_static,
+)
+from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+from onnxruntime.transformers import optimizer
+from onnxruntime.transformers.fusion_options import FusionOptions
+
+from recsys.encoders.backbone import Backbone
+from recsys.encoders.length_batches import length_batches
+from recsys.speed.artefact import words_of
+from recsys.speed.onnx_embedding import round_embedding
+from recsys.speed.onnx_engine import FILE
+from recsys.speed.onnx_export import INPUTS, export_onnx
+from recsys.speed.word_pieces import rows_of
+
+CALIBRATION_TOKENS = 1024  # of a padded batch
+BLOCK = 32  # weights that share a scale
+INT8_ACTIVATIONS = 4  # onnxruntime's "accuracy level": activations rounded to int8, block by block
+
+
+def fp32(backbone: Backbone, folder: Path, texts: Sequence[str]) -> None:
+    """Attention, layer norms with their residuals, and GELUs as one operator each."""
+    _save(fused(backbone), folder)
+
+
+def int8_dynamic(
+    backbone: Backbone,
+    folder: Path,
+    texts: Sequence[str],
+    *,
+    kept: Sequence[str] = (),
+    embedding: str = "int8",
+) -> None:
+    """int8 products; activations are rounded with one scale a matrix, found as they come.
+
+    Args:
+        kept: parts of names of the matrix products that stay as they are, for instance "output/dense".
+        embedding: how the table of the embeddings is stored, "int8" (a scale a row) or "fp16".
+    """
+    model = fused(backbone)
+    model = _dynamic(model, _named(model, kept))
+    _save(round_embedding(model, embedding), folder)
+
+
+def weights_8_bit(
+    backbone: Backbone, folder: Path, texts: Sequence[str], *, block: int = BLOCK, embedding: str = "int8"
+) -> None:
+    """8-bit weights with a scale for each block of `block` inputs; so are the activations, as they come."""
+    model = _blocks(fused(backbone, whole_attention=False), block, ())
+    _save(round_embedding(model, embedding), folder)
+
+
+def mixed(
+    backbone: Backbone,
+    folder: Path,
+    texts: Sequence[str],
+    *,
+    careful: Sequence[str],
+    except_for: Sequence[str] = (),
+    block: int = BLOCK,
+) -> None:
+    """Some products with a scale a block, all others int8 with a scale a matrix.
+
+    Args:
+        careful: parts of names of the former; `except_for` takes names out of them again.
+        block: inputs that share a scale.
+    """
+    model = fused(backbone)
+    others = [node.name for node in model.graph.node if node.op_type == "MatMul"]
+    others = [
+        name
+        for name in others
+        if any(part in name for part in except_for) or not any(part in name for part in careful)
+    ]
+    _save(round_embedding(_dynamic(_blocks(model, block, others), [])), folder)
+
+
+def int8_static(
+    backbone: Backbone, folder: Path, texts: Sequence[str], *, kept: Sequence[str] = (), smooth: bool = False
+) -> None:
+    """int8 products; activations are rounded with scales found beforehand on `texts`."""
+    model = fused(backbone, whole_attention=False)
+    with _file(model) as source, tempfile.TemporaryDirectory() as work, quiet_logs():
+        target = Path(work) / "int8.onnx"
+        quantize_static(
+            source,
+            target,
+            _Batches(backbone, texts),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[*_named(model, kept), *_without_weights(model)],
+            extra_options={"SmoothQuant": smooth},
+        )
+        model = onnx.load(target)
+    _save(round_embedding(model), folder)
+
+
+def fused(backbone: Backbone, whole_attention: bool = True) -> ModelProto:
+    """The graph with onnxruntime's fusions for BERT.
+
+    Args:
+        whole_attention: the projections are part of the attention operator; without, they are matrix
+            products of their own, which is what rounding by blocks needs.
+
+    Raises:
+        ValueError: no attention was found.
+    """
+    config = backbone.model.config
+    options = FusionOptions("bert")
+    options.use_multi_head_attention = not whole_attention
+    options.enable_embed_layer_norm = False  # it hides the table, which `round_embedding` looks for
+    with tempfile.TemporaryDirectory() as work, quiet_logs():
+        path = Path(work) / "model.onnx"
+        export_onnx(backbone, path)
+        kind = "gpt2" if backbone.kind == "decoder" else "bert"
+        found = optimizer.optimize_model(
+            str(path),
+            model_type=kind,
+            num_heads=config.num_attention_heads,
+            hidden_size=config.hidden_size,
+            opt_level=0,
+            optimization_options=options if kind == "bert" else None,
+        )
+        counts = found.get_fused_operator_statistics()
+        found.save_model_to_file(str(path))  # which also declares the fused operators' domain
+        model = onnx.load(path)
+    if kind == "bert" and not counts["Attention"] + counts["MultiHeadAttention"]:
+        raise ValueError(f"onnxruntime found no attention to fuse in {type(backbone.model).__name__}")
+    return model
+
+
+def _dynamic(model: ModelProto, exclude: Sequence[str]) -> ModelProto:
+    """Matrix products and attention in int8, weights with a scale an output."""
+    with _file(model) as source, tempfile.TemporaryDirectory() as work, quiet_logs():
+        target = Path(work) / "int8.onnx"
+        quantize_dynamic(
+            source,
+            target,
+            op_types_to_quantize=["MatMul", "Attention"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=list(exclude),
+            # onnx does not know the shapes behind the fused operators; all that is rounded is float32
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
+        return onnx.load(target)
+
+
+def _blocks(model: ModelProto, block: int, exclude: Sequence[str]) -> ModelProto:
+    """Matrix products with weights in 8 bits, block by block, and activations rounded to int8 so too."""
+    with quiet_logs():
+        rounder = MatMulNBitsQuantizer(
+            model,
+            bits=8,
+            block_size=block,
+            is_symmetric=True,
+            accuracy_level=INT8_ACTIVATIONS,
+            nodes_to_exclude=list(exclude),
+        )
+        rounder.process()
+    return rounder.model.model
+
+
+class _Batches(CalibrationDataReader):
+    def __init__(self, backbone: Backbone, texts: Sequence[str]):
+        words = words_of(backbone)
+        ids, lengths = words(texts)
+        batches = length_batches(lengths, token_budget=CALIBRATION_TOKENS)
+        self._batches = iter([words.pad(rows_of(ids, lengths, rows), lengths[rows]) for rows in batches])
+
+    def get_next(self) -> dict | None:
+        batch = next(self._batches, None)
+        return None if batch is None else dict(zip(INPUTS, batch, strict=True))
+
+
+def _named(model: ModelProto, parts: Sequence[str]) -> list[str]:
+    return [node.name for node in model.graph.node if any(part in node.name for part in parts)]
+
+
+def _without_weights(model: ModelProto) -> list[str]:
+    """Products of two activations: pooling's. Rounding them costs digits and saves nothing."""
+    graph = model.graph
+    constant = {entry.name for entry in graph.initializer}
+    return [n.name for n in graph.node if n.op_type == "MatMul" and not constant & set(n.input)]
+
+
+def _save(model: ModelProto, folder: Path) -> None:
+    onnx.save(model, folder / FILE)
+
+
+@contextmanager
+def _file(model: ModelProto) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as work:
+        path = Path(work) / "model.onnx"
+        onnx.save(model, path)
+        yield path
+
+
+@contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Without a line on every operator; what failed is raised all the same."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)

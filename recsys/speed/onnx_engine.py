@@ -1,0 +1,29 @@
+"""Run an ONNX graph with onnxruntime. Nothing else is imported: a server needs no torch for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from recsys.speed.encoder import Engine
+from recsys.speed.word_pieces import WordPieces
+
+FILE = "model.onnx"
+
+
+def load(folder: Path, words: WordPieces, **options) -> Engine:
+    """An engine of one thread a call; how the graph was built makes no difference to it."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+    settings.log_severity_level = 3  # errors
+    # an arena keeps the memory of the largest batch for ever
+    settings.enable_cpu_mem_arena = False
+    session = onnxruntime.InferenceSession(str(folder / FILE), settings, providers=["CPUExecutionProvider"])
+    names = [entry.name for entry in session.get_inputs()]
+
+    def engine(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        return session.run(None, dict(zip(names, words.pad(ids, lengths), strict=True)))[0]
+
+    return engine

@@ -1,0 +1,149 @@
+"""How near a variant's vectors are to the reference's, on texts of shops, and what that does to a task.
+
+n: catalogue texts. m: queries. D: width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.data.home_depot import judged_lists
+from recsys.data.labelled import labelled_split, load_labelled
+from recsys.data.load import load_dataset
+from recsys.metrics.judged_lists import JudgedNdcg, judged_ndcg
+
+SALT = "speed"  # of the division of Home Depot's queries
+BLOCK = 256  # queries scored at once
+
+Encode = Callable[[Sequence[str]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Closeness:
+    """cosine: mean over all texts with their reference. least: the smallest. overlap: [m] share of the
+    reference's first k neighbours that are kept, in [0, 1]."""
+
+    cosine: float
+    least: float
+    overlap: np.ndarray
+
+    @property
+    def mean_overlap(self) -> float:
+        return float(self.overlap.mean())
+
+    @property
+    def surely(self) -> float:
+        """Lower end of the one-sided 95 % interval of the mean overlap (normal approximation)."""
+        return float(self.overlap.mean() - 1.645 * self.overlap.std(ddof=1) / np.sqrt(len(self.overlap)))
+
+
+def closeness(
+    catalogue: np.ndarray,
+    queries: np.ndarray,
+    reference_catalogue: np.ndarray,
+    reference_queries: np.ndarray,
+    k: int = 10,
+) -> Closeness:
+    """Cosine and top-k overlap with the reference.
+
+    Give the reference's own catalogue twice where a variant is to encode queries only.
+
+    Args:
+        catalogue, reference_catalogue: [n, D] unit-length. queries, reference_queries: [m, D] unit-length.
+        k: neighbours looked at, 1 to n.
+
+    Raises:
+        ValueError: shapes that do not fit, `k` out of range, a number that is not finite.
+    """
+    if catalogue.shape != reference_catalogue.shape or queries.shape != reference_queries.shape:
+        raise ValueError(
+            f"shapes differ: {catalogue.shape}, {reference_catalogue.shape}; "
+            f"{queries.shape}, {reference_queries.shape}"
+        )
+    if not 1 <= k <= len(catalogue):
+        raise ValueError(f"k must be from 1 to {len(catalogue)}, got {k}")
+    if not (np.isfinite(catalogue).all() and np.isfinite(queries).all()):
+        raise ValueError("a vector is not finite")
+    cosines = np.concatenate(
+        [(catalogue * reference_catalogue).sum(axis=1), (queries * reference_queries).sum(axis=1)]
+    )
+    kept = [
+        (nearest(queries[rows], catalogue, k)[:, :, None] == expected[:, None, :]).any(axis=2).mean(axis=1)
+        for rows in _blocks(len(queries))
+        for expected in [nearest(reference_queries[rows], reference_catalogue, k)]
+    ]
+    return Closeness(float(cosines.mean()), float(cosines.min()), np.concatenate(kept))
+
+
+def nearest(queries: np.ndarray, catalogue: np.ndarray, k: int) -> np.ndarray:
+    """[m, k] rows of the catalogue with the largest products, best first; of equal ones the earlier row."""
+    scores = queries @ catalogue.T
+    if k < scores.shape[1]:
+        some = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+    else:
+        some = np.broadcast_to(np.arange(k), scores.shape)
+    order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(some, order, axis=1)
+
+
+def real_titles(data: str, most: int | None = None, seed: int = 0) -> list[str]:
+    """Distinct product titles of "home_depot", or of a log of events with titles ("beauty", "demo_store").
+
+    Args:
+        most: draw so many of them without replacement; None keeps all, in the order of the source.
+
+    Raises:
+        DataUnavailable: the files cannot be had.
+    """
+    if data == "home_depot":
+        titles = load_labelled(data).table["text_pair"]
+    else:
+        titles = load_dataset(data).items["title"]
+    found = titles.dropna().drop_duplicates().to_numpy(dtype=object)
+    return _drawn(found, most, seed)
+
+
+def real_queries(most: int | None = None, seed: int = 0, part: str = "test") -> list[str]:
+    """Distinct search queries of one part of Home Depot, divided by query and salt."""
+    data = load_labelled("home_depot")
+    rows = labelled_split(data, salt=SALT)[part]
+    return _drawn(data.table["text"].iloc[rows].drop_duplicates().to_numpy(dtype=object), most, seed)
+
+
+def home_depot_ndcg(
+    encode_query: Encode, encode_title: Encode, part: str = "test", most: int | None = None, k: int = 10
+) -> JudgedNdcg:
+    """NDCG@k of Home Depot's judged lists, ordered by the product of query's and title's vectors.
+
+    Args:
+        encode_query, encode_title: texts -> [n, D] unit-length; the same function twice, or a fast encoder
+            for queries beside the catalogue's.
+        part: "train", "validation" or "test", divided by query with a salt.
+        most: only so many lists, the first ones; None takes all.
+
+    Returns:
+        per list, so that two encoders are compared in pairs, with the expectation of a random order. Index:
+        the list's number within the part, the same for every encoder.
+    """
+    data = load_labelled("home_depot")
+    judged = judged_lists(data, labelled_split(data, salt=SALT)[part])
+    kept = slice(None) if most is None else judged.lists < most
+    table, lists = data.table.iloc[judged.rows[kept]], judged.lists[kept]
+    queries, query_of = np.unique(table["text"].to_numpy(dtype=str), return_inverse=True)
+    titles, title_of = np.unique(table["text_pair"].to_numpy(dtype=str), return_inverse=True)
+    query_vectors, title_vectors = encode_query(queries.tolist()), encode_title(titles.tolist())
+    scores = np.einsum("nd,nd->n", query_vectors[query_of], title_vectors[title_of])
+    return judged_ndcg(lists, table["label"].to_numpy(), scores, k=k)
+
+
+def _drawn(texts: np.ndarray, most: int | None, seed: int) -> list[str]:
+    if most is None or most >= len(texts):
+        return texts.tolist()
+    return np.random.default_rng(seed).choice(texts, most, replace=False).tolist()
+
+
+def _blocks(rows: int) -> list[slice]:
+    return [slice(start, start + BLOCK) for start in range(0, rows, BLOCK)]

@@ -1,0 +1,73 @@
+"""One way of computing the same vectors: what it is called, what it needs, how it is built and loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+
+class NotForThisModel(ValueError):
+    """A variant that cannot compute this architecture; one line says why."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way of computing the vectors, as data: nothing is imported before it is used.
+
+    name: in tables. idea: one line.
+    precision: of its matrix products, which sets the limit that it is compared with.
+    packages: distributions that it needs beside torch, transformers and tokenizers.
+    builder: "module:function", called as f(backbone, folder, texts, **options): writes files that need no
+        pickle. `texts` are for calibration.
+    loader: "module:function", called as f(folder, words, **options): returns an `Engine`.
+    options: keyword arguments of both.
+    quick: loads in under a second, so that it can serve `fast_encoder`.
+    """
+
+    name: str
+    idea: str
+    precision: Literal["fp32", "bf16", "int8"]
+    builder: str
+    loader: str
+    packages: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    quick: bool = True
+
+    def missing(self) -> list[str]:
+        """The packages that are not installed."""
+        return [name for name, found in self.versions().items() if found is None]
+
+    def versions(self) -> dict[str, str | None]:
+        """What it depends on and the versions installed."""
+        return {name: _version(name) for name in ("torch", "tokenizers", "numpy", *self.packages)}
+
+    def code(self) -> str:
+        """sha256 of the source files of builder and loader: another code, another artefact."""
+        total = hashlib.sha256()
+        for reference in (self.builder, self.loader):
+            origin = importlib.util.find_spec(reference.partition(":")[0]).origin
+            total.update(Path(origin).read_bytes())
+        return total.hexdigest()
+
+    def build(self, backbone, folder: Path, texts: list[str]) -> None:
+        self._function(self.builder)(backbone, folder, texts, **self.options)
+
+    def load(self, folder: Path, words) -> Callable:
+        return self._function(self.loader)(folder, words, **self.options)
+
+    @staticmethod
+    def _function(reference: str) -> Callable:
+        return pkgutil.resolve_name(reference)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

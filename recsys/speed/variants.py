@@ -1,0 +1,85 @@
+"""All ways of computing the vectors, as one table. None is left out: one that fails here says why."""
+
+from __future__ import annotations
+
+from recsys.speed.variant import Variant
+
+TORCH = "recsys.speed.torch_graphs"
+PACKED = "recsys.speed.packed"
+ONNX, RUN_ONNX = "recsys.speed.onnx_build", "recsys.speed.onnx_engine:load"
+ONNX_PACKAGES = ("onnxruntime", "onnx")
+OPENVINO, RUN_OPENVINO = "recsys.speed.openvino_build", "recsys.speed.openvino_engine:load"
+FFN_SECOND = "/output/dense"  # part of the names of the FFNs' second products in an exported BERT
+OTHERS = "attention/output/dense"
+
+
+def _torch(name: str, idea: str, precision: str, kind: str, packages: tuple[str, ...] = ()) -> Variant:
+    packages = ("transformers", *packages)
+    return Variant(name, idea, precision, f"{TORCH}:build", f"{TORCH}:{kind}", packages, quick=False)
+
+
+def _packed(name: str, idea: str, precision: str) -> Variant:
+    options = {"precision": precision}
+    return Variant(name, idea, precision, f"{PACKED}:build", f"{PACKED}:load", ("safetensors",), options)
+
+
+def _rounded(name: str, idea: str, maps: list[str]) -> Variant:
+    builder, loader = "recsys.speed.packed_rounding:build", "recsys.speed.packed_rounding:load"
+    return Variant(name, idea, "int8", builder, loader, ("safetensors",), {"maps": maps})
+
+
+def _onnx(name: str, idea: str, precision: str, kind: str, **options) -> Variant:
+    return Variant(name, idea, precision, f"{ONNX}:{kind}", RUN_ONNX, ONNX_PACKAGES, options)
+
+
+def _openvino(name: str, idea: str, precision: str, kind: str, *packages: str, **options) -> Variant:
+    packages = ("openvino", *packages)
+    return Variant(name, idea, precision, f"{OPENVINO}:{kind}", RUN_OPENVINO, packages, options)
+
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        _torch("eager", "padded batches, sorted by length", "fp32", "eager"),
+        _torch("export", "torch.export's graph, run by torch", "fp32", "exported"),
+        _torch("compile", "torch.compile, free shapes", "fp32", "compiled"),
+        _torch(
+            "torchao-int8", "int8, activations rounded token by token", "int8", "torchao_int8", ("torchao",)
+        ),
+        _packed("packed-fp32", "no padding, oneDNN with weights laid out beforehand", "fp32"),
+        _packed("packed-bf16", "the same, products in bfloat16", "bf16"),
+        _rounded(
+            "packed-mixed",
+            "packed-bf16, the products of attention in int8, calibrated",
+            ["qkv", "attention"],
+        ),
+        _rounded(
+            "packed-int8",
+            "packed-bf16, all products but the FFNs' second in int8, calibrated",
+            ["qkv", "attention", "up"],
+        ),
+        _onnx("onnx-fp32", "onnxruntime, fused attention, norms and GELUs", "fp32", "fp32"),
+        _onnx("onnx-int8", "int8 products, a scale a matrix, found as it comes", "int8", "int8_dynamic"),
+        _onnx("onnx-8bit", "8-bit weights, a scale for 32 inputs", "int8", "weights_8_bit"),
+        _onnx(
+            "onnx-mixed",
+            "the FFNs' second products as in onnx-8bit, all else as in onnx-int8",
+            "int8",
+            "mixed",
+            careful=[FFN_SECOND],
+            except_for=[OTHERS],
+        ),
+        _onnx("onnx-static", "int8 products, scales found beforehand", "int8", "int8_static"),
+        _openvino("openvino-bf16", "OpenVINO, products in bfloat16", "bf16", "plain"),
+        _openvino("openvino-8bit", "8-bit weights, products in bfloat16", "bf16", "weights_8_bit", "nncf"),
+        _openvino("openvino-int8", "int8 products, calibrated, SmoothQuant", "int8", "int8", "nncf"),
+        _openvino(
+            "openvino-mixed",
+            "the same, the FFNs' second products in bfloat16",
+            "int8",
+            "int8",
+            "nncf",
+            kept=[r".*layer\.\d+/output/dense/MatMul.*"],
+        ),
+    )
+}

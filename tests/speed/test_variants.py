@@ -1,0 +1,99 @@
+"""Every variant of the table, on a small model with random weights: is it built, loaded, and right?"""
+
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from recsys.encoders.embed import embed_texts
+from recsys.speed import artefact, onnx_export
+from recsys.speed.model_source import model_source
+from recsys.speed.torch_graphs import reference
+from recsys.speed.variant import NotForThisModel
+from recsys.speed.variants import VARIANTS
+from tests.speed.shop_texts import AWKWARD, QUERIES, TITLES
+
+LEAST_COSINE = {"fp32": 0.99999, "bf16": 0.999, "int8": 0.98}
+TEXTS = QUERIES + TITLES + AWKWARD[:4]
+
+
+@pytest.fixture(scope="module")
+def one_export(bert, tmp_path_factory):
+    """The exporter takes most of a build's time and gives every builder the same."""
+    file = tmp_path_factory.mktemp("export") / "model.onnx"
+    pytest.importorskip("onnx")
+    onnx_export.export_onnx(bert, file)
+    return file
+
+
+@pytest.fixture
+def quick_export(one_export, monkeypatch):
+    for module in ("onnx_build", "openvino_build"):
+        library = {"onnx_build": "onnxruntime", "openvino_build": "openvino"}[module]
+        pytest.importorskip(library)
+        monkeypatch.setattr(
+            f"recsys.speed.{module}.export_onnx", lambda backbone, path: shutil.copy(one_export, path)
+        )
+
+
+def skip_where_missing(variant):
+    if variant.missing():
+        pytest.skip(f"not installed: {', '.join(variant.missing())}")
+
+
+# openvino-mixed differs from openvino-int8 by one option, and nncf's calibration is the slowest step here
+QUICK = [name for name, variant in VARIANTS.items() if variant.quick and name != "openvino-mixed"]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_equals_the_reference(name, bert, bert_source, tmp_path, request):
+    variant = VARIANTS[name]
+    skip_where_missing(variant)
+    if not name.startswith("packed"):
+        request.getfixturevalue("quick_export")
+    folder = artefact.build(bert_source, variant, TITLES, tmp_path)
+    assert {p.suffix for p in folder.rglob("*")} <= {".onnx", ".xml", ".bin", ".safetensors", ".json"}
+    found = artefact.load(bert_source, variant, tmp_path).encode(TEXTS)
+    expected = embed_texts(bert, TEXTS, precision="fp32", max_tokens=512)
+    assert (found * expected).sum(axis=1).min() > LEAST_COSINE[variant.precision]
+
+
+def test_eager_equals_the_reference(bert, bert_source, tmp_path):
+    artefact.build(bert_source, VARIANTS["eager"], TITLES, tmp_path)
+    found = artefact.load(bert_source, VARIANTS["eager"], tmp_path).encode(TEXTS)
+    assert np.abs(found - embed_texts(bert, TEXTS, precision="fp32", max_tokens=512)).max() < 1e-5
+
+
+def test_sentence_transformers_agrees(bert, tmp_path):
+    pytest.importorskip("sentence_transformers")
+    found = reference(bert, tmp_path).encode(TITLES)
+    assert np.abs(found - embed_texts(bert, TITLES, precision="fp32")).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["onnx-fp32", "onnx-8bit"])
+def test_a_decoder_too(name, gpt, tmp_path):
+    skip_where_missing(VARIANTS[name])
+    source = model_source(gpt)
+    artefact.build(source, VARIANTS[name], TITLES, tmp_path)
+    found = artefact.load(source, VARIANTS[name], tmp_path).encode(QUERIES + TITLES)
+    expected = embed_texts(gpt, QUERIES + TITLES, precision="fp32")
+    assert (found * expected).sum(axis=1).min() > LEAST_COSINE[VARIANTS[name].precision]
+
+
+def test_names_are_said_once_and_every_function_is_there():
+    assert all(name == variant.name for name, variant in VARIANTS.items())
+    for variant in VARIANTS.values():
+        assert len(variant.code()) == 64
+        if not variant.missing():
+            assert callable(variant._function(variant.builder))
+            assert callable(variant._function(variant.loader))
+
+
+def test_a_variant_for_another_architecture_says_so(gpt, tmp_path):
+    with pytest.raises(NotForThisModel, match="written for BERT"):
+        VARIANTS["packed-bf16"].build(gpt, tmp_path, [])
+
+
+def test_nothing_reports_its_use():
+    assert sys.modules["openvino_telemetry"] is None
