@@ -57,6 +57,17 @@ def weight_change(tuned: Backbone, start: Backbone) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def change_by_matrix(change: pd.DataFrame) -> pd.DataFrame:
+    """What `weight_change` found, a row a matrix: layer, matrix, moved (‖ΔW‖ / ‖W‖, Frobenius),
+    effective_rank, first_8 (share of ‖ΔW‖² in the eight largest singular values)."""
+    rows = []
+    for (layer, matrix), part in change.groupby(["layer", "matrix"]):
+        energy = part.sort_values("index")["value"].to_numpy() ** 2
+        moved = np.sqrt(energy.sum()) / part["norm"].iloc[0]
+        rows.append((layer, matrix, moved, effective_rank(part["value"]), energy[:8].sum() / energy.sum()))
+    return pd.DataFrame(rows, columns=["layer", "matrix", "moved", "effective_rank", "first_8"])
+
+
 def effective_rank(values: np.ndarray) -> float:
     """exp of the entropy of the singular values' shares (Roy & Vetterli 2007): 1 to their number.
 

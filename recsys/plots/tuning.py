@@ -1,6 +1,5 @@
 """Figures of parameter-efficient tuning: the algebra, ranks, singular values, quality against cost."""
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -48,11 +47,11 @@ def plot_ranks(ranks: pd.DataFrame) -> Axes:
     return axes
 
 
-def plot_singular_values(change: pd.DataFrame) -> list[Axes]:
+def plot_singular_values(change: pd.DataFrame, by_matrix: pd.DataFrame) -> list[Axes]:
     """How much of ‖ΔW‖² its largest singular values hold, and how far each matrix moved.
 
     Args:
-        change: of `recsys.encoders.weight_change.weight_change`.
+        change, by_matrix: of `recsys.encoders.weight_change`.
     """
     left, right = panels(2, height=3.6)
     if change.empty:
@@ -64,9 +63,9 @@ def plot_singular_values(change: pd.DataFrame) -> list[Axes]:
     shown = change[change["matrix"].isin(kinds)]
     sns.lineplot(shown, x="index", y="share", hue="matrix", errorbar=("pi", 100), ax=left)
     left.set(xscale="log", ylim=(0, 1.02), xlabel="singular values, largest first", ylabel="share of ‖ΔW‖²")
-    moved = change.groupby(["layer", "matrix"]).agg(energy=("energy", "sum"), norm=("norm", "first"))
-    moved = (np.sqrt(moved["energy"]) / moved["norm"]).rename("moved").reset_index()
-    sns.lineplot(moved[moved["matrix"].isin(kinds)], x="layer", y="moved", hue="matrix", marker="o", ax=right)
+    sns.lineplot(
+        by_matrix[by_matrix["matrix"].isin(kinds)], x="layer", y="moved", hue="matrix", marker="o", ax=right
+    )
     right.set(ylabel="‖ΔW‖ / ‖W‖", ylim=(0, None))
     return [left, right]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recsys.encoders.adapter_files import merge
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.peft_methods import apply_method
-from recsys.encoders.weight_change import effective_rank, weight_change
+from recsys.encoders.weight_change import change_by_matrix, effective_rank, weight_change
 
 
 def moved(method: str, **options):
@@ -42,6 +42,15 @@ def test_a_change_of_rank_r_has_r_values_and_full_tuning_has_all():
         found = weight_change(moved(method, **options), start)
         query = found[(found["layer"] == 0) & (found["matrix"] == "query")]["value"]
         assert (query > 1e-5).sum() == rank
+
+
+def test_the_summary_of_a_matrix():
+    start = load_backbone("random-bert")
+    found = change_by_matrix(weight_change(moved("lora", r=3), start)).set_index(["layer", "matrix"])
+    assert len(found) == 4
+    assert ((found["effective_rank"] > 1) & (found["effective_rank"] < 3.01)).all()
+    assert np.allclose(found["first_8"], 1)
+    assert (found["moved"] > 0).all()
 
 
 def test_what_did_not_change_is_not_listed():
