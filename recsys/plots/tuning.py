@@ -4,6 +4,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from recsys.plots.style import COLOURS, panels
 
@@ -67,6 +68,7 @@ def plot_singular_values(change: pd.DataFrame, by_matrix: pd.DataFrame) -> list[
         by_matrix[by_matrix["matrix"].isin(kinds)], x="layer", y="moved", hue="matrix", marker="o", ax=right
     )
     right.set(ylabel="‖ΔW‖ / ‖W‖", ylim=(0, None))
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
     return [left, right]
 
 
