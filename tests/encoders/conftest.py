@@ -1,29 +1,3 @@
-"""Loaded once for all tests of the folder: none of them changes these."""
+"""One thread, and shared backbones."""
 
-import pytest
-import torch
-
-from recsys.encoders.backbone import load_backbone
-
-
-@pytest.fixture(scope="package", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def minilm():
-    return load_backbone("minilm")
-
-
-@pytest.fixture(scope="session")
-def bert():
-    return load_backbone("random-bert")
-
-
-@pytest.fixture(scope="session")
-def gpt():
-    return load_backbone("random-gpt")
+from tests.backbones import bert, gpt, minilm, one_thread  # noqa: F401 - fixtures
