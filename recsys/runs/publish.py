@@ -54,8 +54,11 @@ def publish_reference(names: list[str], runs: Path, reference: Path | None = Non
 
 
 def cost(records: list[Record]) -> dict[str, float]:
-    """What a reference cost: number of runs, and minutes of one core (seconds × threads / 60)."""
-    core_seconds = sum(record.seconds * record.threads for record in records)
+    """What a reference cost: number of runs, and minutes of one core.
+
+    Processor time as recorded; of records from before it was, seconds × threads, which is more.
+    """
+    core_seconds = sum(record.raw.get("core_seconds", record.seconds * record.threads) for record in records)
     return {"runs": len(records), "core_minutes": round(core_seconds / 60, 1)}
 
 

@@ -124,11 +124,18 @@ def _write_record(folder: Path, request: dict, used: dict, metrics: dict, files:
         "machine": _machine(),
         "files": files,
         "notes": notes,
+        "core_seconds": round(_core_seconds(), 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MAXRSS_UNITS_IN_MB, 1),
     }
     (folder / "record.json").write_text(
         json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
+
+
+def _core_seconds() -> float:
+    """Processor time of this process and its ended children, all threads: waiting for a core is not in it."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, kinds))
 
 
 def _refuse_edited(modules: list[str], started_ns: int) -> None:

@@ -69,6 +69,7 @@ def test_good_runs_are_recorded_whole(ran):
     assert "recsys.runs.runner" not in first["code"]["modules"]
     assert first["seconds"] > 0
     assert first["peak_memory_mb"] > 0
+    assert 0 < first["core_seconds"] < 8 * first["seconds"]
     assert str(project) not in json.dumps(good), "a record holds a machine path"
 
 
