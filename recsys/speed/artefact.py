@@ -14,7 +14,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -173,6 +173,30 @@ def load_folder(folder: Path, source: ModelSource, variant: Variant, workers: in
             f"{folder.name}: the canary's vectors differ by {distance:.2g} from when it was built"
         )
     return encoder
+
+
+def obtain(
+    source: ModelSource,
+    variant: Variant,
+    texts: Callable[[], Sequence[str]],
+    cache: Path | None = None,
+    workers: int = 1,
+    say: Callable[[str], None] = lambda line: None,
+) -> Encoder:
+    """The encoder of an artefact that is right for this machine, built where it is missing or wrong.
+
+    Args:
+        texts: gives those for calibration; called only where something has to be built.
+        say: gets one line where something had to be built anew.
+    """
+    try:
+        return load(source, variant, cache, workers)
+    except FileNotFoundError:
+        pass
+    except ArtefactError as error:
+        say(f"{error}: building it anew")
+    build(source, variant, texts(), cache)
+    return load(source, variant, cache, workers)
 
 
 def words_of(backbone, max_tokens: int | None = None) -> WordPieces:

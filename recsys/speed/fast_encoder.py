@@ -66,7 +66,10 @@ def fast_encoder(
         variant = choice.best(trials, goal, floor)
     elif variant not in VARIANTS:
         raise ValueError(f"unknown variant {variant!r}; there are {', '.join(VARIANTS)}")
-    return _loaded(source, VARIANTS[variant], texts, folder, workers, progress)
+    say = _say if progress else _nothing
+    return artefact.obtain(
+        source, VARIANTS[variant], lambda: (texts or choice.demo_texts()).titles, folder, workers, say
+    )
 
 
 def tried(
@@ -83,20 +86,6 @@ def tried(
         )
         choice.write(path, trials)
     return trials
-
-
-def _loaded(
-    source: ModelSource, variant: Variant, texts: Texts | None, cache: Path, workers: int, progress: bool
-) -> Encoder:
-    try:
-        return artefact.load(source, variant, cache, workers)
-    except FileNotFoundError:
-        pass
-    except artefact.ArtefactError as error:
-        if progress:
-            _say(f"{error}: building it anew")
-    artefact.build(source, variant, (texts or choice.demo_texts()).titles, cache)
-    return artefact.load(source, variant, cache, workers)
 
 
 def _digest(source: ModelSource, variants: Mapping[str, Variant], texts: Texts | None) -> str:

@@ -1,0 +1,205 @@
+"""Every variant beside `SentenceTransformer.encode`: time, closeness, size and the search task, in one table.
+
+What a user would pick today is the baseline, in float32, timed in the same rounds as all others. A variant
+that fails stays in the table with its reason.
+
+V: variants. D: width. m: queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from recsys.data.whereabouts import cache_folder
+from recsys.metrics.significance import non_inferiority
+from recsys.speed import artefact
+from recsys.speed.choice import Texts
+from recsys.speed.encoder import Encoder
+from recsys.speed.model_source import ModelSource, model_source
+from recsys.speed.quality import closeness, home_depot_ndcg
+from recsys.speed.timing import Timing, interleave
+from recsys.speed.torch_graphs import reference
+from recsys.speed.variants import VARIANTS
+
+BASELINE = "sentence-transformers"
+MARGIN = 0.1  # of the distance from a random order to the baseline, in NDCG@10
+
+
+@dataclass(frozen=True)
+class Built:
+    """The variants that work here, with the baseline's own vectors of the texts.
+
+    encoders: name -> encoder. failing: name -> reason. megabytes: name -> of its files, in 1e6 bytes.
+    titles, queries: [n, D], [m, D] of the baseline, unit length.
+    """
+
+    baseline: object
+    encoders: dict[str, Encoder]
+    failing: dict[str, str]
+    megabytes: dict[str, float]
+    texts: Texts
+    titles: np.ndarray
+    queries: np.ndarray
+
+
+def build_variants(
+    model, texts: Texts, names: Sequence[str] = (), workers: int = 1, cache: str | Path | None = None
+) -> Built:
+    """Build and load variants, or those of the cache folder.
+
+    Args:
+        model: see `recsys.speed.fast_encoder.fast_encoder`.
+        texts: catalogue and queries of the comparison; the first titles calibrate what needs it.
+        names: of `recsys.speed.variants.VARIANTS`; none are all.
+        workers: see `recsys.speed.encoder.Encoder`.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    if unknown := [name for name in names if name not in VARIANTS]:
+        raise ValueError(f"unknown variant {', '.join(unknown)}; there are {', '.join(VARIANTS)}")
+    source, cache = model_source(model), Path(cache) if cache else cache_folder() / "speed"
+    with TemporaryDirectory() as folder:
+        baseline = reference(source.loaded or model, Path(folder), source.max_tokens)
+    plain = {"normalize_embeddings": True}
+    titles, queries = (baseline.encode(part, **plain) for part in (texts.titles, texts.queries))
+    encoders, failing, megabytes = {}, {}, {}
+    for name in names or VARIANTS:
+        try:
+            encoders[name], megabytes[name] = _loaded(source, name, texts, workers, cache)
+        except Exception as error:  # a library of another machine can fail in any way, and that is a result
+            failing[name] = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+    return Built(baseline, encoders, failing, megabytes, texts, titles, queries)
+
+
+def time_queries(built: Built, rounds: int = 5, queries: int = 40, threads: int = 1) -> Timing:
+    """Seconds of one query at a time, the same `queries` for all."""
+    asked = built.texts.queries[:queries]
+
+    def one_by_one(encoder):
+        return lambda: [encoder.encode(query) for query in asked]
+
+    return _per_text(built, one_by_one, len(asked), rounds, threads)
+
+
+def time_titles(built: Built, rounds: int = 3, titles: int = 200, threads: int = 1) -> Timing:
+    """Seconds of one title, `titles` in one call."""
+    asked = built.texts.titles[:titles]
+    return _per_text(built, lambda encoder: lambda: encoder.encode(asked), len(asked), rounds, threads)
+
+
+def time_two_clients(encoder, queries: Sequence[str], rounds: int = 5) -> Timing:
+    """Seconds of all queries, asked one after the other by "one client", and halved between "two clients"."""
+    queries = list(queries)
+
+    def ask(part: list[str]) -> None:
+        for query in part:
+            encoder.encode(query)
+
+    def two() -> None:
+        list(pool.map(ask, (queries[::2], queries[1::2])))
+
+    with ThreadPoolExecutor(2) as pool:
+        return interleave({"one client": lambda: ask(queries), "two clients": two}, rounds=rounds)
+
+
+def nearness(built: Built) -> pd.DataFrame:
+    """How near each variant is to the baseline: a row a variant.
+
+    overlap_query: top-10 overlap where only the queries are encoded by the variant; overlap: titles too;
+    surely: lower end of the latter's one-sided 95 % interval. cosine, least: over all texts.
+    """
+    rows = {}
+    for name, encoder in built.encoders.items():
+        titles, queries = (
+            encoder.encode(part, normalize_embeddings=True)
+            for part in (built.texts.titles, built.texts.queries)
+        )
+        both = closeness(titles, queries, built.titles, built.queries)
+        alone = closeness(built.titles, queries, built.titles, built.queries)
+        rows[name] = {
+            "overlap_query": alone.mean_overlap,
+            "overlap": both.mean_overlap,
+            "surely": both.surely,
+            "cosine": both.cosine,
+            "least": both.least,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def on_search(
+    baseline, encoders: Mapping[str, object], part: str = "test", lists: int | None = None
+) -> pd.DataFrame:
+    """Home Depot's NDCG@10 of each encoder, queries and titles both encoded by it: a row an encoder.
+
+    ndcg@10, difference (to the baseline, list by list), low, high (95 %), margin (a tenth of the distance
+    from a random order to the baseline), holds (not worse by that margin).
+
+    Args:
+        baseline, encoders: with sentence-transformers' `encode`.
+        part: "train", "validation" or "test".
+        lists: only so many; None takes all.
+
+    Raises:
+        DataUnavailable: Home Depot's files cannot be had.
+    """
+    own = _encode(baseline)
+    right = home_depot_ndcg(own, own, part, lists)
+    margin = MARGIN * (right.mean - right.random_mean)
+    rows = {BASELINE: {"ndcg@10": right.mean, "random": right.random_mean}}
+    for name, encoder in encoders.items():
+        found = home_depot_ndcg(_encode(encoder), _encode(encoder), part, lists)
+        tested = non_inferiority(found.per_list, right.per_list, margin)
+        rows[name] = {"ndcg@10": found.mean, "random": found.random_mean, **asdict(tested)}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def table(built: Built, queries: Timing, titles: Timing, near: pd.DataFrame) -> pd.DataFrame:
+    """One row for the baseline and each variant, failing ones too: precision, query_ms, query_speedup,
+    titles_per_second, titles_speedup, their quartiles, closeness, megabytes, failing."""
+    by_query, by_title = queries.table(BASELINE), titles.table(BASELINE)
+    frame = pd.DataFrame(
+        {
+            "query_ms": 1e3 * by_query["seconds"],
+            "query_speedup": by_query["speedup"],
+            "query_speedup_low": by_query["speedup_low"],
+            "query_speedup_high": by_query["speedup_high"],
+            "titles_per_second": 1 / by_title["seconds"],
+            "titles_speedup": by_title["speedup"],
+            "titles_speedup_low": by_title["speedup_low"],
+            "titles_speedup_high": by_title["speedup_high"],
+        }
+    )
+    frame = frame.join(near).join(pd.Series(built.megabytes, name="megabytes"))
+    frame.loc[BASELINE, ["overlap_query", "overlap", "surely", "cosine", "least"]] = 1.0
+    failing = pd.Series(built.failing, name="failing", dtype=object)
+    frame = frame.reindex([*frame.index, *failing.index]).join(failing)
+    precisions = {BASELINE: "fp32"} | {name: variant.precision for name, variant in VARIANTS.items()}
+    frame.insert(0, "precision", frame.index.map(precisions))
+    return frame.rename_axis("variant")
+
+
+def _loaded(source: ModelSource, name: str, texts: Texts, workers: int, cache: Path) -> tuple[Encoder, float]:
+    variant = VARIANTS[name]
+    if missing := variant.missing():
+        raise ImportError(f"not installed: {', '.join(missing)}")
+    encoder = artefact.obtain(source, variant, lambda: texts.titles, cache, workers)
+    folder = artefact.artefact_folder(source, variant, cache)
+    return encoder, sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
+
+
+def _per_text(built: Built, make, texts: int, rounds: int, threads: int) -> Timing:
+    encoders = {BASELINE: built.baseline, **built.encoders}
+    timing = interleave({n: make(e) for n, e in encoders.items()}, rounds=rounds, threads=threads)
+    return Timing(timing.wall / texts, timing.process / texts, timing.threads, timing.load)
+
+
+def _encode(encoder):
+    return lambda texts: np.asarray(encoder.encode(list(texts), normalize_embeddings=True))
