@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 
 from recsys.data.whereabouts import cache_folder
+from recsys.encoders.backbone import quiet
+from recsys.metrics.judged_lists import JudgedNdcg
 from recsys.metrics.significance import non_inferiority
 from recsys.speed import artefact
 from recsys.speed.choice import Texts
@@ -29,6 +31,7 @@ from recsys.speed.torch_graphs import reference
 from recsys.speed.variants import VARIANTS
 
 BASELINE = "sentence-transformers"
+NO_BAR = {"show_progress_bar": False}  # the baseline draws one for each query, once logging is at INFO
 MARGIN = 0.1  # of the distance from a random order to the baseline, in NDCG@10
 
 
@@ -37,7 +40,7 @@ class Built:
     """The variants that work here, with the baseline's own vectors of the texts.
 
     encoders: name -> encoder. failing: name -> reason. megabytes: name -> of its files, in 1e6 bytes.
-    titles, queries: [n, D], [m, D] of the baseline, unit length.
+    titles, queries: [n, D], [m, D] of the baseline, unit length. title_tokens, query_tokens: [n], [m].
     """
 
     baseline: object
@@ -47,16 +50,24 @@ class Built:
     texts: Texts
     titles: np.ndarray
     queries: np.ndarray
+    title_tokens: np.ndarray
+    query_tokens: np.ndarray
 
 
 def build_variants(
-    model, texts: Texts, names: Sequence[str] = (), workers: int = 1, cache: str | Path | None = None
+    model,
+    texts: Texts,
+    calibration: Sequence[str],
+    names: Sequence[str] = (),
+    workers: int = 1,
+    cache: str | Path | None = None,
 ) -> Built:
     """Build and load variants, or those of the cache folder.
 
     Args:
         model: see `recsys.speed.fast_encoder.fast_encoder`.
-        texts: catalogue and queries of the comparison; the first titles calibrate what needs it.
+        texts: catalogue and queries of the comparison.
+        calibration: texts for the variants that round by what they have seen; none of them among `texts`.
         names: of `recsys.speed.variants.VARIANTS`; none are all.
         workers: see `recsys.speed.encoder.Encoder`.
 
@@ -66,17 +77,18 @@ def build_variants(
     if unknown := [name for name in names if name not in VARIANTS]:
         raise ValueError(f"unknown variant {', '.join(unknown)}; there are {', '.join(VARIANTS)}")
     source, cache = model_source(model), Path(cache) if cache else cache_folder() / "speed"
-    with TemporaryDirectory() as folder:
+    with quiet(), TemporaryDirectory() as folder:
         baseline = reference(source.loaded or model, Path(folder), source.max_tokens)
-    plain = {"normalize_embeddings": True}
-    titles, queries = (baseline.encode(part, **plain) for part in (texts.titles, texts.queries))
+    titles, queries = map(_encode(baseline), (texts.titles, texts.queries))
     encoders, failing, megabytes = {}, {}, {}
     for name in names or VARIANTS:
         try:
-            encoders[name], megabytes[name] = _loaded(source, name, texts, workers, cache)
+            encoders[name], megabytes[name] = _loaded(source, name, calibration, workers, cache)
         except Exception as error:  # a library of another machine can fail in any way, and that is a result
             failing[name] = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
-    return Built(baseline, encoders, failing, megabytes, texts, titles, queries)
+    words = artefact.words_of(source.backbone(), source.max_tokens)
+    tokens = (words(part)[1] for part in (texts.titles, texts.queries))
+    return Built(baseline, encoders, failing, megabytes, texts, titles, queries, *tokens)
 
 
 def time_queries(built: Built, rounds: int = 5, queries: int = 40, threads: int = 1) -> Timing:
@@ -84,7 +96,7 @@ def time_queries(built: Built, rounds: int = 5, queries: int = 40, threads: int 
     asked = built.texts.queries[:queries]
 
     def one_by_one(encoder):
-        return lambda: [encoder.encode(query) for query in asked]
+        return lambda: [encoder.encode(query, **NO_BAR) for query in asked]
 
     return _per_text(built, one_by_one, len(asked), rounds, threads)
 
@@ -92,7 +104,9 @@ def time_queries(built: Built, rounds: int = 5, queries: int = 40, threads: int 
 def time_titles(built: Built, rounds: int = 3, titles: int = 200, threads: int = 1) -> Timing:
     """Seconds of one title, `titles` in one call."""
     asked = built.texts.titles[:titles]
-    return _per_text(built, lambda encoder: lambda: encoder.encode(asked), len(asked), rounds, threads)
+    return _per_text(
+        built, lambda encoder: lambda: encoder.encode(asked, **NO_BAR), len(asked), rounds, threads
+    )
 
 
 def time_two_clients(encoder, queries: Sequence[str], rounds: int = 5) -> Timing:
@@ -110,54 +124,73 @@ def time_two_clients(encoder, queries: Sequence[str], rounds: int = 5) -> Timing
         return interleave({"one client": lambda: ask(queries), "two clients": two}, rounds=rounds)
 
 
-def nearness(built: Built) -> pd.DataFrame:
+def nearness(built: Built, both_sides: bool = True) -> pd.DataFrame:
     """How near each variant is to the baseline: a row a variant.
 
     overlap_query: top-10 overlap where only the queries are encoded by the variant; overlap: titles too;
-    surely: lower end of the latter's one-sided 95 % interval. cosine, least: over all texts.
+    surely, surely_query: lower ends of their one-sided 95 % intervals. cosine, least: over all texts encoded.
+
+    Args:
+        both_sides: False leaves out what needs every title encoded by every variant.
     """
     rows = {}
     for name, encoder in built.encoders.items():
-        titles, queries = (
-            encoder.encode(part, normalize_embeddings=True)
-            for part in (built.texts.titles, built.texts.queries)
-        )
-        both = closeness(titles, queries, built.titles, built.queries)
-        alone = closeness(built.titles, queries, built.titles, built.queries)
-        rows[name] = {
-            "overlap_query": alone.mean_overlap,
-            "overlap": both.mean_overlap,
-            "surely": both.surely,
-            "cosine": both.cosine,
-            "least": both.least,
-        }
+        queries = encoder.encode(built.texts.queries, normalize_embeddings=True)
+        near = closeness(built.titles, queries, built.titles, built.queries)
+        rows[name] = {"overlap_query": near.mean_overlap, "surely_query": near.surely}
+        cosines = (queries * built.queries).sum(axis=1)
+        rows[name] |= {"cosine": float(cosines.mean()), "least": float(cosines.min())}
+        if both_sides:
+            titles = encoder.encode(built.texts.titles, normalize_embeddings=True)
+            both = closeness(titles, queries, built.titles, built.queries)
+            rows[name] |= {"overlap": both.mean_overlap, "surely": both.surely}
+            rows[name] |= {"cosine": both.cosine, "least": both.least}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def on_search(
-    baseline, encoders: Mapping[str, object], part: str = "test", lists: int | None = None
+    baseline,
+    encoders: Mapping[str, object],
+    part: str = "test",
+    lists: int | None = None,
+    titles_by=None,
 ) -> pd.DataFrame:
-    """Home Depot's NDCG@10 of each encoder, queries and titles both encoded by it: a row an encoder.
+    """Home Depot's NDCG@10 of each encoder beside the baseline: a row an encoder.
 
     ndcg@10, difference (to the baseline, list by list), low, high (95 %), margin (a tenth of the distance
-    from a random order to the baseline), holds (not worse by that margin).
+    from a random order to the baseline), holds (not worse by that margin), spare (low + margin: above 0 where
+    it holds).
 
     Args:
         baseline, encoders: with sentence-transformers' `encode`.
         part: "train", "validation" or "test".
         lists: only so many; None takes all.
+        titles_by: encodes the titles for all, once, so that encoders stand for queries only; None: each
+            encodes queries and titles.
 
     Raises:
         DataUnavailable: Home Depot's files cannot be had.
     """
-    own = _encode(baseline)
-    right = home_depot_ndcg(own, own, part, lists)
+    kept: dict[tuple[str, ...], np.ndarray] = {}
+
+    def titles(texts: Sequence[str]) -> np.ndarray:
+        texts = tuple(texts)
+        if texts not in kept:
+            kept[texts] = _encode(titles_by)(texts)
+        return kept[texts]
+
+    def judged(encoder) -> JudgedNdcg:
+        own = _encode(encoder)
+        return home_depot_ndcg(own, own if titles_by is None else titles, part, lists)
+
+    right = judged(baseline)
     margin = MARGIN * (right.mean - right.random_mean)
     rows = {BASELINE: {"ndcg@10": right.mean, "random": right.random_mean}}
     for name, encoder in encoders.items():
-        found = home_depot_ndcg(_encode(encoder), _encode(encoder), part, lists)
+        found = judged(encoder)
         tested = non_inferiority(found.per_list, right.per_list, margin)
         rows[name] = {"ndcg@10": found.mean, "random": found.random_mean, **asdict(tested)}
+        rows[name]["spare"] = tested.low + margin
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -178,7 +211,7 @@ def table(built: Built, queries: Timing, titles: Timing, near: pd.DataFrame) -> 
         }
     )
     frame = frame.join(near).join(pd.Series(built.megabytes, name="megabytes"))
-    frame.loc[BASELINE, ["overlap_query", "overlap", "surely", "cosine", "least"]] = 1.0
+    frame.loc[BASELINE, near.columns] = 1.0
     failing = pd.Series(built.failing, name="failing", dtype=object)
     frame = frame.reindex([*frame.index, *failing.index]).join(failing)
     precisions = {BASELINE: "fp32"} | {name: variant.precision for name, variant in VARIANTS.items()}
@@ -186,11 +219,27 @@ def table(built: Built, queries: Timing, titles: Timing, near: pd.DataFrame) -> 
     return frame.rename_axis("variant")
 
 
-def _loaded(source: ModelSource, name: str, texts: Texts, workers: int, cache: Path) -> tuple[Encoder, float]:
+def against_limits(found: pd.DataFrame, built: Built, limits: pd.DataFrame) -> pd.DataFrame:
+    """What `recsys.plots.speed.plot_shares` draws: tokens a second and the most that the precision allows.
+
+    Args:
+        found: of `table`. limits: of `recsys.speed.roofline.limit_table` for these titles.
+    """
+    shown = found[found["titles_per_second"].notna() & found["precision"].isin(limits.index)].reset_index()
+    tokens = float(built.title_tokens.mean())
+    rates = shown["precision"].map(limits["titles_per_second"])
+    return shown[["variant", "precision"]].assign(
+        tokens_per_second=tokens * shown["titles_per_second"], limit_tokens_per_second=tokens * rates
+    )
+
+
+def _loaded(
+    source: ModelSource, name: str, texts: Sequence[str], workers: int, cache: Path
+) -> tuple[Encoder, float]:
     variant = VARIANTS[name]
     if missing := variant.missing():
         raise ImportError(f"not installed: {', '.join(missing)}")
-    encoder = artefact.obtain(source, variant, lambda: texts.titles, cache, workers)
+    encoder = artefact.obtain(source, variant, lambda: texts, cache, workers)
     folder = artefact.artefact_folder(source, variant, cache)
     return encoder, sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
 
@@ -202,4 +251,4 @@ def _per_text(built: Built, make, texts: int, rounds: int, threads: int) -> Timi
 
 
 def _encode(encoder):
-    return lambda texts: np.asarray(encoder.encode(list(texts), normalize_embeddings=True))
+    return lambda texts: np.asarray(encoder.encode(list(texts), normalize_embeddings=True, **NO_BAR))

@@ -34,14 +34,17 @@ FILE = "packed.safetensors"
 LAYOUT_ROWS = 2048  # tokens that the layout of a weight is made for; others work too
 SHORT = 64  # tokens: of texts up to there, attention is faster as two batched products than as one operator
 MAPS = ("qkv", "attention", "up", "down")  # the linear maps of a layer
+BEHIND_ATTENTION = {"attention": "attention.output.dense", "up": "intermediate.dense", "down": "output.dense"}
+# the names of a whole map, and of one of low rank, which is an nn.Sequential of two
+THIN = {"first": "0.weight", "weight": "1.weight", "bias": "1.bias"}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the weights do not say: heads, the epsilon of the layer norms, the pooling."""
+    """What the weights do not say: columns of a head, the epsilon of the layer norms, the pooling."""
 
-    heads: int
+    head_width: int
     epsilon: float
     pooling: str
 
@@ -89,6 +92,19 @@ class RoundedDense:
         return self(rows).add_(residual)
 
 
+class ThinDense:
+    """Two maps in a row, the first without bias: a map of low rank (`recsys.speed.low_rank`)."""
+
+    def __init__(self, first: Tensor, weight: Tensor, bias: Tensor):
+        self.first, self.second = Dense(first, first.new_zeros(len(first))), Dense(weight, bias)
+
+    def __call__(self, rows: Tensor, activation: str = "none") -> Tensor:
+        return self.second(self.first(rows), activation)
+
+    def plus(self, rows: Tensor, residual: Tensor) -> Tensor:
+        return self.second.plus(self.first(rows), residual)
+
+
 class Layer:
     """One post-norm Transformer layer on packed tokens."""
 
@@ -99,7 +115,7 @@ class Layer:
 
     def __call__(self, hidden: Tensor, runs: list[tuple[int, int]]) -> Tensor:
         """[K, D] -> [K, D]; runs of (texts, tokens of each)."""
-        mixed = attend(self.qkv(hidden), runs, self.shape.heads)
+        mixed = attend(self.qkv(hidden), runs, self.shape.head_width)
         hidden = norm(self.attention.plus(mixed, hidden), self.norms[0], self.shape.epsilon)
         inner = self.up(hidden, "gelu")
         return norm(self.down.plus(inner, hidden), self.norms[1], self.shape.epsilon)
@@ -150,9 +166,10 @@ def runs_of(lengths: np.ndarray) -> list[tuple[int, int]]:
     return [(int(count), int(lengths[start])) for start, count in zip(starts, counts, strict=True)]
 
 
-def attend(qkv: Tensor, runs: list[tuple[int, int]], heads: int) -> Tensor:
-    """Self-attention within each text: [K, 3D] -> [K, D]."""
+def attend(qkv: Tensor, runs: list[tuple[int, int]], head_width: int) -> Tensor:
+    """Attention within each text: [K, 3 H head_width] -> [K, H head_width]; a pruned layer has fewer H."""
     width = qkv.shape[1] // 3
+    heads = width // head_width
     mixed = qkv.new_empty(len(qkv), width)
     start = 0
     for texts, tokens in runs:
@@ -203,11 +220,15 @@ def packed_weights(backbone: Backbone, dtype: torch.dtype) -> dict[str, Tensor]:
             old, new = f"encoder.layer.{index}.", f"layer.{index}."
             parts = [state[f"{old}attention.self.{part}.{kind}"] for part in ("query", "key", "value")]
             found[f"{new}qkv.{kind}"] = torch.cat(parts)
-            found[f"{new}attention.{kind}"] = state[f"{old}attention.output.dense.{kind}"]
             found[f"{new}norm1.{kind}"] = state[f"{old}attention.output.LayerNorm.{kind}"]
-            found[f"{new}up.{kind}"] = state[f"{old}intermediate.dense.{kind}"]
-            found[f"{new}down.{kind}"] = state[f"{old}output.dense.{kind}"]
             found[f"{new}norm2.{kind}"] = state[f"{old}output.LayerNorm.{kind}"]
+    for index in range(backbone.model.config.num_hidden_layers):
+        for name, old in BEHIND_ATTENTION.items():
+            found |= {
+                f"layer.{index}.{name}.{own}": state[f"encoder.layer.{index}.{old}.{theirs}"]
+                for own, theirs in (*THIN.items(), ("weight", "weight"), ("bias", "bias"))
+                if f"encoder.layer.{index}.{old}.{theirs}" in state
+            }
     # the norm of the embeddings stays float32: it is applied before the precision is lowered
     keep = ("norm.weight", "norm.bias")
     return {name: (t if name in keep else t.to(dtype)).contiguous() for name, t in found.items()}
@@ -224,8 +245,8 @@ def check_bert(backbone: Backbone) -> None:
 
 
 def shape_of(backbone: Backbone) -> Shape:
-    config = backbone.model.config
-    return Shape(config.num_attention_heads, config.layer_norm_eps, backbone.pooling)
+    attention = backbone.model.encoder.layer[0].attention.self
+    return Shape(attention.attention_head_size, backbone.model.config.layer_norm_eps, backbone.pooling)
 
 
 def build(backbone: Backbone, folder: Path, texts: list[str], *, precision: str) -> None:
@@ -245,10 +266,12 @@ def read(folder: Path) -> tuple[dict[str, Tensor], Shape]:
     with safe_open(folder / FILE, framework="pt") as file:
         told = file.metadata()
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    return weights, Shape(int(told["heads"]), float(told["epsilon"]), told["pooling"])
+    return weights, Shape(int(told["head_width"]), float(told["epsilon"]), told["pooling"])
 
 
-def _dense(weights: Mapping[str, Tensor]) -> Dense | RoundedDense:
+def _dense(weights: Mapping[str, Tensor]) -> Dense | RoundedDense | ThinDense:
+    if "first" in weights:
+        return ThinDense(**weights)
     return RoundedDense(**weights) if "scale" in weights else Dense(**weights)
 
 

@@ -103,14 +103,14 @@ def real_titles(data: str, most: int | None = None, seed: int = 0) -> list[str]:
     else:
         titles = load_dataset(data).items["title"]
     found = titles.dropna().drop_duplicates().to_numpy(dtype=object)
-    return _drawn(found, most, seed)
+    return drawn(found, most, seed)
 
 
 def real_queries(most: int | None = None, seed: int = 0, part: str = "test") -> list[str]:
     """Distinct search queries of one part of Home Depot, divided by query and salt."""
     data = load_labelled("home_depot")
     rows = labelled_split(data, salt=SALT)[part]
-    return _drawn(data.table["text"].iloc[rows].drop_duplicates().to_numpy(dtype=object), most, seed)
+    return drawn(data.table["text"].iloc[rows].drop_duplicates().to_numpy(dtype=object), most, seed)
 
 
 def home_depot_ndcg(
@@ -139,10 +139,11 @@ def home_depot_ndcg(
     return judged_ndcg(lists, table["label"].to_numpy(), scores, k=k)
 
 
-def _drawn(texts: np.ndarray, most: int | None, seed: int) -> list[str]:
+def drawn(texts: Sequence[str], most: int | None, seed: int) -> list[str]:
+    """At most so many of the texts, without replacement; all, in their order, where `most` is None."""
     if most is None or most >= len(texts):
-        return texts.tolist()
-    return np.random.default_rng(seed).choice(texts, most, replace=False).tolist()
+        return list(texts)
+    return np.random.default_rng(seed).choice(np.asarray(texts, dtype=object), most, replace=False).tolist()
 
 
 def _blocks(rows: int) -> list[slice]:

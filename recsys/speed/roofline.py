@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
@@ -110,6 +111,27 @@ def least_seconds(cost: Cost, peaks: Peaks, lengths: list[int], precision: str) 
 def share_of_limit(cost: Cost, peaks: Peaks, lengths: list[int], precision: str, seconds: float) -> float:
     """Least possible ÷ measured seconds for these texts: 1 is the limit of that precision."""
     return least_seconds(cost, peaks, lengths, precision) / seconds
+
+
+def limit_table(cost: Cost, peaks: Peaks, query_tokens: int, lengths: list[int]) -> pd.DataFrame:
+    """The limits of this machine, a row a precision that torch can multiply here.
+
+    Args:
+        query_tokens: of one query. lengths: tokens of each title of a batch.
+
+    Returns:
+        index precision; gflops (peak, 1e9 operations a second), query_ms (least milliseconds of a query),
+        titles_per_second (most).
+    """
+    rows = {
+        precision: {
+            "gflops": peaks.large[precision] / 1e9,
+            "query_ms": 1e3 * least_seconds(cost, peaks, [query_tokens], precision),
+            "titles_per_second": len(lengths) / least_seconds(cost, peaks, lengths, precision),
+        }
+        for precision in peaks.large
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("precision")
 
 
 def _product(precision: str, rows: int) -> Callable[[], Tensor] | None:

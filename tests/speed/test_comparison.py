@@ -20,7 +20,7 @@ def built(bert, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparison, "VARIANTS", {**VARIANTS, "needs-more": missing})
         names = ["packed-fp32", "packed-bf16", "needs-more"]
-        return comparison.build_variants(bert, TEXTS, names, cache=tmp_path_factory.mktemp("speed"))
+        return comparison.build_variants(bert, TEXTS, TITLES, names, cache=tmp_path_factory.mktemp("speed"))
 
 
 def test_what_fails_is_in_the_table(built):
@@ -37,6 +37,12 @@ def test_what_fails_is_in_the_table(built):
     assert exact["overlap"] == exact["overlap_query"] == 1
     assert exact["least"] == pytest.approx(1, abs=1e-5)
     assert (found["query_ms"].dropna() > 0).all()
+    assert built.title_tokens.sum() > built.query_tokens.sum() >= len(QUERIES)
+    limits = pd.DataFrame({"titles_per_second": [100.0]}, index=pd.Index(["fp32"], name="precision"))
+    shares = comparison.against_limits(found, built, limits).set_index("variant")
+    assert list(shares.index) == [BASELINE, "packed-fp32"]
+    ratio = shares["tokens_per_second"] / shares["limit_tokens_per_second"]
+    assert ratio["packed-fp32"] == pytest.approx(exact["titles_per_second"] / 100)
     assert exact["megabytes"] > found.loc["packed-bf16", "megabytes"] > 0
 
 
@@ -76,17 +82,20 @@ def test_a_search_that_lost_its_order_is_inferior(monkeypatch):
         def __init__(self, scores):
             self.scores = scores
 
-        def encode(self, texts, normalize_embeddings):
+        def encode(self, texts, normalize_embeddings, show_progress_bar):
+            asked.append(self.scores is orders["right"])
             return self.scores
 
+    asked: list[bool] = []
     encoders = {name: Encoder(scores) for name, scores in orders.items()}
     found = comparison.on_search(encoders.pop("right"), encoders)
     assert found.loc[BASELINE, "ndcg@10"] == 1
     assert bool(found.loc["same", "holds"])
     assert not found.loc["blind", "holds"]
+    assert asked == [True, False, False]
     assert found.loc["blind", "margin"] == pytest.approx(0.1 * (1 - found.loc["blind", "random"]))
 
 
 def test_unknown_variants_are_named(bert, tmp_path):
     with pytest.raises(ValueError, match=r"unknown variant fast; there are eager"):
-        comparison.build_variants(bert, TEXTS, ["fast"], cache=tmp_path)
+        comparison.build_variants(bert, TEXTS, TITLES, ["fast"], cache=tmp_path)

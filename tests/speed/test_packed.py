@@ -80,7 +80,7 @@ def test_a_call_takes_one_thread_and_gives_the_others_back(packed_bert, monkeypa
 
 def test_short_attention_is_attention():
     qkv = torch.randn(6 * 5, 3 * 16, generator=torch.Generator().manual_seed(0))
-    short = packed.attend(qkv, [(6, 5)], heads=4)
+    short = packed.attend(qkv, [(6, 5)], head_width=4)
     query, key, value = qkv.view(6, 5, 3, 4, 4).permute(2, 0, 3, 1, 4)
     expected = torch.nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2)
     assert torch.allclose(short, expected.reshape(30, 16), atol=1e-6)

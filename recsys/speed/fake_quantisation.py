@@ -1,0 +1,221 @@
+"""Quantisation-aware training: while it lasts, linear maps compute what int8 products would give.
+
+Rounding is put into the forward pass and left out of the backward pass (the straight-through estimator;
+Jacob et al. 2018, arXiv:1712.05877, section 3), so that the weights learn to suit it. What is mimicked are
+the graphs of `recsys.speed.onnx_build`: weights symmetric int8 with a scale an output, activations asymmetric
+uint8 with one scale a matrix, found as it comes. There a query is a batch of its own, so here each text has a
+scale of its own, whatever else is in its batch. Embedding tables are rounded to int8 row by row.
+
+B: texts of a batch. T: tokens of the longest. D: inputs of a map.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, linear
+
+from recsys.encoders.backbone import Backbone, transformer_layers
+from recsys.encoders.embed import embed_texts
+from recsys.speed.onnx_embedding import LARGE
+
+FFN_SECOND = r"\d+\.output\.dense"
+LEVELS = 255  # of uint8, between the least and the largest
+LARGEST = 127  # of a symmetric int8
+TINY = 1e-12  # a matrix of zeros
+SHARE = 0.7  # of a channel's reach that goes over to the weights
+DEAD = 1e-3  # least reach of a channel
+
+
+@contextmanager
+def fake_int8(
+    backbone: Backbone,
+    *,
+    kept: Sequence[str] = (),
+    careful: Sequence[str] = (),
+    block: int = 32,
+    smooth: Mapping[str, Tensor] | None = None,
+) -> Iterator[None]:
+    r"""Within, all linear maps of the transformer layers and large embedding tables are rounded.
+
+    Parameters stay what they are, float32, trainable, under their names; afterwards the backbone computes
+    without rounding again, and `fast_encoder(backbone, variant="onnx-int8")` builds the real thing from it.
+
+    Args:
+        backbone: an encoder with `nn.Linear` maps, such as BERT.
+        kept: regular expressions of names of maps that are not rounded. The names begin with the layer's
+            number: r"5\..*" is the sixth layer, `FFN_SECOND` the FFNs' second maps in a BERT.
+        careful: the same for maps that are rounded with a scale for each `block` inputs, weights as well as
+            activations, token by token, as `onnx_build.mixed` does.
+        block: inputs that share a scale there; divides their number.
+        smooth: by name of a map, [D] numbers that its inputs are divided by before they are rounded and its
+            weights multiplied with, see `smoothing`. None: none. onnx_build's graphs do not do so.
+
+    Raises:
+        ValueError: no linear map in the layers (GPT-2 has none), a name that fits none, a block that does
+            not divide a map's inputs, a backbone that is rounded already.
+    """
+    maps = linear_maps(backbone)
+    chosen_kept, chosen_careful = _chosen(maps, kept), _chosen(maps, careful)
+    mask = _Mask()
+    with ExitStack() as stack:
+        handle = backbone.register_forward_pre_hook(mask.see, with_kwargs=True)
+        stack.callback(handle.remove)
+        for name, module in maps.items():
+            if name in chosen_kept:
+                continue
+            if name in chosen_careful:
+                if module.in_features % block:
+                    raise ValueError(
+                        f"block {block} does not divide the {module.in_features} inputs of {name}"
+                    )
+                rounded = _by_blocks(module, block)
+            else:
+                rounded = _by_text(module, mask, None if smooth is None else smooth.get(name))
+            _replace_forward(stack, module, rounded)
+        for module in backbone.modules():
+            if isinstance(module, nn.Embedding) and module.weight.numel() >= LARGE:
+                _replace_forward(stack, module, _rounded_table(module))
+        yield
+
+
+def smoothing(
+    backbone: Backbone, texts: Sequence[str], share: float = SHARE, max_tokens: int = 64
+) -> dict[str, Tensor]:
+    """What each channel of each map's inputs is divided by, so that one scale serves all channels better.
+
+    s = reach^share, reach the largest magnitude of the channel on the texts: SmoothQuant (Xiao et al. 2022,
+    arXiv:2211.10438, equation 4) without its second factor, the weights' own reach, which hardly differs.
+    A dynamic scale follows the one channel with the largest entries; weights have a scale an output and bear
+    more of the difference between channels than activations do, hence a share above their one half.
+
+    Args:
+        texts: at least one.
+        share: 0 leaves all as it is; 1 makes all channels reach equally far.
+
+    Returns:
+        By name of the map, [D] float32 with a mean of 1.
+
+    Raises:
+        ValueError: no text; share not in [0, 1].
+    """
+    if not texts:
+        raise ValueError("smoothing needs texts to find the channels' reach on")
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must be from 0 to 1, got {share}")
+    reach: dict[str, Tensor] = {}
+
+    def note(name: str) -> Callable:
+        def hook(module: nn.Module, args: tuple) -> None:
+            found = args[0].flatten(0, -2).abs().amax(dim=0)
+            reach[name] = torch.maximum(reach.get(name, found), found)
+
+        return hook
+
+    with ExitStack() as stack:
+        for name, module in linear_maps(backbone).items():
+            stack.callback(module.register_forward_pre_hook(note(name)).remove)
+        embed_texts(backbone, texts, precision="fp32", max_tokens=max_tokens)
+    scales = {name: found.clamp(min=DEAD) ** share for name, found in reach.items()}
+    return {name: (scale / scale.mean()).clone() for name, scale in scales.items()}
+
+
+def round_by_text(rows: Tensor, real: Tensor) -> Tensor:
+    """uint8 with one scale and zero a text, as DynamicQuantizeLinear does for a batch of one text.
+
+    Args:
+        rows: [B, T, D] float32.
+        real: [B, T] bool; padding has no say in the scale.
+
+    Returns:
+        [B, T, D] float32; the gradient passes as if nothing had happened, but not at padding beyond the
+        span.
+    """
+    with torch.no_grad():
+        seen = rows.masked_fill(~real[:, :, None], 0)  # 0 is always in the span
+        least, most = seen.amin(dim=(1, 2)), seen.amax(dim=(1, 2))
+        step = ((most - least) / LEVELS).clamp(min=TINY)
+        zero = (-least / step).round()
+    return torch.fake_quantize_per_channel_affine(rows, step, zero.to(torch.int32), 0, 0, LEVELS)
+
+
+def round_by_row(table: Tensor) -> Tensor:
+    """[R, D] -> [R, D]: symmetric int8, one scale a row; the gradient passes."""
+    step = (table.detach().abs().amax(dim=1) / LARGEST).clamp(min=TINY)
+    zeros = torch.zeros(len(table), dtype=torch.int32, device=table.device)
+    return torch.fake_quantize_per_channel_affine(table, step, zeros, 0, -LARGEST, LARGEST)
+
+
+def round_by_block(rows: Tensor, block: int) -> Tensor:
+    """[..., D] -> [..., D]: symmetric int8, a scale for each `block` neighbours; the gradient passes."""
+    return round_by_row(rows.reshape(-1, block)).view(rows.shape)
+
+
+def linear_maps(backbone: Backbone) -> dict[str, nn.Linear]:
+    """The linear maps of the transformer layers by name, such as "0.attention.self.query".
+
+    Raises:
+        ValueError: there are none.
+    """
+    _, layers = transformer_layers(backbone.model)
+    found = {name: module for name, module in layers.named_modules() if isinstance(module, nn.Linear)}
+    if not found:
+        raise ValueError(f"the layers of {backbone.name} have no nn.Linear to round: use a BERT-type encoder")
+    return found
+
+
+class _Mask:
+    """Which tokens of the batch that is being computed are real."""
+
+    def __init__(self):
+        self.real: Tensor | None = None
+
+    def see(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
+        mask = kwargs["attention_mask"] if "attention_mask" in kwargs else args[1]
+        self.real = mask != 0
+
+
+def _chosen(maps: Mapping[str, nn.Linear], patterns: Sequence[str]) -> set[str]:
+    found = set()
+    for pattern in patterns:
+        named = {name for name in maps if re.fullmatch(pattern, name)}
+        if not named:
+            raise ValueError(f"no map is named {pattern!r}; there are {', '.join(maps)}")
+        found |= named
+    return found
+
+
+def _by_text(module: nn.Linear, mask: _Mask, smooth: Tensor | None) -> Callable[[Tensor], Tensor]:
+    def forward(rows: Tensor) -> Tensor:
+        rows, weight = rows.float(), module.weight
+        if smooth is not None:
+            rows, weight = rows / smooth, weight * smooth
+        return linear(round_by_text(rows, mask.real), round_by_row(weight), module.bias)
+
+    return forward
+
+
+def _by_blocks(module: nn.Linear, block: int) -> Callable[[Tensor], Tensor]:
+    def forward(rows: Tensor) -> Tensor:
+        return linear(round_by_block(rows.float(), block), round_by_block(module.weight, block), module.bias)
+
+    return forward
+
+
+def _rounded_table(module: nn.Embedding) -> Callable[[Tensor], Tensor]:
+    def forward(ids: Tensor) -> Tensor:
+        rows = embedding(ids, module.weight, module.padding_idx)  # only these are rounded
+        return round_by_row(rows.reshape(-1, rows.shape[-1])).view(rows.shape)
+
+    return forward
+
+
+def _replace_forward(stack: ExitStack, module: nn.Module, forward: Callable) -> None:
+    if "forward" in vars(module):
+        raise ValueError("the backbone is rounded already: leave the other fake_int8 first")
+    module.forward = forward  # hides the class's own
+    stack.callback(vars(module).pop, "forward")

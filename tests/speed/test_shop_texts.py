@@ -1,0 +1,26 @@
+import pytest
+
+from recsys.speed.shop_texts import CALIBRATION, shop_texts
+
+
+def test_no_text_is_learnt_from_and_judged():
+    found, other = shop_texts("demo_store", 200, 20), shop_texts("demo_store", 200, 20, seed=1)
+    assert found.calibration == other.calibration
+    assert found.learning == other.learning
+    assert 10 < len(found.calibration) <= CALIBRATION
+    assert set(found.calibration) < set(found.learning)
+    judged = [text for texts in (found, other) for text in texts.judged.titles + texts.judged.queries]
+    assert not set(found.learning) & set(judged)
+    assert len(set(found.judged.titles)) == 200
+    assert len(set(found.judged.queries)) == 20
+    assert found.judged != other.judged
+    assert found == shop_texts("demo_store", 200, 20)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("sports", 20, 5), "dataset must be one of demo_store"), (("demo_store", 9, 5), "at least 10 titles")],
+)
+def test_what_is_wrong_is_said(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        shop_texts(*arguments)
