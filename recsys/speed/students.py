@@ -64,7 +64,7 @@ def make_student(
         teacher: stays as it is.
         texts: n strings to learn from: titles, queries.
         held_out: for `Student.cosine`, not among `texts`.
-        steps: optimiser steps at most; None: one pass (the word table: five).
+        steps: optimiser steps; None: one pass over the texts (the word table: five).
         seed: of batches.
         cache: folder of artefacts, see `recsys.speed.fast_encoder.fast_encoder`.
 
@@ -120,13 +120,18 @@ class _Lesson:
     cache: str | Path | None
     progress: bool
 
+    @property
+    def length(self) -> dict[str, float]:
+        """Of training: so many steps, however often that reads the texts; or the settings' own passes."""
+        return {} if self.steps is None else {"max_steps": self.steps, "epochs": float(self.steps)}
+
     def teach(self, student: Backbone, variant: str = QUICKEST) -> tuple[Encoder, int]:
         """Distil, and build for this machine."""
         self.distil(student)
         return self.build(student, variant)
 
     def distil(self, student: Backbone) -> None:
-        settings = replace(SETTINGS, max_steps=self.steps, seed=self.seed)
+        settings = replace(SETTINGS, seed=self.seed, **self.length)
         distil(student, self.texts, self.targets, settings, progress=self.progress)
 
     def build(self, student: Backbone, variant: str) -> tuple[Encoder, int]:
@@ -157,7 +162,7 @@ def _quantised(lesson: _Lesson) -> tuple[Encoder, int]:
 
 
 def _word_table(lesson: _Lesson) -> tuple[Encoder, int]:
-    settings = replace(TABLE_SETTINGS, max_steps=lesson.steps, seed=lesson.seed)
+    settings = replace(TABLE_SETTINGS, seed=lesson.seed, **lesson.length)
     table, _ = train_word_table(
         lesson.teacher, lesson.texts, lesson.targets, settings, progress=lesson.progress
     )
