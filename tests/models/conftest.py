@@ -1,9 +1,10 @@
-"""Small tasks in the place of real ones."""
+"""One thread, and small tasks in the place of real ones."""
 
 import pytest
 
 from recsys.data.labelled import LabelledTexts
 from recsys.models import labelled_task
+from tests.backbones import one_thread  # noqa: F401 - a fixture
 
 
 @pytest.fixture

@@ -20,14 +20,6 @@ from recsys.models.click_training import CONVERGED, fit
 from recsys.models.planted_clicks import HELD_OUT, planted_clicks
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def case():
     return planted_clicks(n_users=120, n_items=90, clicks_per_user=6, width=8, seed=1)

@@ -30,14 +30,6 @@ LIVELY = replace(MASKED, epochs=20, learning_rate=3e-3, token_budget=200, mixed_
 PAIRED = replace(CONTRASTIVE, epochs=6, learning_rate=1e-3, token_budget=200, mixed_precision="no")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def bert():
     return load_backbone("random-bert", layers=1)
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from recsys.data.errors import LeakError
 from recsys.data.leaks import check_leaks
@@ -18,14 +17,6 @@ from recsys.models.next_item_data import NextItemData
 USERS, ITEMS, EVENTS = 70, 30, 9
 PLAN = Plan(trials=2, settings={"epochs": 3.0}, options={"width": 8, "layers": 1})
 VECTORS = np.random.default_rng(0).normal(size=(ITEMS, 12)).astype(np.float32)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

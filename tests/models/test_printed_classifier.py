@@ -21,14 +21,6 @@ M, USERS = len(WORDS), 160
 FAST = replace(PRINTED, epochs=4, learning_rate=3e-3)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def cycle(users=USERS, length=5):
     """Users walk round the catalogue item by item: train, one event of validation, one of test."""
     rows = [(u, (u * 7 + step) % M, step) for u in range(users) for step in range(length)]

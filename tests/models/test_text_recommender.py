@@ -29,14 +29,6 @@ BRIEF = replace(QUICK, max_steps=2)
 HARMLESS = replace(QUICK, max_steps=1, learning_rate=1e-12, head_learning_rate=1e-12)  # as before training
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def texted(settings=BRIEF, titles=WORDS, backbone="random-bert", layers=1, **rest):
     return TextRecommender(titles, backbone, layers, settings=settings, **rest)
 
