@@ -30,6 +30,7 @@ from recsys.speed.artefact import words_of
 from recsys.speed.onnx_embedding import round_embedding
 from recsys.speed.onnx_engine import FILE
 from recsys.speed.onnx_export import INPUTS, export_onnx
+from recsys.speed.onnx_smoothing import smoothed
 from recsys.speed.word_pieces import rows_of
 
 CALIBRATION_TOKENS = 1024  # of a padded batch
@@ -49,14 +50,19 @@ def int8_dynamic(
     *,
     kept: Sequence[str] = (),
     embedding: str = "int8",
+    smooth: float = 0.0,
 ) -> None:
     """int8 products; activations are rounded with one scale a matrix, found as they come.
 
     Args:
         kept: parts of names of the matrix products that stay as they are, for instance "output/dense".
         embedding: how the table of the embeddings is stored, "int8" (a scale a row) or "fp16".
+        smooth: share of the channels' reach on `texts` that goes over to the weights first, see
+            `recsys.speed.onnx_smoothing`; 0: none.
     """
     model = fused(backbone)
+    if smooth:
+        model = smoothed(model, iter(_Batches(backbone, texts).get_next, None), smooth)
     model = _dynamic(model, _named(model, kept))
     _save(round_embedding(model, embedding), folder)
 

@@ -19,10 +19,11 @@ import numpy as np
 from recsys.encoders.backbone import Backbone, transformer_layers
 from recsys.encoders.embed import embed_texts
 from recsys.speed.artefact import words_of
+from recsys.speed.choice import Texts
 from recsys.speed.comparison import BASELINE, Built, time_queries
 from recsys.speed.distillation import MAX_TOKENS, SETTINGS, distil, evenly_spaced, keep_layers
 from recsys.speed.encoder import Encoder
-from recsys.speed.fake_quantisation import fake_int8
+from recsys.speed.fake_quantisation import fake_int8, smoothing
 from recsys.speed.fast_encoder import fast_encoder
 from recsys.speed.pruning import prune
 from recsys.speed.quality import closeness
@@ -31,7 +32,7 @@ from recsys.speed.word_table import table_encoder, train_word_table
 
 QUICKEST = "onnx-fp32"  # in which a student of floats is served, one query at a time
 PRUNED = 0.5
-TEXTS_OF_PRUNING = 256
+TEXTS_OF_CHANNELS = 256
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,10 @@ class _Lesson:
         settings = replace(SETTINGS, seed=self.seed, **self.length)
         distil(student, self.texts, self.targets, settings, progress=self.progress)
 
-    def build(self, student: Backbone, variant: str) -> tuple[Encoder, int]:
+    def build(self, student: Backbone, variant: str, calibration: Texts | None = None) -> tuple[Encoder, int]:
         student.eval()
-        encoder = fast_encoder(student, variant=variant, cache=self.cache, progress=False)
+        options = {"texts": calibration, "cache": self.cache, "progress": False}
+        encoder = fast_encoder(student, variant=variant, **options)
         return encoder, sum(weights.numel() for weights in student.parameters())
 
 
@@ -150,15 +152,15 @@ def _fewer_layers(count: int) -> Callable[[_Lesson], tuple[Encoder, int]]:
 
 def _pruned(lesson: _Lesson) -> tuple[Encoder, int]:
     student = copy.deepcopy(lesson.teacher)
-    prune(student, list(lesson.texts[:TEXTS_OF_PRUNING]), heads=PRUNED, neurons=PRUNED, seed=lesson.seed)
+    prune(student, list(lesson.texts[:TEXTS_OF_CHANNELS]), heads=PRUNED, neurons=PRUNED, seed=lesson.seed)
     return lesson.teach(student)
 
 
 def _quantised(lesson: _Lesson) -> tuple[Encoder, int]:
-    student = copy.deepcopy(lesson.teacher)
-    with fake_int8(student):
+    student, seen = copy.deepcopy(lesson.teacher), list(lesson.texts[:TEXTS_OF_CHANNELS])
+    with fake_int8(student, smooth=smoothing(student, seen)):
         lesson.distil(student)
-    return lesson.build(student, "onnx-int8")
+    return lesson.build(student, "onnx-smooth", Texts(seen, []))
 
 
 def _word_table(lesson: _Lesson) -> tuple[Encoder, int]:

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from recsys.encoders.embed import embed_texts
-from recsys.speed import artefact, onnx_export
+from recsys.speed import artefact, onnx_engine, onnx_export
+from recsys.speed.encoder import Encoder
 from recsys.speed.model_source import model_source
+from recsys.speed.onnx_smoothing import smoothed
 from recsys.speed.torch_graphs import reference
 from recsys.speed.variant import NotForThisModel
 from recsys.speed.variants import VARIANTS
@@ -97,3 +99,34 @@ def test_a_variant_for_another_architecture_says_so(gpt, tmp_path):
 
 def test_nothing_reports_its_use():
     assert sys.modules["openvino_telemetry"] is None
+
+
+def test_smoothing_changes_no_product(minilm, tmp_path):
+    """Before it is rounded, the smoothed graph computes what the plain one does; rounded, it loses less."""
+    pytest.importorskip("onnxruntime")
+    from recsys.speed import onnx_build
+
+    texts = QUERIES + TITLES
+    expected = embed_texts(minilm, texts, precision="fp32")
+    worst = {}
+    for name, options in (("plain", {}), ("smooth", {"smooth": 0.7})):
+        folder = tmp_path / name
+        folder.mkdir()
+        onnx_build.int8_dynamic(minilm, folder, TITLES, **options)
+        words = artefact.words_of(minilm)
+        rounded = Encoder(onnx_engine.load(folder, words), words, minilm.width)
+        near = [rounded.encode(text) @ right for text, right in zip(texts, expected, strict=True)]
+        worst[name] = 1 - np.mean(near)
+    assert worst["smooth"] < 0.6 * worst["plain"]
+    graph = onnx_build.fused(minilm)
+    batches = list(iter(onnx_build._Batches(minilm, texts).get_next, None))
+    before = _run(graph, batches)
+    after = _run(smoothed(graph, batches, 0.7), batches)
+    assert max(np.abs(a - b).max() for a, b in zip(before, after, strict=True)) < 1e-4
+
+
+def _run(graph, batches):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    return [session.run(None, batch)[0] for batch in batches]

@@ -1,0 +1,82 @@
+"""Inputs of products divided channel by channel before they are rounded: one scale then serves all of them.
+
+SmoothQuant (Xiao et al. 2022, arXiv:2211.10438) folds the division into the layer norm before. In a post-norm
+Transformer the norm's output is the residual too, and behind a GELU nothing can be folded, so here it is an
+operator of its own: one pass over [B, T, D], small beside the product. onnxruntime's own SmoothQuant serves
+static scales only.
+
+D: inputs of a product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import onnxruntime
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from recsys.speed.fake_quantisation import DEAD
+
+
+def smoothed(model: ModelProto, batches: Iterable[Mapping[str, np.ndarray]], share: float) -> ModelProto:
+    """Divide the inputs of products by channel and multiply their weights: the outputs stay the same.
+
+    Args:
+        model: float32, of `recsys.speed.onnx_build.fused`; changed in place.
+        batches: inputs of the graph, for the reach of each channel: the largest magnitude seen.
+        share: of the reach that goes over to the weights, 0 to 1; see `fake_quantisation.smoothing`.
+    """
+    weights = {entry.name: entry for entry in model.graph.initializer}
+    products = [n for n in model.graph.node if n.op_type in ("MatMul", "Attention") and n.input[1] in weights]
+    reach = _reach(model, sorted({node.input[0] for node in products}), batches)
+    divided = {node.name for node in products}
+    nodes = []
+    for node in map(_copy, model.graph.node):
+        if node.name in divided:
+            scale = np.maximum(reach[node.input[0]], DEAD) ** share
+            nodes.append(
+                _divide(model, node, weights[node.input[1]], (scale / scale.mean()).astype(np.float32))
+            )
+        nodes.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def _divide(model: ModelProto, node: NodeProto, weight: TensorProto, scale: np.ndarray) -> NodeProto:
+    """Multiply the weights and return the operator that divides the node's input, which now reads that."""
+    values = numpy_helper.to_array(weight) * scale[:, None]  # [D, outputs]
+    factor, result = f"{node.name}/smooth", f"{node.name}/smoothed"
+    own = numpy_helper.from_array(values, f"{node.name}/weight")  # another node may share the old one
+    model.graph.initializer.extend([own, numpy_helper.from_array(1 / scale, factor)])
+    product = helper.make_node("Mul", [node.input[0], factor], [result], name=f"{node.name}/divide")
+    node.input[0], node.input[1] = result, own.name
+    return product
+
+
+def _reach(
+    model: ModelProto, names: list[str], batches: Iterable[Mapping[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """The largest magnitude of each channel of these tensors over all batches: [D] each."""
+    seen = ModelProto()
+    seen.CopyFrom(model)
+    seen.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads, settings.log_severity_level = 1, 3
+    providers = ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(seen.SerializeToString(), settings, providers=providers)
+    found: dict[str, np.ndarray] = {}
+    for batch in batches:
+        for name, values in zip(names, session.run(names, dict(batch)), strict=True):
+            most = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
+            found[name] = np.maximum(found.get(name, most), most)
+    if not found:
+        raise ValueError("smoothing needs texts to find the channels' reach on")
+    return found
+
+
+def _copy(node: NodeProto) -> NodeProto:
+    copied = NodeProto()
+    copied.CopyFrom(node)
+    return copied
