@@ -106,11 +106,13 @@ def forms_by_length(
     layer: int = 0,
     rounds: int = 5,
     threads: int = 1,
+    longest: int | None = None,
 ) -> pd.DataFrame:
     """Each form on one layer's real queries, keys and values: its seconds, and how far from full it is.
 
     Args:
-        lengths: tokens of the one text. layer: see `attention_inputs`. rounds, threads: see `interleave`.
+        lengths: tokens of the one text; those above `longest` are left out.
+        layer: see `attention_inputs`. rounds, threads: see `interleave`.
 
     Returns:
         a row a pair of tokens and form: seconds, cpu, speedup, speedup_cpu and busy as `Timing.table` has
@@ -118,7 +120,7 @@ def forms_by_length(
         attention's outputs); cosine (mean over tokens and heads); share (`attention_share`).
     """
     found = []
-    for tokens in lengths:
+    for tokens in (length for length in lengths if longest is None or length <= longest):
         parts = *attention_inputs(backbone, titles, tokens, layer), torch.tensor([tokens])
         with torch.inference_mode():
             outputs = {name: form.attend(*parts) for name, form in AttentionForms.items()}

@@ -36,3 +36,37 @@ def by_variant(records: pd.DataFrame, column: str) -> pd.DataFrame:
     if len(long):
         long["variant"] = long["variant"].str.removesuffix(ending)
     return long
+
+
+def for_pareto(found: pd.DataFrame) -> pd.DataFrame:
+    """What `recsys.plots.speed.plot_pareto` draws, of a table of `recsys.speed.comparison.table`.
+
+    Where titles were not encoded by the variants, the overlap is that of queries.
+    """
+    overlap = found.get("overlap", found["overlap_query"])
+    figures = {
+        "overlap": overlap,
+        "latency": found["query_ms"] / 1e3,
+        "throughput": found["titles_per_second"],
+    }
+    return found[["precision"]].assign(**figures).dropna().reset_index()
+
+
+def record_metrics(found: pd.DataFrame, on_search: pd.DataFrame, forms: pd.DataFrame) -> dict[str, float]:
+    """What a run of notebook 05 records.
+
+    Args:
+        found, on_search: of `recsys.speed.comparison`, the latter may be empty.
+        forms: of `recsys.speed.attention_in_encoder.forms_by_length`; "form:attention_tokens" is its speedup.
+
+    Returns:
+        query_ms (of the baseline), best_query_speedup, and the variants' figures as `flat` names them.
+    """
+    by_form = forms.pivot(index="form", columns="tokens", values="speedup").add_prefix("attention_")
+    return {
+        "query_ms": float(found["query_ms"].iloc[0]),
+        "best_query_speedup": float(found["query_speedup"].max()),
+        **flat(found, ["query_speedup", "titles_speedup", "overlap_query", "overlap", "cosine", "megabytes"]),
+        **flat(on_search, ["ndcg@10", "difference", "spare"]),
+        **flat(by_form, by_form.columns),
+    }

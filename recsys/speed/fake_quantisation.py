@@ -136,8 +136,9 @@ def round_by_text(rows: Tensor, real: Tensor) -> Tensor:
         span.
     """
     with torch.no_grad():
-        seen = rows.masked_fill(~real[:, :, None], 0)  # 0 is always in the span
-        least, most = seen.amin(dim=(1, 2)), seen.amax(dim=(1, 2))
+        seen = rows.masked_fill(~real[:, :, None], 0)
+        # 0 is always in the span: uint8's zero has to be one of its levels
+        least, most = seen.amin(dim=(1, 2)).clamp(max=0), seen.amax(dim=(1, 2)).clamp(min=0)
         step = ((most - least) / LEVELS).clamp(min=TINY)
         zero = (-least / step).round()
     return torch.fake_quantize_per_channel_affine(rows, step, zero.to(torch.int32), 0, 0, LEVELS)

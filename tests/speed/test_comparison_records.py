@@ -1,6 +1,6 @@
 import pandas as pd
 
-from recsys.speed.comparison_records import by_variant, flat
+from recsys.speed.comparison_records import by_variant, flat, for_pareto, record_metrics
 
 
 def test_there_and_back():
@@ -17,3 +17,22 @@ def test_there_and_back():
 def test_no_records_are_no_rows():
     assert by_variant(pd.DataFrame(), "speedup").empty
     assert by_variant(pd.DataFrame({"seed": [0]}), "speedup").empty
+
+
+def test_what_a_run_records():
+    columns = {
+        "query_ms": [8.0, 2.0, None],
+        "query_speedup": [1.0, 4.0, None],
+        "overlap_query": [1, 0.9, None],
+    }
+    columns |= {"precision": ["fp32", "int8", "bf16"], "titles_per_second": [5.0, 9.0, None]}
+    found = pd.DataFrame(columns, index=pd.Index(["base", "fast", "broken"], name="variant"))
+    forms = pd.DataFrame({"form": ["full", "linear"], "tokens": [128, 128], "speedup": [1.0, 1.5]})
+    metrics = record_metrics(found, pd.DataFrame(), forms)
+    assert metrics["query_ms"] == 8
+    assert metrics["best_query_speedup"] == metrics["fast:query_speedup"] == 4
+    assert metrics["linear:attention_128"] == 1.5
+    drawn = for_pareto(found)
+    assert drawn["variant"].tolist() == ["base", "fast"]
+    assert drawn["latency"].tolist() == [0.008, 0.002]
+    assert drawn["overlap"].tolist() == [1, 0.9]
