@@ -79,17 +79,25 @@ def sides(finding: Finding) -> str:
     treatment, control = criterion.treatment, criterion.control
     if control is None:
         text = f"{_settings(treatment)} against {number(criterion.value)}"
-    elif list(treatment) == list(control) and len(control) == 1:  # one name: its values say enough
+    elif list(treatment) == list(control) and len(control) == 1 and _words(treatment, control):
+        # one name, and its values say enough
         text = f"{setting(*treatment.values())} against {setting(*control.values())}"
     else:
         text = f"{_settings(treatment)} against {_settings(control)}"
-    places = [setting(value) for value in criterion.where.values()]
+    # what a model is left to choose by itself need not be said here: "How it was decided" lists all
+    said = {name: value for name, value in criterion.where.items() if value not in ("", "none", 0)}
+    places = [v if isinstance(v, str) else f"{name}={setting(v)}" for name, v in said.items()]
     unit = "users" if criterion.pair == "user" else "seeds"
     return ", ".join([text, *places, *([f"{finding.n:,}\N{NO-BREAK SPACE}{unit}"] if finding.n else [])])
 
 
+def _words(*sides: dict[str, Any]) -> bool:
+    return all(isinstance(value, str) and value for side in sides for value in side.values())
+
+
 def _settings(parameters: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={setting(value)}" for name, value in parameters.items()) or "the same runs"
+    told = (f"{name}={setting(value) or repr(value)}" for name, value in parameters.items())
+    return ", ".join(told) or "the same runs"
 
 
 def interval_picture(finding: Finding, width: int = 132, height: int = 16) -> Markup:
