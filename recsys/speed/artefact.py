@@ -199,6 +199,11 @@ def obtain(
     return load(source, variant, cache, workers)
 
 
+def megabytes(folder: Path) -> float:
+    """Of all files of an artefact, in 1e6 bytes."""
+    return sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
+
+
 def words_of(backbone, max_tokens: int | None = None) -> WordPieces:
     """The tokenizer of a backbone, without transformers around it."""
     from tokenizers import Tokenizer

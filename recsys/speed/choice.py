@@ -136,8 +136,8 @@ def _try(
         near = closeness(*vectors, *reference)
         latency, throughput = _seconds(encoder, texts)
     except Exception as error:  # a library of another machine can fail in any way, and that is a result
-        return Trial(variant.name, variant.precision, failing=f"{type(error).__name__}: {_short(error)}")
-    size = sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
+        return Trial(variant.name, variant.precision, failing=reason(error))
+    size = artefact.megabytes(folder)
     return Trial(
         variant.name,
         variant.precision,
@@ -166,8 +166,10 @@ def _seconds(encoder: Encoder, texts: Texts) -> tuple[float, float]:
     return float(np.median(each)), (time.process_time() - start) / len(titles)
 
 
-def _short(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:200]
+def reason(error: Exception) -> str:
+    """Why a variant fails, in one line: libraries of another machine can say pages."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first[:200]}"
 
 
 def _line(trial: Trial) -> str:

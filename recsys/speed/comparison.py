@@ -22,7 +22,7 @@ from recsys.encoders.backbone import quiet
 from recsys.metrics.judged_lists import JudgedNdcg
 from recsys.metrics.significance import non_inferiority
 from recsys.speed import artefact
-from recsys.speed.choice import Texts
+from recsys.speed.choice import Texts, reason
 from recsys.speed.encoder import Encoder
 from recsys.speed.model_source import ModelSource, model_source
 from recsys.speed.quality import closeness, home_depot_ndcg
@@ -85,7 +85,7 @@ def build_variants(
         try:
             encoders[name], megabytes[name] = _loaded(source, name, calibration, workers, cache)
         except Exception as error:  # a library of another machine can fail in any way, and that is a result
-            failing[name] = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+            failing[name] = reason(error)
     words = artefact.words_of(source.backbone(), source.max_tokens)
     tokens = (words(part)[1] for part in (texts.titles, texts.queries))
     return Built(baseline, encoders, failing, megabytes, texts, titles, queries, *tokens)
@@ -240,8 +240,7 @@ def _loaded(
     if missing := variant.missing():
         raise ImportError(f"not installed: {', '.join(missing)}")
     encoder = artefact.obtain(source, variant, lambda: texts, cache, workers)
-    folder = artefact.artefact_folder(source, variant, cache)
-    return encoder, sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
+    return encoder, artefact.megabytes(artefact.artefact_folder(source, variant, cache))
 
 
 def _per_text(built: Built, make, texts: int, rounds: int, threads: int) -> Timing:

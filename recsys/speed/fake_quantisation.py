@@ -22,12 +22,12 @@ from torch.nn.functional import embedding, linear
 from recsys.encoders.backbone import Backbone, transformer_layers
 from recsys.encoders.embed import embed_texts
 from recsys.speed.onnx_embedding import LARGE
+from recsys.speed.variants import SHARE
 
 FFN_SECOND = r"\d+\.output\.dense"
 LEVELS = 255  # of uint8, between the least and the largest
 LARGEST = 127  # of a symmetric int8
 TINY = 1e-12  # a matrix of zeros
-SHARE = 0.7  # of a channel's reach that goes over to the weights
 DEAD = 1e-3  # least reach of a channel
 
 
@@ -120,8 +120,13 @@ def smoothing(
         for name, module in linear_maps(backbone).items():
             stack.callback(module.register_forward_pre_hook(note(name)).remove)
         embed_texts(backbone, texts, precision="fp32", max_tokens=max_tokens)
-    scales = {name: found.clamp(min=DEAD) ** share for name, found in reach.items()}
-    return {name: (scale / scale.mean()).clone() for name, scale in scales.items()}
+    return {name: channel_scale(found, share) for name, found in reach.items()}
+
+
+def channel_scale(reach: Tensor, share: float) -> Tensor:
+    """[D] largest magnitudes -> [D] divisors with a mean of 1, for training and for the graph."""
+    scale = reach.clamp(min=DEAD) ** share
+    return scale / scale.mean()
 
 
 def round_by_text(rows: Tensor, real: Tensor) -> Tensor:

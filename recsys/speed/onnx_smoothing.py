@@ -14,9 +14,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import onnxruntime
+import torch
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from recsys.speed.fake_quantisation import DEAD
+from recsys.speed.fake_quantisation import channel_scale
 
 
 def smoothed(model: ModelProto, batches: Iterable[Mapping[str, np.ndarray]], share: float) -> ModelProto:
@@ -34,10 +35,8 @@ def smoothed(model: ModelProto, batches: Iterable[Mapping[str, np.ndarray]], sha
     nodes = []
     for node in map(_copy, model.graph.node):
         if node.name in divided:
-            scale = np.maximum(reach[node.input[0]], DEAD) ** share
-            nodes.append(
-                _divide(model, node, weights[node.input[1]], (scale / scale.mean()).astype(np.float32))
-            )
+            scale = channel_scale(torch.from_numpy(reach[node.input[0]]), share).numpy()
+            nodes.append(_divide(model, node, weights[node.input[1]], scale))
         nodes.append(node)
     del model.graph.node[:]
     model.graph.node.extend(nodes)
