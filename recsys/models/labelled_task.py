@@ -24,11 +24,12 @@ DEFAULT_TOKENS = 64
 
 @dataclass(frozen=True)
 class Part:
-    """texts: N strings; of a pair the second follows the separator. labels: [N], codes (int64) or grades
-    (float64). lists: [N], the query of each row, or None where rows stand alone."""
+    """texts: N strings. labels: [N], codes (int64) or grades (float64). pairs: N second texts, where the
+    label relates two, else None. lists: [N], the query of each row, or None where rows stand alone."""
 
     texts: list[str]
     labels: np.ndarray
+    pairs: list[str] | None
     lists: np.ndarray | None
 
     def __len__(self) -> int:
@@ -52,6 +53,11 @@ class LabelledTask:
         return "grade" if not self.labels else "binary" if len(self.labels) == 2 else "classes"
 
     @property
+    def paired(self) -> bool:
+        """Whether a label relates two texts."""
+        return self.train.pairs is not None
+
+    @property
     def outputs(self) -> int:
         """C."""
         return max(1, len(self.labels))
@@ -61,13 +67,10 @@ class LabelledTask:
         return PRIMARY[self.kind]
 
 
-def load_task(
-    name: str, separator: str, train_share: float = 1.0, judged: int = 0, tested: int = 0
-) -> LabelledTask:
+def load_task(name: str, train_share: float = 1.0, judged: int = 0, tested: int = 0) -> LabelledTask:
     """A labelled data set in its parts, cut by a salted hash (`recsys.data.labelled.labelled_split`).
 
     Args:
-        separator: put between the two texts of a pair: the tokenizer's own separator token.
         train_share: share of the training rows that are learnt from, in (0, 1]; whole queries
             where the label is a grade. A smaller share is part of a larger one, whatever the seed.
         judged, tested: rows (queries, where the label is a grade) of validation and of test that are kept,
@@ -79,9 +82,6 @@ def load_task(
     if not 0 < train_share <= 1:
         raise ValueError(f"train_share must be in (0, 1], got {train_share}")
     data = load_labelled(name)
-    texts = data.table["text"]
-    if "text_pair" in data.table:
-        texts = texts + f" {separator} " + data.table["text_pair"]
     rows = labelled_split(data)
     keys = data.group if data.graded else pd.Series(np.arange(len(data)))
     if train_share < 1:
@@ -92,14 +92,12 @@ def load_task(
     for part, most in (("validation", judged), ("test", tested)):
         there = keys.iloc[rows[part]]
         rows[part] = rows[part][there.isin(evenly(there, most))] if most else rows[part]
-    made = {
-        part: Part(
-            texts.iloc[chosen].tolist(),
-            data.table["label"].to_numpy()[chosen],
-            keys.to_numpy()[chosen] if data.graded else None,
-        )
-        for part, chosen in rows.items()
-    }
+    made = {}
+    for part, chosen in rows.items():
+        table = data.table.iloc[chosen]
+        pairs = table["text_pair"].tolist() if "text_pair" in table else None
+        lists = keys.to_numpy()[chosen] if data.graded else None
+        made[part] = Part(table["text"].tolist(), table["label"].to_numpy(), pairs, lists)
     return LabelledTask(name, data.labels, MAX_TOKENS.get(name, DEFAULT_TOKENS), **made)
 
 

@@ -1,5 +1,7 @@
 """A pretrained encoder learns a labelled task, by full tuning or by a parameter-efficient method.
 
+Where a label relates two texts, each is encoded by itself: see `recsys.models.pair_grader`.
+
 B: texts in a batch. T: tokens. N: texts of a part. C: outputs.
 """
 
@@ -12,10 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from recsys.encoders.backbone import load_backbone
+from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.length_batches import length_batches
 from recsys.encoders.tokens import Tokens, tokenise
 from recsys.models.labelled_task import LabelledTask, Part, judge
+from recsys.models.pair_grader import PairGrader
 from recsys.models.sequence_classifier import SequenceClassifier
 from recsys.models.tuning import FULL, Tuning
 from recsys.training.loop import train
@@ -33,22 +36,25 @@ SETTINGS = TrainingSettings(
     mixed_precision="bf16",
 )
 READ_AT_ONCE = 8192  # tokens of a batch when nothing is learnt
+STARTING_PAIRS = 256  # that the line from cosines to grades is drawn through
 
 
 class LabelledSamples:
-    """Texts with a label each, as the training loop asks for them."""
+    """Texts with a label each, as the training loop asks for them. pairs: of the second texts, or None."""
 
-    def __init__(self, tokens: Tokens, labels: np.ndarray):
-        self.tokens, self.labels = tokens, torch.from_numpy(labels)
-        self.lengths = tokens.lengths
+    def __init__(self, tokens: Tokens, pairs: Tokens | None, labels: np.ndarray):
+        self.tokens, self.pairs, self.labels = tokens, pairs, torch.from_numpy(labels)
+        self.lengths = tokens.lengths if pairs is None else tokens.lengths + pairs.lengths
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def collate(self, indices: np.ndarray) -> dict[str, Tensor]:
-        """input_ids, attention_mask [B, T], label [B]."""
-        input_ids, attention_mask = self.tokens.take(indices)
-        return {"input_ids": input_ids, "attention_mask": attention_mask, "label": self.labels[indices]}
+        """input_ids, attention_mask [B, T], label [B]; of pairs also pair_ids, pair_mask."""
+        batch = dict(zip(("input_ids", "attention_mask"), self.tokens.take(indices), strict=True))
+        if self.pairs is not None:
+            batch |= zip(("pair_ids", "pair_mask"), self.pairs.take(indices), strict=True)
+        return batch | {"label": self.labels[indices]}
 
 
 class TextClassifier:
@@ -58,6 +64,8 @@ class TextClassifier:
         task: what is learnt.
         tuning: how the backbone learns; the head always learns all of itself.
         backbone, layers, pretrained: see `recsys.encoders.backbone.load_backbone`.
+        samples: tokens of parts by their id, kept for the next model of the same backbone and task; None: of
+            this model alone.
         settings: of training; `learning_rate` is the backbone's and the adapter's, `head_learning_rate` the
             head's. Its seed also draws the head, the adapter and random weights.
 
@@ -74,7 +82,9 @@ class TextClassifier:
         layers: int | None = None,
         pretrained: bool = True,
         settings: TrainingSettings = SETTINGS,
+        samples: dict[int, LabelledSamples] | None = None,
     ):
+        self.read = {} if samples is None else samples
         self.task, self.tuning, self.settings = task, tuning, tuning.settings(settings)
         self.load = {"name": backbone, "layers": layers, "pretrained": pretrained, "seed": settings.seed}
 
@@ -93,11 +103,10 @@ class TextClassifier:
         """
         torch.manual_seed(self.settings.seed)
         backbone = load_backbone(**self.load)
-        self.samples = LabelledSamples(self._tokens(backbone, self.task.train), self.task.train.labels)
-        self.network = SequenceClassifier(backbone, self.task.outputs)
-        if self.task.kind == "grade":  # else the first steps only find the mean
-            nn.init.constant_(self.network.head.bias, float(self.task.train.labels.mean()))
-        self.counts = self.tuning.apply(backbone, self.samples.tokens, self.settings.seed)
+        self.samples = self._samples(backbone, self.task.train)
+        self.network = self._network(backbone)
+        texts = self.samples.tokens if self.samples.pairs is None else self.samples.pairs
+        self.counts = self.tuning.apply(backbone, texts, self.settings.seed)
         self.result: TrainingResult = train(
             self.network,
             self.samples,
@@ -116,35 +125,60 @@ class TextClassifier:
         """Cross-entropy of classes, or squared error of a grade; summed."""
         return self.tuning.loss(_grade_loss if self.task.kind == "grade" else _class_loss)(network, batch)
 
-    @torch.inference_mode()
+    def _network(self, backbone: Backbone) -> nn.Module:
+        if not self.task.paired:
+            network = SequenceClassifier(backbone, self.task.outputs)
+            if self.task.kind == "grade":  # else the first steps only find the mean
+                nn.init.constant_(network.head.bias, float(self.task.train.labels.mean()))
+            return network
+        network, train = PairGrader(backbone), self.task.train
+        some = np.random.default_rng(self.settings.seed).permutation(len(train))[:STARTING_PAIRS]
+        cosines = _read(network, self.samples, some, self.settings.mixed_precision == "bf16")[:, 0]
+        network.start_from(cosines, train.labels[some])
+        return network
+
     def outputs(self, part: Part) -> np.ndarray:
         """[N, C] float32: logits of classes, or one grade."""
-        network, backbone = self.network, self.network.backbone
-        tokens = self._tokens(backbone, part)
-        found = np.empty((len(part), self.task.outputs), dtype=np.float32)
-        device, training = next(network.parameters()).device, network.training
-        network.eval()
-        bf16 = self.settings.mixed_precision == "bf16"
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-            for batch in length_batches(tokens.lengths, token_budget=READ_AT_ONCE):
-                ids, mask = tokens.take(batch)
-                found[batch] = network(ids.to(device), mask.to(device)).float().cpu().numpy()
-        network.train(training)
-        return found
+        samples = self._samples(self.network.backbone, part)
+        return _read(self.network, samples, np.arange(len(part)), self.settings.mixed_precision == "bf16")
 
     def judge(self, part: Part) -> dict[str, float]:
         """Metrics on a part; see `recsys.models.labelled_task.judge`."""
         return judge(self.task, part, self.outputs(part))
 
-    def _tokens(self, backbone, part: Part) -> Tokens:
-        return tokenise(backbone, part.texts, max_tokens=self.task.max_tokens)
+    def _samples(self, backbone: Backbone, part: Part) -> LabelledSamples:
+        if id(part) not in self.read:
+            tokens = tokenise(backbone, part.texts, max_tokens=self.task.max_tokens)
+            pairs = part.pairs and tokenise(backbone, part.pairs, max_tokens=self.task.max_tokens)
+            self.read[id(part)] = LabelledSamples(tokens, pairs, part.labels)
+        return self.read[id(part)]
 
 
 def _class_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
-    logits = network(batch["input_ids"], batch["attention_mask"]).float()
+    logits = _forward(network, batch)
     return cross_entropy(logits, batch["label"], reduction="sum"), len(logits)
 
 
 def _grade_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
-    grades = network(batch["input_ids"], batch["attention_mask"]).float()[:, 0]
+    grades = _forward(network, batch)[:, 0]
     return mse_loss(grades, batch["label"].float(), reduction="sum"), len(grades)
+
+
+def _forward(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    second = (batch["pair_ids"], batch["pair_mask"]) if "pair_ids" in batch else ()
+    return network(batch["input_ids"], batch["attention_mask"], *second).float()
+
+
+@torch.inference_mode()
+def _read(network: nn.Module, samples: LabelledSamples, rows: np.ndarray, bf16: bool) -> np.ndarray:
+    """[len(rows), C] float32, without dropout."""
+    device, training = next(network.parameters()).device, network.training
+    network.eval()
+    found = []
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+        batches = length_batches(samples.lengths[rows], token_budget=READ_AT_ONCE)
+        for batch in batches:
+            inputs = {name: tensor.to(device) for name, tensor in samples.collate(rows[batch]).items()}
+            found.append(_forward(network, inputs).cpu().numpy())
+    network.train(training)
+    return np.concatenate(found)[np.argsort(np.concatenate(batches))]

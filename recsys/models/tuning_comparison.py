@@ -53,7 +53,7 @@ class Words:
 
     def outputs(self, part: Part) -> np.ndarray:
         """[N, C], see `TfidfLinear.outputs`."""
-        return self.model.outputs(part.texts)
+        return self.model.outputs(part.texts, part.pairs)
 
 
 def learn_words(task: TunedTask) -> Learnt:
@@ -67,7 +67,7 @@ def learn_words(task: TunedTask) -> Learnt:
     part, tried, best = task.task.train, [], None
     for strength in STRENGTHS:
         start = perf_counter()
-        model = Words(TfidfLinear(strength, len(task.task.labels)).fit(part.texts, part.labels))
+        model = Words(TfidfLinear(strength, len(task.task.labels)).fit(part.texts, part.labels, part.pairs))
         metric = task.judge(model, "validation")[0][task.primary]
         if best is None or metric > max(row[1] for row in tried):
             best = model
@@ -84,6 +84,7 @@ def learn_by_name(
     places: str = "",
     learning_rate: float = 0.0,
     rates_tried: int = 3,
+    search_share: float = 0.25,
     progress: bool = False,
 ) -> Learnt:
     """`learn` or `learn_words`, as a notebook's parameters say it.
@@ -91,6 +92,7 @@ def learn_by_name(
     Args:
         method: of `recsys.encoders.peft_methods.METHODS`, "last-K", or WORDS. rank, places: see `tuning`.
         learning_rate: 0 searches among `rates_tried` rates around the method's usual one.
+        search_share: see `learn`.
 
     Raises:
         ValueError: a parameter that WORDS does not take; see `tuning` and `learn`.
@@ -102,7 +104,7 @@ def learn_by_name(
     chosen = tuning(method, rank, places)
     middle = usual_rate(method) if chosen.learns_backbone else task.head_rate
     rates = [learning_rate] if learning_rate else rates_around(middle, rates_tried)
-    return learn(task, chosen, settings, rates, progress=progress)
+    return learn(task, chosen, settings, rates, search_share, progress)
 
 
 def rates_around(middle: float, number: int) -> list[float]:
@@ -122,7 +124,7 @@ def learn(
     chosen: Tuning,
     settings: TrainingSettings,
     rates: list[float] | None = None,
-    search_share: float = 1 / 3,
+    search_share: float = 0.25,
     progress: bool = False,
 ) -> Learnt:
     """Search the learning rate, then train.

@@ -28,3 +28,11 @@ def test_chinese_characters_are_words():
         1,
         0,
     ]
+
+
+def test_of_a_pair_the_shared_words_count():
+    queries = ["red shoe", "red shoe", "tea", "tea"] * 5
+    titles = ["a red shoe", "a green tea", "black tea", "blue sock"] * 5
+    model = TfidfLinear(100.0).fit(queries, np.array([3.0, 1, 3, 1] * 5), titles)
+    same, other = model.outputs(["blue sock", "blue sock"], ["blue sock", "a red shoe"])[:, 0]
+    assert same > other

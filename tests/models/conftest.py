@@ -4,7 +4,7 @@ import pytest
 
 from recsys.data.labelled import LabelledTexts
 from recsys.models import labelled_task
-from tests.backbones import one_thread  # noqa: F401 - a fixture
+from tests.backbones import bert, one_thread  # noqa: F401 - fixtures
 
 
 @pytest.fixture
@@ -13,6 +13,6 @@ def small_task(monkeypatch):
 
     def load(data: LabelledTexts, **options):
         monkeypatch.setattr(labelled_task, "load_labelled", lambda _: data)
-        return labelled_task.load_task(data.name, "[SEP]", **options)
+        return labelled_task.load_task(data.name, **options)
 
     return load

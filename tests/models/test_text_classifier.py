@@ -1,11 +1,15 @@
 """Labelled tasks: their parts and metrics, and an encoder that learns them, wholly or through a method."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from recsys.encoders.embed import embed_texts
 from recsys.metrics.ranking import ranking_metrics
 from recsys.models.labelled_task import judge, positions
+from recsys.models.pair_grader import PairGrader
 from recsys.models.text_classifier import TextClassifier
 from recsys.models.tuning import Tuning
 from recsys.training.settings import TrainingSettings
@@ -34,6 +38,9 @@ def test_the_parts_hold_whole_queries_and_shares_nest(small_task):
     parts = [set(part.lists) for part in (task.train, task.validation, task.test)]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 60
     assert set(small.train.texts) < set(task.train.texts)
+    assert all(
+        a.split()[-1] == b.split()[-1] for a, b in zip(task.train.texts, task.train.pairs, strict=True)
+    )
     assert small.test.texts == task.test.texts
     assert len(small_task(graded(), tested=2).test) == 6
     assert len(small_task(classes(), judged=7).validation) == 7
@@ -51,12 +58,36 @@ def test_places_of_the_right_class_hold_the_accuracy(small_task):
     assert positions(small_task(graded()), None, outputs) is None
 
 
-def test_a_grade_starts_from_the_mean(small_task):
+BRIEF = TrainingSettings(epochs=1, max_steps=1, learning_rate=1e-9, batch_size=32)
+
+
+def test_a_grade_starts_from_the_line_of_cosines(small_task):
     task = small_task(graded())
-    brief = TrainingSettings(epochs=1, max_steps=1, learning_rate=1e-9, batch_size=32)
-    found = fitted(task, settings=brief).judge(task.test)
+    model = fitted(task, settings=BRIEF)
+    backbone = model.network.backbone
+    first = embed_texts(backbone, task.test.texts, precision="fp32")
+    second = embed_texts(backbone, task.test.pairs, precision="fp32")
+    cosines, found = (first * second).sum(axis=1), model.outputs(task.test)[:, 0]
+    slope, bias = np.polyfit(cosines, found, 1)
+    assert found == pytest.approx(slope * cosines + bias, abs=1e-4)
+    assert model.judge(task.test)["rmse"] < np.std(task.test.labels) + 0.1
+    assert 0 < model.judge(task.test)["ndcg@10_random"] < 1
+
+
+def test_a_grade_of_one_text_starts_from_the_mean(small_task):
+    data = graded()
+    task = small_task(
+        replace(data, table=data.table.drop(columns="text_pair").assign(text=data.table["text_pair"]))
+    )
+    found = fitted(task, settings=BRIEF).judge(task.test)
     assert found["rmse"] == pytest.approx(np.std(task.test.labels), abs=0.1)
-    assert 0 < found["ndcg@10_random"] < 1
+
+
+def test_a_line_through_equal_cosines_is_the_mean(bert):
+    grader = PairGrader(bert)
+    grader.start_from(np.full(4, 0.5), np.array([1.0, 2, 3, 2]))
+    assert grader.head.bias.item() == 2
+    assert not grader.head.weight.any()
 
 
 @pytest.mark.parametrize("method", ["frozen", "last-1", "bitfit", "houlsby", "lora", "eva", "prefix"])

@@ -37,7 +37,7 @@ class Scripted:
 
 def test_the_best_rate_on_validation_is_trained_with_from_the_start():
     task = Scripted({1e-4: 0.1, 1e-3: 0.4, 1e-2: 0.3})
-    learnt = learn(task, Tuning("lora"), replace(BRIEF, max_steps=30), [1e-4, 1e-3, 1e-2])
+    learnt = learn(task, Tuning("lora"), replace(BRIEF, max_steps=30), [1e-4, 1e-3, 1e-2], 1 / 3)
     assert [settings.max_steps for settings in task.asked] == [10, 10, 10, 30]
     assert learnt.settings.learning_rate == task.asked[-1].learning_rate == 1e-3
     assert learnt.rates["metric"].tolist() == [0.1, 0.4, 0.3]
