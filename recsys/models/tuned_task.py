@@ -127,6 +127,7 @@ def load_tuned_task(
     train_share: float = 1.0,
     judged: int = 0,
     tested: int = 0,
+    head_rate: float = 0.0,
     reading: Reading | None = None,
     seed: int = 0,
 ) -> TunedTask:
@@ -138,17 +139,21 @@ def load_tuned_task(
         layers: of the backbone that are kept; 0 keeps all.
         train_share: of the rows or users that are learnt from, in (0, 1].
         judged, tested: rows, queries or users of validation and of test; 0: all.
+        head_rate: learning rate of the head; 0: the task's own, right for some fifty steps.
         reading: of a history, in a next-item task; None: its newest title, 32 tokens.
         seed: of the users that a smaller share takes.
 
     Raises:
-        ValueError, RegistryError, DataUnavailable: of the loaders.
+        ValueError: a head_rate below 0; ValueError, RegistryError, DataUnavailable: of the loaders.
     """
+    if head_rate < 0:
+        raise ValueError(f"head_rate must be at least 0, got {head_rate}")
     kept = layers or None
     source = all_sources().get(dataset)
     if source is not None and source.family in LABELLED_FAMILIES:
         task = labelled_task.load_task(dataset, train_share, judged, tested)
-        return Labelled(task, backbone, kept)
+        return Labelled(task, backbone, kept, head_rate or Labelled.head_rate)
     reading = Reading(max_items=1, max_tokens=32) if reading is None else reading
     data = load_next_item(dataset, train_share, seed)
-    return NextItem(data, backbone, kept, reading, judged=judged, tested=tested)
+    rate = head_rate or NextItem.head_rate
+    return NextItem(data, backbone, kept, reading, judged=judged, tested=tested, head_rate=rate)

@@ -23,6 +23,7 @@ FILES += ("modules.json", "sentence_bert_config.json", "1_Pooling/config.json")
 POOLING_KEYS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 POOLING_KEYS |= {"pooling_mode_lasttoken": "last"}
 POOLING_NAMES = {"mean": "mean", "cls": "cls", "last": "last", "lasttoken": "last"}
+SAVED = ("architectures", "_name_or_path", "transformers_version")  # written by save_pretrained, no shape
 BLOCK = 1 << 20  # bytes hashed at once
 
 
@@ -116,7 +117,8 @@ def _digest_of_backbone(backbone: Backbone) -> str:
 
     total = hashlib.sha256()
     total.update(f"{backbone.pooling}\0{backbone.max_tokens}\0".encode())
-    total.update(backbone.model.config.to_json_string(use_diff=False).encode())
+    config = {name: value for name, value in backbone.model.config.to_dict().items() if name not in SAVED}
+    total.update(json.dumps(config, sort_keys=True, default=str).encode())
     words = json.loads(backbone.tokenizer.backend_tokenizer.to_str())
     words |= {"truncation": None, "padding": None}  # these are of the last call
     total.update(json.dumps(words, sort_keys=True).encode())

@@ -119,3 +119,10 @@ def test_adapters_of_the_comparison_reload(small_task, tmp_path):
     before = model.outputs(task.task.test)
     model.network.backbone = fresh
     assert (model.outputs(task.task.test) == before).all()
+
+
+def test_the_head_s_rate_is_the_task_s_own_or_the_one_given():
+    assert load_tuned_task("demo_store", "random-bert").head_rate == NextItem.head_rate
+    assert load_tuned_task("demo_store", "random-bert", head_rate=0.5).head_rate == 0.5
+    with pytest.raises(ValueError, match="head_rate must be at least 0"):
+        load_tuned_task("demo_store", "random-bert", head_rate=-1)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from recsys.encoders.backbone import load_backbone
 from recsys.encoders.embed import embed_texts
 from recsys.speed import artefact, fast_encoder
 from recsys.speed.artefact import ArtefactError
@@ -120,6 +121,13 @@ def test_a_backbone_s_source_follows_its_weights(bert, bert_source):
         assert model_source(bert).digest != bert_source.digest
     finally:
         parameter.data[0, 0] = before
+
+
+def test_a_backbone_that_was_saved_has_the_same_source(tmp_path):
+    backbone = load_backbone("random-bert")
+    before = model_source(backbone).digest
+    backbone.model.save_pretrained(tmp_path)
+    assert model_source(backbone).digest == before
 
 
 def test_minilm_s_folder_says_what_sentence_transformers_does():
