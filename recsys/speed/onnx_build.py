@@ -30,6 +30,7 @@ from recsys.speed.artefact import words_of
 from recsys.speed.onnx_embedding import round_embedding
 from recsys.speed.onnx_engine import FILE
 from recsys.speed.onnx_export import INPUTS, export_onnx
+from recsys.speed.onnx_rounding import with_second_order
 from recsys.speed.onnx_smoothing import smoothed
 from recsys.speed.word_pieces import rows_of
 
@@ -51,6 +52,7 @@ def int8_dynamic(
     kept: Sequence[str] = (),
     embedding: str = "int8",
     smooth: float = 0.0,
+    second_order: bool = False,
 ) -> None:
     """int8 products; activations are rounded with one scale a matrix, found as they come.
 
@@ -59,12 +61,16 @@ def int8_dynamic(
         embedding: how the table of the embeddings is stored, "int8" (a scale a row) or "fp16".
         smooth: share of the channels' reach on `texts` that goes over to the weights first, see
             `recsys.speed.onnx_smoothing`; 0: none.
+        second_order: choose the weights by the products' inputs on `texts`, see
+            `recsys.speed.weight_rounding`.
     """
     model = fused(backbone)
     if smooth:
-        model = smoothed(model, iter(_Batches(backbone, texts).get_next, None), smooth)
-    model = _dynamic(model, _named(model, kept))
-    _save(round_embedding(model, embedding), folder)
+        model = smoothed(model, _batches(backbone, texts), smooth)
+    rounded = _dynamic(model, _named(model, kept))
+    if second_order:
+        rounded = with_second_order(rounded, model, _batches(backbone, texts))
+    _save(round_embedding(rounded, embedding), folder)
 
 
 def weights_8_bit(
@@ -206,6 +212,10 @@ class _Batches(CalibrationDataReader):
     def get_next(self) -> dict | None:
         batch = next(self._batches, None)
         return None if batch is None else dict(zip(INPUTS, batch, strict=True))
+
+
+def _batches(backbone: Backbone, texts: Sequence[str]) -> Iterator[dict]:
+    return iter(_Batches(backbone, texts).get_next, None)
 
 
 def _named(model: ModelProto, parts: Sequence[str]) -> list[str]:

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-import onnxruntime
 import torch
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from recsys.speed.fake_quantisation import channel_scale
+from recsys.speed.onnx_products import inputs_seen, products
 
 
 def smoothed(model: ModelProto, batches: Iterable[Mapping[str, np.ndarray]], share: float) -> ModelProto:
@@ -29,9 +29,11 @@ def smoothed(model: ModelProto, batches: Iterable[Mapping[str, np.ndarray]], sha
         share: of the reach that goes over to the weights, 0 to 1; see `fake_quantisation.smoothing`.
     """
     weights = {entry.name: entry for entry in model.graph.initializer}
-    products = [n for n in model.graph.node if n.op_type in ("MatMul", "Attention") and n.input[1] in weights]
-    reach = _reach(model, sorted({node.input[0] for node in products}), batches)
-    divided = {node.name for node in products}
+    reach: dict[str, np.ndarray] = {}
+    for name, rows in inputs_seen(model, batches):
+        most = np.abs(rows).max(axis=0)
+        reach[name] = np.maximum(reach.get(name, most), most)
+    divided = {node.name for node in products(model)}
     nodes = []
     for node in map(_copy, model.graph.node):
         if node.name in divided:
@@ -52,27 +54,6 @@ def _divide(model: ModelProto, node: NodeProto, weight: TensorProto, scale: np.n
     product = helper.make_node("Mul", [node.input[0], factor], [result], name=f"{node.name}/divide")
     node.input[0], node.input[1] = result, own.name
     return product
-
-
-def _reach(
-    model: ModelProto, names: list[str], batches: Iterable[Mapping[str, np.ndarray]]
-) -> dict[str, np.ndarray]:
-    """The largest magnitude of each channel of these tensors over all batches: [D] each."""
-    seen = ModelProto()
-    seen.CopyFrom(model)
-    seen.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads, settings.log_severity_level = 1, 3
-    providers = ["CPUExecutionProvider"]
-    session = onnxruntime.InferenceSession(seen.SerializeToString(), settings, providers=providers)
-    found: dict[str, np.ndarray] = {}
-    for batch in batches:
-        for name, values in zip(names, session.run(names, dict(batch)), strict=True):
-            most = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
-            found[name] = np.maximum(found.get(name, most), most)
-    if not found:
-        raise ValueError("smoothing needs texts to find the channels' reach on")
-    return found
 
 
 def _copy(node: NodeProto) -> NodeProto:

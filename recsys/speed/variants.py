@@ -66,6 +66,14 @@ VARIANTS = {
         _onnx(
             "onnx-smooth", "the same, channels made alike beforehand", "int8", "int8_dynamic", smooth=SHARE
         ),
+        _onnx(
+            "onnx-gptq",
+            "the same, weights rounded by what they multiply",
+            "int8",
+            "int8_dynamic",
+            smooth=SHARE,
+            second_order=True,
+        ),
         _onnx("onnx-8bit", "8-bit weights, a scale for 32 inputs", "int8", "weights_8_bit"),
         _onnx(
             "onnx-mixed",

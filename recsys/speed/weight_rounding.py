@@ -1,0 +1,66 @@
+"""Weights rounded to int8 with an eye on what they multiply: one weight's error is made good by others.
+
+GPTQ (Frantar et al. 2022, arXiv:2210.17323, algorithm 1): inputs are taken one after the other; what rounding
+one of them costs is spread over those that are still to come, so that the product's output changes least on
+the texts seen. The format stays that of rounding to the nearest: int8, a scale an output.
+
+D: inputs. O: outputs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import cholesky, lapack
+
+LARGEST = 127  # of a symmetric int8
+DAMPING = 0.01  # of the mean of the diagonal: directions that the texts hardly show
+BLOCK = 64  # inputs whose errors are spread within the block first
+
+
+def round_weights(weight: np.ndarray, gram: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Integers that times `scale` stand for the weights.
+
+    Args:
+        weight: [D, O] float.
+        gram: [D, D], the sum of x xᵀ over inputs x seen; not all zero.
+        scale: [O], > 0.
+
+    Returns:
+        [D, O] int8, from −127 to 127.
+
+    Raises:
+        ValueError: shapes that do not fit, a gram without any input.
+    """
+    inputs, outputs = weight.shape
+    if gram.shape != (inputs, inputs) or scale.shape != (outputs,):
+        raise ValueError(
+            f"weight {weight.shape} needs a gram of {(inputs, inputs)} and {(outputs,)} scales, "
+            f"got {gram.shape} and {scale.shape}"
+        )
+    reach = np.diagonal(gram)
+    if not reach.any():
+        raise ValueError("the gram holds no input: rounding needs texts")
+    order = np.argsort(-reach)  # the strongest first, while most others can still make it good
+    spread = _spread(gram[np.ix_(order, order)])
+    left = weight[order].astype(np.float64)
+    found = np.empty((inputs, outputs), dtype=np.int8)
+    for start in range(0, inputs, BLOCK):
+        stop = min(start + BLOCK, inputs)
+        errors = np.empty((stop - start, outputs))
+        for row in range(start, stop):
+            whole = np.clip(np.rint(left[row] / scale), -LARGEST, LARGEST)
+            found[order[row]] = whole
+            errors[row - start] = (left[row] - whole * scale) / spread[row, row]
+            left[row + 1 : stop] -= spread[row, row + 1 : stop, None] * errors[row - start]
+        left[stop:] -= spread[start:stop, stop:].T @ errors
+    return found
+
+
+def _spread(gram: np.ndarray) -> np.ndarray:
+    """Upper Cholesky factor of the inverse of the damped gram."""
+    damped = gram + DAMPING * np.diagonal(gram).mean() * np.eye(len(gram))
+    inverse, failed = lapack.dpotri(cholesky(damped, lower=True), lower=True)
+    if failed:
+        raise ValueError("the gram cannot be inverted")
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    return cholesky(inverse)
