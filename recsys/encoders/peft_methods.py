@@ -39,7 +39,8 @@ FEED_FORWARD = ("output.dense", "down_proj", "mlp.c_proj")  # of the names above
 # than a matrix of low rank, and pretrained weights smaller ones.
 FEW = ("ia3", "prefix", "prompt", "p_tuning", "vera", "pvera", "randlora", "vblora", "unilora", "tinylora")
 FEW = (*FEW, "fourierft", "waveft", "c3a", "beft")
-RATES = {"full": 1e-4, "last-1": 3e-4, **dict.fromkeys(FEW, 1e-2)}
+# AdaLoRA starts from zero between orthogonal matrices: at 1e-3 fifty steps moved weights by 1e-4 of them
+RATES = {"full": 1e-4, "last-1": 3e-4, "adalora": 3e-2, **dict.fromkeys(FEW, 1e-2)}
 # tried with peft 0.21.2 on these models
 FAILS = {
     "pissa_niter": "its random SVD is drawn anew when it is loaded, so the reloaded model differs",

@@ -5,6 +5,7 @@ B: texts. T: tokens. C: outputs. D: width of the backbone.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +24,12 @@ class SequenceClassifier(nn.Module):
         self.head = nn.Linear(backbone.width, n_outputs)
         nn.init.normal_(self.head.weight, std=getattr(config, "initializer_range", 0.02))
         nn.init.zeros_(self.head.bias)
+
+    @torch.no_grad()
+    def start_from(self, weight: np.ndarray, bias: np.ndarray) -> None:
+        """The head's weights [C, D] and biases [C]."""
+        self.head.weight.copy_(torch.from_numpy(weight))
+        self.head.bias.copy_(torch.from_numpy(bias))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """[B, T] token ids and mask -> [B, C]."""

@@ -7,6 +7,7 @@ B: texts in a batch. T: tokens. N: texts of a part. C: outputs.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.length_batches import length_batches
 from recsys.encoders.tokens import Tokens, tokenise
 from recsys.models.labelled_task import LabelledTask, Part, judge
+from recsys.models.linear_probe import linear_probe
 from recsys.models.pair_grader import PairGrader
 from recsys.models.sequence_classifier import SequenceClassifier
 from recsys.models.tuning import FULL, Tuning
@@ -36,7 +38,7 @@ SETTINGS = TrainingSettings(
     mixed_precision="bf16",
 )
 READ_AT_ONCE = 8192  # tokens of a batch when nothing is learnt
-STARTING_PAIRS = 256  # that the line from cosines to grades is drawn through
+STARTING_TOKENS = 20_000  # of the training texts that the head's start is found on
 
 
 class LabelledSamples:
@@ -57,6 +59,17 @@ class LabelledSamples:
         return batch | {"label": self.labels[indices]}
 
 
+@dataclass
+class Shared:
+    """What all models of one backbone and one task need once.
+
+    samples: tokens of a part by its id. start: state of the head before the first step.
+    """
+
+    samples: dict[int, LabelledSamples] = field(default_factory=dict)
+    start: dict[str, Tensor] | None = None
+
+
 class TextClassifier:
     """See the module.
 
@@ -64,10 +77,9 @@ class TextClassifier:
         task: what is learnt.
         tuning: how the backbone learns; the head always learns all of itself.
         backbone, layers, pretrained: see `recsys.encoders.backbone.load_backbone`.
-        samples: tokens of parts by their id, kept for the next model of the same backbone and task; None: of
-            this model alone.
         settings: of training; `learning_rate` is the backbone's and the adapter's, `head_learning_rate` the
-            head's. Its seed also draws the head, the adapter and random weights.
+            head's. Its seed also draws the texts of the head's start, the adapter and random weights.
+        shared: with other models of the same backbone, task and seed; None: with none.
 
     Attributes:
         counts: after `fit`, parameters of backbone and adapter, "trainable" and "total".
@@ -82,9 +94,9 @@ class TextClassifier:
         layers: int | None = None,
         pretrained: bool = True,
         settings: TrainingSettings = SETTINGS,
-        samples: dict[int, LabelledSamples] | None = None,
+        shared: Shared | None = None,
     ):
-        self.read = {} if samples is None else samples
+        self.shared = Shared() if shared is None else shared
         self.task, self.tuning, self.settings = task, tuning, tuning.settings(settings)
         self.load = {"name": backbone, "layers": layers, "pretrained": pretrained, "seed": settings.seed}
 
@@ -126,16 +138,25 @@ class TextClassifier:
         return self.tuning.loss(_grade_loss if self.task.kind == "grade" else _class_loss)(network, batch)
 
     def _network(self, backbone: Backbone) -> nn.Module:
-        if not self.task.paired:
-            network = SequenceClassifier(backbone, self.task.outputs)
-            if self.task.kind == "grade":  # else the first steps only find the mean
-                nn.init.constant_(network.head.bias, float(self.task.train.labels.mean()))
-            return network
-        network, train = PairGrader(backbone), self.task.train
-        some = np.random.default_rng(self.settings.seed).permutation(len(train))[:STARTING_PAIRS]
-        cosines = _read(network, self.samples, some, self.settings.mixed_precision == "bf16")[:, 0]
-        network.start_from(cosines, train.labels[some])
+        """With a head that makes the best of the untuned encoder, see `recsys.models.linear_probe`."""
+        task, shared = self.task, self.shared
+        network = PairGrader(backbone) if task.paired else SequenceClassifier(backbone, task.outputs)
+        if shared.start is None:
+            self._start(network)
+            shared.start = {name: value.clone() for name, value in network.head.state_dict().items()}
+        network.head.load_state_dict(shared.start)
         return network
+
+    def _start(self, network: nn.Module) -> None:
+        task, bf16 = self.task, self.settings.mixed_precision == "bf16"
+        some = np.random.default_rng(self.settings.seed).permutation(len(task.train))
+        some = some[: max(1, np.searchsorted(self.samples.lengths[some].cumsum(), STARTING_TOKENS))]
+        labels = task.train.labels[some]
+        if task.paired:
+            network.start_from(_read(network, self.samples, some, bf16)[:, 0], labels)
+        else:
+            vectors = _read(network.backbone, self.samples, some, bf16)
+            network.start_from(*linear_probe(vectors, labels, task.outputs))
 
     def outputs(self, part: Part) -> np.ndarray:
         """[N, C] float32: logits of classes, or one grade."""
@@ -147,11 +168,12 @@ class TextClassifier:
         return judge(self.task, part, self.outputs(part))
 
     def _samples(self, backbone: Backbone, part: Part) -> LabelledSamples:
-        if id(part) not in self.read:
+        known = self.shared.samples
+        if id(part) not in known:
             tokens = tokenise(backbone, part.texts, max_tokens=self.task.max_tokens)
             pairs = part.pairs and tokenise(backbone, part.pairs, max_tokens=self.task.max_tokens)
-            self.read[id(part)] = LabelledSamples(tokens, pairs, part.labels)
-        return self.read[id(part)]
+            known[id(part)] = LabelledSamples(tokens, pairs, part.labels)
+        return known[id(part)]
 
 
 def _class_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:

@@ -18,7 +18,7 @@ from recsys.models import labelled_task
 from recsys.models.contest_evaluation import as_trained, fewer_users, informed
 from recsys.models.labelled_task import LabelledTask
 from recsys.models.next_item_data import NextItemData, load_next_item
-from recsys.models.text_classifier import LabelledSamples, TextClassifier
+from recsys.models.text_classifier import Shared, TextClassifier
 from recsys.models.text_recommender import ITEM_TOKENS, Reading, TextRecommender
 from recsys.models.tuning import Tuning
 from recsys.training.samples import Samples
@@ -53,7 +53,7 @@ class Labelled:
     layers: int | None = None
     # on banking77 1e-3 left the head far behind in 48 steps: accuracy .46 instead of .87 with LoRA
     head_rate: float = 3e-2
-    read: dict[int, LabelledSamples] = field(default_factory=dict, repr=False)  # tokenised once for all tries
+    shared: dict[int, Shared] = field(default_factory=dict, repr=False)  # by seed
 
     @property
     def primary(self) -> str:
@@ -61,8 +61,9 @@ class Labelled:
 
     def fit(self, tuning: Tuning, settings: TrainingSettings, progress: bool = False) -> TextClassifier:
         settings = replace(settings, head_learning_rate=self.head_rate)
+        shared = self.shared.setdefault(settings.seed, Shared())
         model = TextClassifier(
-            self.task, tuning, self.backbone, self.layers, settings=settings, samples=self.read
+            self.task, tuning, self.backbone, self.layers, settings=settings, shared=shared
         )
         return model.fit(progress=progress)
 

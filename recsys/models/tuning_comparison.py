@@ -1,12 +1,13 @@
 """Methods of tuning on the same footing: the same task, the same steps, the same search for a learning rate.
 
-A cell of the comparison is one method, one task, one seed: it tries a few rates around the method's usual
-one for a part of the steps, takes the best on validation, trains with it from the start, and is judged on
-test. So the spread over seeds holds the luck of the search too.
+A cell of the comparison is one method, one task, one seed: it tries a few rates for a part of the steps,
+beginning with the method's usual one and going where validation gets better, takes the best, trains with it
+from the start, and is judged on test. So the spread over seeds holds the luck of the search too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -91,7 +92,7 @@ def learn_by_name(
 
     Args:
         method: of `recsys.encoders.peft_methods.METHODS`, "last-K", or WORDS. rank, places: see `tuning`.
-        learning_rate: 0 searches among `rates_tried` rates around the method's usual one.
+        learning_rate: 0 searches, with `rates_tried` tries from the method's usual one, see `next_place`.
         search_share: see `learn`.
 
     Raises:
@@ -102,28 +103,40 @@ def learn_by_name(
             raise ValueError(f"{WORDS} has no rank, no places and no learning_rate: leave them alone")
         return learn_words(task)
     chosen = tuning(method, rank, places)
-    middle = usual_rate(method) if chosen.learns_backbone else task.head_rate
-    rates = [learning_rate] if learning_rate else rates_around(middle, rates_tried)
-    return learn(task, chosen, settings, rates, search_share, progress)
+    first = usual_rate(method) if chosen.learns_backbone else task.head_rate
+    tries = 1 if learning_rate else rates_tried
+    return learn(task, chosen, settings, learning_rate or first, tries, search_share, progress)
 
 
-def rates_around(middle: float, number: int) -> list[float]:
-    """So many rates, half a decade apart, around a middle one; three significant digits.
+def rate_at(first: float, place: int) -> float:
+    """The learning rate so many half decades above the first; three significant digits."""
+    return float(f"{first * HALF_DECADE**place:.3g}")
 
-    Raises:
-        ValueError: number below 1.
+
+def next_place(found: Mapping[int, float]) -> int:
+    """Where a search goes on: beside the best place so far, up before down.
+
+    So three tries reach a decade up or half a decade down. Of two that are equal the higher counts as better,
+    since a rate that is too low leaves the metric where it was.
+
+    Args:
+        found: the metric by place, higher is better; places without a gap.
     """
-    if number < 1:
-        raise ValueError(f"number must be at least 1, got {number}")
-    places = np.arange(number) - (number - 1) // 2
-    return [float(f"{middle * HALF_DECADE**place:.3g}") for place in places]
+    best = best_place(found)
+    return best + 1 if best + 1 not in found else min(found) - 1
+
+
+def best_place(found: Mapping[int, float]) -> int:
+    """Of the highest metric; of equal ones the highest rate."""
+    return max(found, key=lambda place: (found[place], place))
 
 
 def learn(
     task: TunedTask,
     chosen: Tuning,
     settings: TrainingSettings,
-    rates: list[float] | None = None,
+    first: float | None = None,
+    tries: int = 3,
     search_share: float = 0.25,
     progress: bool = False,
 ) -> Learnt:
@@ -132,29 +145,31 @@ def learn(
     Args:
         chosen: how the backbone learns.
         settings: of the training that counts; their own learning rate is not looked at.
-        rates: to try; None: three around the method's usual one. A single one is taken unseen.
+        first: rate to try first; None: the method's usual one.
+        tries: of rates, see `next_place`. 1: `first` is taken unseen.
         search_share: of the steps that each rate is tried for, in (0, 1].
         progress: draw bars.
 
     Raises:
-        ValueError: no rate; search_share out of range; what the model's `fit` raises.
+        ValueError: search_share out of range, no try, a rate that is not positive; what the model's `fit`
+            raises.
     """
-    rates = rates_around(usual_rate(chosen.method), 3) if rates is None else list(rates)
-    if not rates:
-        raise ValueError("rates must hold at least one learning rate")
+    first = usual_rate(chosen.method) if first is None else first
+    if first <= 0 or tries < 1:
+        raise ValueError(f"a search needs a rate above 0 and at least one try, got {first} and {tries}")
     if not 0 < search_share <= 1:
         raise ValueError(f"search_share must be in (0, 1], got {search_share}")
+    brief, place = shortened(settings, search_share), 0
+    found: dict[int, float] = {}
     tried = []
-    if len(rates) > 1:
-        brief = shortened(settings, search_share)
-        for rate in tqdm(rates, desc=f"rates of {chosen.method}", unit="rate", disable=not progress):
-            start = perf_counter()
-            model = task.fit(chosen, replace(brief, learning_rate=rate))
-            metric = task.judge(model, "validation")[0][task.primary]
-            tried.append((rate, metric, perf_counter() - start))
+    for _ in tqdm(range(tries if tries > 1 else 0), f"rates of {chosen.method}", disable=not progress):
+        start = perf_counter()
+        model = task.fit(chosen, replace(brief, learning_rate=rate_at(first, place)))
+        found[place] = task.judge(model, "validation")[0][task.primary]
+        tried.append((rate_at(first, place), found[place], perf_counter() - start))
+        place = next_place(found)
     table = pd.DataFrame(tried, columns=["learning_rate", "metric", "seconds"])
-    best = float(table.loc[table["metric"].idxmax(), "learning_rate"]) if tried else rates[0]
-    settings = replace(settings, learning_rate=best)
+    settings = replace(settings, learning_rate=rate_at(first, best_place(found) if found else 0))
     return Learnt(task.fit(chosen, settings, progress=progress), table, settings)
 
 

@@ -11,7 +11,7 @@ from recsys.encoders.adapter_files import load_adapter
 from recsys.encoders.backbone import load_backbone
 from recsys.models.tuned_task import Labelled, NextItem, load_tuned_task
 from recsys.models.tuning import Tuning
-from recsys.models.tuning_comparison import costs, learn, learn_words, rates_around, shortened
+from recsys.models.tuning_comparison import costs, learn, learn_words, next_place, rate_at, shortened
 from recsys.training.settings import TrainingSettings
 from tests.models.small_tasks import classes
 
@@ -36,33 +36,46 @@ class Scripted:
 
 
 def test_the_best_rate_on_validation_is_trained_with_from_the_start():
-    task = Scripted({1e-4: 0.1, 1e-3: 0.4, 1e-2: 0.3})
-    learnt = learn(task, Tuning("lora"), replace(BRIEF, max_steps=30), [1e-4, 1e-3, 1e-2], 1 / 3)
+    task = Scripted({1e-3: 0.4, 3.16e-3: 0.3, 3.16e-4: 0.1})
+    learnt = learn(task, Tuning("lora"), replace(BRIEF, max_steps=30), 1e-3, 3, 1 / 3)
     assert [settings.max_steps for settings in task.asked] == [10, 10, 10, 30]
     assert learnt.settings.learning_rate == task.asked[-1].learning_rate == 1e-3
-    assert learnt.rates["metric"].tolist() == [0.1, 0.4, 0.3]
+    assert learnt.rates["metric"].tolist() == [0.4, 0.3, 0.1]
+
+
+def test_a_search_follows_what_gets_better():
+    task = Scripted({1e-3: 0.1, 3.16e-3: 0.1, 1e-2: 0.2, 3.16e-2: 0.1, 3.16e-4: 0.1})
+    learnt = learn(task, Tuning("lora"), BRIEF, 1e-3, 5)
+    assert learnt.rates["learning_rate"].tolist() == [1e-3, 3.16e-3, 1e-2, 3.16e-2, 3.16e-4]
+    assert learnt.settings.learning_rate == 1e-2
 
 
 def test_a_single_rate_is_taken_unseen():
     task = Scripted({})
-    assert learn(task, Tuning("lora"), BRIEF, [0.5]).settings.learning_rate == 0.5
+    assert learn(task, Tuning("lora"), BRIEF, 0.5, 1).settings.learning_rate == 0.5
     assert len(task.asked) == 1
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [({"rates": []}, "at least one"), ({"search_share": 0}, "search_share")]
+    ("arguments", "said"),
+    [({"tries": 0}, "at least one"), ({"first": 0.0}, "above 0"), ({"search_share": 0}, "search_share")],
 )
 def test_searches_without_sense_are_refused(arguments, said):
     with pytest.raises(ValueError, match=said):
         learn(Scripted({}), Tuning("lora"), BRIEF, **arguments)
 
 
-@given(middle=st.floats(1e-6, 1e-1), number=st.integers(1, 7))
-def test_rates_lie_half_a_decade_apart_around_the_middle(middle, number):
-    rates = rates_around(middle, number)
-    assert len(rates) == number
-    assert rates == sorted(rates)
-    assert min(abs(rate / middle - 1) for rate in rates) < 0.01
+@given(scores=st.lists(st.floats(0, 1), min_size=1, max_size=9))
+def test_a_search_leaves_no_gap_and_tries_nothing_twice(scores):
+    found = {}
+    place = 0
+    for score in scores:
+        assert place not in found
+        found[place] = score
+        place = next_place(found)
+    assert sorted(found) == list(range(min(found), max(found) + 1))
+    rates = [rate_at(1e-3, place) for place in sorted(found)]
+    assert rates == sorted(set(rates))
 
 
 @given(share=st.floats(0.01, 1), steps=st.one_of(st.none(), st.integers(1, 500)))
@@ -77,7 +90,7 @@ def test_a_shortened_training_is_a_share_of_it(share, steps):
 @pytest.mark.parametrize("method", ["full", "frozen", "lora"])
 def test_costs_are_those_of_the_method(small_task, tmp_path, method):
     task = Labelled(small_task(classes()), "random-bert", 1)
-    learnt = learn(task, Tuning(method), BRIEF, [1e-3])
+    learnt = learn(task, Tuning(method), BRIEF, 1e-3, 1)
     found = costs(task, learnt)
     backbone = learnt.model.network.backbone
     assert found["trainable_parameters"] == sum(p.numel() for p in backbone.parameters() if p.requires_grad)
@@ -98,7 +111,7 @@ def test_words_alone_are_a_method_of_labelled_tasks(small_task):
 def test_next_purchases_are_a_task_too(tmp_path):
     task = load_tuned_task("demo_store", "random-bert", judged=40, tested=40)
     assert isinstance(task, NextItem)
-    learnt = learn(task, Tuning("lora"), BRIEF, [1e-3, 1e-2])
+    learnt = learn(task, Tuning("lora"), BRIEF, 1e-3, 2)
     metrics, positions = task.judge(learnt.model, "test")
     assert 0 <= metrics["ndcg@10"] <= 1
     assert isinstance(positions, pd.DataFrame)
@@ -112,7 +125,7 @@ def test_adapters_of_the_comparison_reload(small_task, tmp_path):
     from recsys.encoders.adapter_files import save_adapter
 
     task = Labelled(small_task(classes()), "random-bert", 1)
-    model = learn(task, Tuning("lora"), BRIEF, [1e-2]).model
+    model = learn(task, Tuning("lora"), BRIEF, 1e-2, 1).model
     save_adapter(model.network.backbone, tmp_path)
     fresh = load_backbone("random-bert", layers=1, seed=BRIEF.seed)
     load_adapter(fresh, tmp_path)
