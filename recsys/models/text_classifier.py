@@ -30,7 +30,7 @@ from recsys.training.settings import TrainingSettings
 SETTINGS = TrainingSettings(
     epochs=3,
     learning_rate=1e-4,
-    head_learning_rate=3e-2,
+    head_learning_rate=5e-3,
     schedule="linear",
     warmup_share=0.1,
     weight_decay=0.01,
