@@ -106,6 +106,8 @@ def comparison_plot(frame: pd.DataFrame, metric: str, by: str, hue: str | None =
         summary = mean_with_interval(values)
         return summary.low, summary.high
 
+    frame = frame.sort_values(by, kind="stable") if pd.api.types.is_numeric_dtype(frame[by]) else frame
+    frame = frame.assign(**{column: _named(frame[column]) for column in (by, hue) if column})
     groups = frame[by].nunique() * (frame[hue].nunique() if hue else 1)
     _, axes = plt.subplots(figsize=(7, 1.2 + 0.32 * groups), layout="constrained")
     sns.pointplot(
@@ -122,3 +124,8 @@ def comparison_plot(frame: pd.DataFrame, metric: str, by: str, hue: str | None =
     axes.set_xlabel(f"{metric} (mean over seeds, 95 % interval; {frame['origin'].iloc[0]} records)")
     axes.grid(axis="x", alpha=0.3)
     return axes
+
+
+def _named(values: pd.Series) -> pd.Series:
+    """As words: an axis of numbers would be drawn to scale, and "" has no entry in a legend."""
+    return values.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value) or "default")

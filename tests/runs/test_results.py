@@ -1,12 +1,13 @@
 """What a notebook plots: the reader's own grid runs, else the committed reference."""
 
+import pandas as pd
 import pytest
 
 from recsys.runs import paths
 from recsys.runs.experiment import load_experiments
 from recsys.runs.plan import plan
 from recsys.runs.records import load_records
-from recsys.runs.results import as_frame, one_at_a_time, results
+from recsys.runs.results import as_frame, comparison_plot, one_at_a_time, results
 from tests.runs.made_records import make_record
 
 NAME = "01_loss_derivation"
@@ -60,3 +61,16 @@ def test_one_choice_at_a_time(tmp_path):
     assert set(one_at_a_time(frame, "rate")["depth"]) == {6}
     assert one_at_a_time(frame).equals(frame[(frame["rate"] == 1) & (frame["depth"] == 6)])
     assert one_at_a_time(as_frame([], "yours"), "rate").empty
+
+
+def test_numbers_are_compared_as_names_in_their_order():
+    rates = [1e-3, 1e-5, 1e-4]
+    frame = pd.DataFrame(
+        {"learning_rate": rates * 2, "optimizer": ["", "adafactor"] * 3, "ndcg@10": [0.1, 0.2, 0.3] * 2}
+    )
+    axes = comparison_plot(frame.assign(origin="your"), "ndcg@10", "learning_rate", "optimizer")
+    axes.figure.canvas.draw()
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["1e-05", "0.0001", "0.001"]
+    assert {text.get_text() for text in axes.get_legend().get_texts()} == {"default", "adafactor"}
+    low, high = axes.get_xlim()
+    assert 0 < low < 0.1 < 0.3 < high < 0.4
