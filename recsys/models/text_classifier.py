@@ -63,10 +63,11 @@ class LabelledSamples:
 class Shared:
     """What all models of one backbone and one task need once.
 
-    samples: tokens of a part by its id. start: state of the head before the first step.
+    samples: a part and its tokens, by the part's id, which is its own as long as it is kept here.
+    start: state of the head before the first step.
     """
 
-    samples: dict[int, LabelledSamples] = field(default_factory=dict)
+    samples: dict[int, tuple[Part, LabelledSamples]] = field(default_factory=dict)
     start: dict[str, Tensor] | None = None
 
 
@@ -172,8 +173,8 @@ class TextClassifier:
         if id(part) not in known:
             tokens = tokenise(backbone, part.texts, max_tokens=self.task.max_tokens)
             pairs = part.pairs and tokenise(backbone, part.pairs, max_tokens=self.task.max_tokens)
-            known[id(part)] = LabelledSamples(tokens, pairs, part.labels)
-        return known[id(part)]
+            known[id(part)] = part, LabelledSamples(tokens, pairs, part.labels)
+        return known[id(part)][1]
 
 
 def _class_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:

@@ -6,6 +6,7 @@ import hashlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -46,7 +47,9 @@ class Variant:
         """What it depends on and the versions installed."""
         return {name: _version(name) for name in ("torch", "tokenizers", "numpy", *self.packages)}
 
-    def code(self) -> str:
+    @staticmethod
+    @cache  # `fast_encoder` asks for every variant, and a process keeps the code that it began with
+    def code() -> str:
         """sha256 of this package's source, since builders call each other: another code, another artefact."""
         total = hashlib.sha256()
         for path in sorted(Path(__file__).parent.glob("*.py")):

@@ -8,7 +8,7 @@ import torch
 
 from recsys.encoders.embed import embed_texts
 from recsys.metrics.ranking import ranking_metrics
-from recsys.models.labelled_task import judge, positions
+from recsys.models.labelled_task import Part, judge, positions
 from recsys.models.pair_grader import PairGrader
 from recsys.models.text_classifier import Shared, TextClassifier
 from recsys.models.tuning import Tuning
@@ -146,3 +146,14 @@ def test_the_same_seed_gives_the_same_outputs_and_reading_changes_nothing(small_
     torch.rand(7)
     assert np.array_equal(one.outputs(task.test), other.outputs(task.test))
     assert np.array_equal(one.outputs(task.test), one.outputs(task.test))
+
+
+def test_parts_that_come_and_go_are_each_read(small_task):
+    task = small_task(classes())
+    model = fitted(task, settings=BRIEF)
+    expected = model.outputs(task.test)
+    for row, text in enumerate(
+        task.test.texts[:5]
+    ):  # each one is gone before the next, whose id may be the same
+        found = model.outputs(Part([text], task.test.labels[row : row + 1], None, None))
+        assert found[0] == pytest.approx(expected[row], abs=0.05)
