@@ -23,10 +23,10 @@ from recsys.encoders.backbone import Backbone, transformer_layers
 from recsys.encoders.embed import embed_texts
 from recsys.speed.onnx_embedding import LARGE
 from recsys.speed.variants import SHARE
+from recsys.speed.weight_rounding import LARGEST
 
 FFN_SECOND = r"\d+\.output\.dense"
 LEVELS = 255  # of uint8, between the least and the largest
-LARGEST = 127  # of a symmetric int8
 TINY = 1e-12  # a matrix of zeros
 DEAD = 1e-3  # least reach of a channel
 

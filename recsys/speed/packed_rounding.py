@@ -22,9 +22,9 @@ from recsys.speed import packed
 from recsys.speed.artefact import words_of
 from recsys.speed.encoder import TOKEN_BUDGET, Engine
 from recsys.speed.packed import Dense, PackedBert
+from recsys.speed.weight_rounding import LARGEST
 from recsys.speed.word_pieces import WordPieces, rows_of
 
-LARGEST = 127  # of an int8 weight
 TINY = 1e-6  # a channel that is always 0
 
 
