@@ -8,6 +8,7 @@ V: variants. D: width. m: queries.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -24,14 +25,16 @@ from recsys.metrics.significance import non_inferiority
 from recsys.speed import artefact
 from recsys.speed.choice import Texts, reason
 from recsys.speed.encoder import Encoder
+from recsys.speed.footprint import footprint
 from recsys.speed.model_source import ModelSource, model_source
 from recsys.speed.quality import closeness, home_depot_ndcg
-from recsys.speed.timing import Timing, interleave
+from recsys.speed.timing import Timing, interleave, thread_count
 from recsys.speed.torch_graphs import reference
 from recsys.speed.variants import VARIANTS
 
 BASELINE = "sentence-transformers"
 NO_BAR = {"show_progress_bar": False}  # the baseline draws one for each query, once logging is at INFO
+SEEN = 20  # queries encoded before memory is looked at
 MARGIN = 0.1  # of the distance from a random order to the baseline, in NDCG@10
 
 
@@ -124,6 +127,30 @@ def time_two_clients(encoder, queries: Sequence[str], rounds: int = 5) -> Timing
         return interleave({"one client": lambda: ask(queries), "two clients": two}, rounds=rounds)
 
 
+def query_milliseconds(encoder, queries: Sequence[str], threads: int = 1) -> np.ndarray:
+    """[m] milliseconds of each query by itself, after one that warms up: for percentiles, which medians of
+    rounds do not show."""
+    with thread_count(threads):
+        encoder.encode(queries[0], **NO_BAR)
+        found = []
+        for query in queries:
+            start = time.perf_counter()
+            encoder.encode(query, **NO_BAR)
+            found.append(1e3 * (time.perf_counter() - start))
+    return np.array(found)
+
+
+def memory(built: Built, model: str | Path, cache: str | Path | None = None) -> pd.Series:
+    """Resident memory of each variant above its runtime, in 1e6 bytes, each in a process of its own.
+
+    Args:
+        model: as given to `build_variants`; a name or a folder, for another process cannot be handed more.
+    """
+    texts = built.texts.queries[:SEEN]
+    found = {name: footprint(model, name, texts, cache).above_runtime for name in built.encoders}
+    return pd.Series(found, name="memory", dtype=float)
+
+
 def nearness(built: Built, both_sides: bool = True) -> pd.DataFrame:
     """How near each variant is to the baseline: a row a variant.
 
@@ -194,9 +221,12 @@ def on_search(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def table(built: Built, queries: Timing, titles: Timing, near: pd.DataFrame) -> pd.DataFrame:
+def table(
+    built: Built, queries: Timing, titles: Timing, near: pd.DataFrame, resident: pd.Series | None = None
+) -> pd.DataFrame:
     """One row for the baseline and each variant, failing ones too: precision, query_ms, query_speedup,
-    titles_per_second, titles_speedup, their quartiles, closeness, megabytes, failing."""
+    titles_per_second, titles_speedup, their quartiles, closeness, megabytes, memory (of `memory`, where
+    measured), failing."""
     by_query, by_title = queries.table(BASELINE), titles.table(BASELINE)
     frame = pd.DataFrame(
         {
@@ -211,6 +241,8 @@ def table(built: Built, queries: Timing, titles: Timing, near: pd.DataFrame) -> 
         }
     )
     frame = frame.join(near).join(pd.Series(built.megabytes, name="megabytes"))
+    if resident is not None:
+        frame = frame.join(resident)
     frame.loc[BASELINE, near.columns] = 1.0
     failing = pd.Series(built.failing, name="failing", dtype=object)
     frame = frame.reindex([*frame.index, *failing.index]).join(failing)

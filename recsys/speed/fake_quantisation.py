@@ -61,7 +61,7 @@ def fake_int8(
     """
     maps = linear_maps(backbone)
     chosen_kept, chosen_careful = _chosen(maps, kept), _chosen(maps, careful)
-    mask = _Mask()
+    mask = RealTokens()
     with ExitStack() as stack:
         handle = backbone.register_forward_pre_hook(mask.see, with_kwargs=True)
         stack.callback(handle.remove)
@@ -174,7 +174,7 @@ def linear_maps(backbone: Backbone) -> dict[str, nn.Linear]:
     return found
 
 
-class _Mask:
+class RealTokens:
     """Which tokens of the batch that is being computed are real."""
 
     def __init__(self):
@@ -195,7 +195,7 @@ def _chosen(maps: Mapping[str, nn.Linear], patterns: Sequence[str]) -> set[str]:
     return found
 
 
-def _by_text(module: nn.Linear, mask: _Mask, smooth: Tensor | None) -> Callable[[Tensor], Tensor]:
+def _by_text(module: nn.Linear, mask: RealTokens, smooth: Tensor | None) -> Callable[[Tensor], Tensor]:
     def forward(rows: Tensor) -> Tensor:
         rows, weight = rows.float(), module.weight
         if smooth is not None:

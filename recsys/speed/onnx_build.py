@@ -27,10 +27,11 @@ from onnxruntime.transformers.fusion_options import FusionOptions
 from recsys.encoders.backbone import Backbone
 from recsys.encoders.length_batches import length_batches
 from recsys.speed.artefact import words_of
+from recsys.speed.fake_quantisation import smoothing
+from recsys.speed.int8_grid import divisors_of, on_grid
 from recsys.speed.onnx_embedding import round_embedding
 from recsys.speed.onnx_engine import FILE
 from recsys.speed.onnx_export import INPUTS, export_onnx
-from recsys.speed.onnx_rounding import with_second_order
 from recsys.speed.onnx_smoothing import smoothed
 from recsys.speed.word_pieces import rows_of
 
@@ -60,17 +61,19 @@ def int8_dynamic(
         kept: parts of names of the matrix products that stay as they are, for instance "output/dense".
         embedding: how the table of the embeddings is stored, "int8" (a scale a row) or "fp16".
         smooth: share of the channels' reach on `texts` that goes over to the weights first, see
-            `recsys.speed.onnx_smoothing`; 0: none.
-        second_order: choose the weights by the products' inputs on `texts`, see
-            `recsys.speed.weight_rounding`.
+            `recsys.speed.onnx_smoothing`; 0: none. A backbone with divisors of its own keeps those.
+        second_order: choose the weights by the products' inputs on `texts`, see `int8_grid.on_grid`.
     """
+    divisors = divisors_of(backbone) if smooth else {}
+    if second_order and not divisors:
+        backbone = on_grid(backbone, texts, smooth)
+        divisors = divisors_of(backbone)
+    elif smooth and not divisors:
+        divisors = smoothing(backbone, texts, smooth)
     model = fused(backbone)
-    if smooth:
-        model = smoothed(model, _batches(backbone, texts), smooth)
-    rounded = _dynamic(model, _named(model, kept))
-    if second_order:
-        rounded = with_second_order(rounded, model, _batches(backbone, texts))
-    _save(round_embedding(rounded, embedding), folder)
+    if divisors:
+        model = smoothed(model, backbone, divisors)
+    _save(round_embedding(_dynamic(model, _named(model, kept)), embedding), folder)
 
 
 def weights_8_bit(
@@ -212,10 +215,6 @@ class _Batches(CalibrationDataReader):
     def get_next(self) -> dict | None:
         batch = next(self._batches, None)
         return None if batch is None else dict(zip(INPUTS, batch, strict=True))
-
-
-def _batches(backbone: Backbone, texts: Sequence[str]) -> Iterator[dict]:
-    return iter(_Batches(backbone, texts).get_next, None)
 
 
 def _named(model: ModelProto, parts: Sequence[str]) -> list[str]:

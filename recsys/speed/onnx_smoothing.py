@@ -10,36 +10,45 @@ D: inputs of a product.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Mapping
 
 import numpy as np
-import torch
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from torch import Tensor
 
-from recsys.speed.fake_quantisation import channel_scale
-from recsys.speed.onnx_products import inputs_seen, products
+from recsys.encoders.backbone import Backbone
+from recsys.speed.fake_quantisation import linear_maps
+
+# operators that multiply with a weight: of how many maps of the same input it holds the weights side by side
+MAPS = {"MatMul": 1, "Attention": 3}
 
 
-def smoothed(model: ModelProto, batches: Iterable[Mapping[str, np.ndarray]], share: float) -> ModelProto:
+def smoothed(model: ModelProto, backbone: Backbone, divisors: Mapping[str, Tensor]) -> ModelProto:
     """Divide the inputs of products by channel and multiply their weights: the outputs stay the same.
 
     Args:
         model: float32, of `recsys.speed.onnx_build.fused`; changed in place.
-        batches: inputs of the graph, for the reach of each channel: the largest magnitude seen.
-        share: of the reach that goes over to the weights, 0 to 1; see `fake_quantisation.smoothing`.
+        backbone: that it was exported from; a product is known by its weights.
+        divisors: by name of the map, [D], of `fake_quantisation.smoothing`.
+
+    Raises:
+        ValueError: a map whose product is not found.
     """
     weights = {entry.name: entry for entry in model.graph.initializer}
-    reach: dict[str, np.ndarray] = {}
-    for name, rows in inputs_seen(model, batches):
-        most = np.abs(rows).max(axis=0)
-        reach[name] = np.maximum(reach.get(name, most), most)
-    divided = {node.name for node in products(model)}
-    nodes = []
+    names = {_key(module.weight.detach().numpy().T): name for name, module in linear_maps(backbone).items()}
+    left, nodes = set(divisors), []
     for node in map(_copy, model.graph.node):
-        if node.name in divided:
-            scale = channel_scale(torch.from_numpy(reach[node.input[0]]), share).numpy()
-            nodes.append(_divide(model, node, weights[node.input[1]], scale))
+        if node.op_type in MAPS and node.input[1] in weights:
+            weight = weights[node.input[1]]
+            parts = np.split(numpy_helper.to_array(weight), MAPS[node.op_type], axis=1)
+            owners = [names.get(_key(part)) for part in parts]
+            if owners[0] in divisors:
+                nodes.append(_divide(model, node, weight, divisors[owners[0]].numpy()))
+                left -= set(owners)
         nodes.append(node)
+    if left:
+        raise ValueError(f"no product in the graph for {', '.join(sorted(left))}")
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     return model
@@ -54,6 +63,10 @@ def _divide(model: ModelProto, node: NodeProto, weight: TensorProto, scale: np.n
     product = helper.make_node("Mul", [node.input[0], factor], [result], name=f"{node.name}/divide")
     node.input[0], node.input[1] = result, own.name
     return product
+
+
+def _key(weight: np.ndarray) -> bytes:
+    return hashlib.sha256(np.ascontiguousarray(weight, dtype=np.float32)).digest()
 
 
 def _copy(node: NodeProto) -> NodeProto:

@@ -2,8 +2,9 @@
 
 Static: one scale a matrix of activations, found on texts beforehand. Channels with large activations are made
 smaller and their weights larger, half of the way each (SmoothQuant, Xiao et al. 2022, arXiv:2211.10438);
-dividing by channel costs no more than dividing by one number. What rounding the weights shifts on average is
-added back to the bias (Nagel et al. 2019, arXiv:1906.04721).
+dividing by channel costs no more than dividing by one number. Weights are rounded by what they multiply
+(`recsys.speed.weight_rounding`); what that still shifts on average is added back to the bias (Nagel et al.
+2019, arXiv:1906.04721).
 
 K: tokens of a batch. D: width.
 """
@@ -22,19 +23,21 @@ from recsys.speed import packed
 from recsys.speed.artefact import words_of
 from recsys.speed.encoder import TOKEN_BUDGET, Engine
 from recsys.speed.packed import Dense, PackedBert
-from recsys.speed.weight_rounding import LARGEST
+from recsys.speed.weight_rounding import LARGEST, round_weights
 from recsys.speed.word_pieces import WordPieces, rows_of
 
 TINY = 1e-6  # a channel that is always 0
 
 
 class Watched:
-    """A linear map that remembers the span and the mean of the rows that it was given, by channel."""
+    """A linear map that remembers the rows that it was given: span and mean by channel, and products of
+    channels, summed."""
 
     def __init__(self, dense: Dense):
         self.dense = dense
         # rounding keeps 0 exact, so a span holds it
         self.least, self.most, self.total, self.rows = torch.zeros(1), torch.zeros(1), 0.0, 0
+        self.gram = 0.0
 
     def __call__(self, rows: Tensor, activation: str = "none") -> Tensor:
         self._note(rows)
@@ -48,6 +51,7 @@ class Watched:
         self.least = torch.minimum(self.least, rows.amin(dim=0))
         self.most = torch.maximum(self.most, rows.amax(dim=0))
         self.total, self.rows = self.total + rows.sum(dim=0), self.rows + len(rows)
+        self.gram = self.gram + (rows.T @ rows).double()
 
 
 def build(backbone: Backbone, folder: Path, texts: Sequence[str], *, maps: Sequence[str]) -> None:
@@ -70,11 +74,13 @@ def build(backbone: Backbone, folder: Path, texts: Sequence[str], *, maps: Seque
         reach = torch.maximum(-seen.least, seen.most)
         smooth = (reach.clamp(min=TINY) / weight.abs().amax(dim=0).clamp(min=TINY)).sqrt()
         scale = ((weight * smooth).abs().amax(dim=1) / LARGEST).clamp(min=TINY)
-        rounded = (weight * smooth / scale[:, None]).round()
+        gram = (seen.gram / (smooth[:, None] * smooth)).numpy()
+        whole = round_weights((weight * smooth).T.numpy(), gram, scale.numpy())
+        rounded = torch.from_numpy(whole).T.float()
         lost = weight - rounded * scale[:, None] / smooth
         span = torch.stack([(seen.least / smooth).min(), (seen.most / smooth).max()])
         weights |= {
-            f"{prefix}.weight": rounded.to(torch.int8),
+            f"{prefix}.weight": rounded.to(torch.int8).contiguous(),
             f"{prefix}.scale": scale,
             f"{prefix}.bias": exact[f"{prefix}.bias"] + lost @ (seen.total / seen.rows),
             f"{prefix}.smooth": smooth,

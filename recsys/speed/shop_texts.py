@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from recsys.data.load import load_dataset
 from recsys.data.splits import by_salt
@@ -18,7 +21,7 @@ DATASETS = ("demo_store", "beauty", "home_depot")
 @dataclass(frozen=True)
 class ShopTexts:
     """judged: catalogue and queries to judge by. calibration: at most 300 titles for rounding. learning:
-    titles and queries for students, the calibration's among them; none of either is judged."""
+    titles, queries and phrases for students, the calibration's among them; none of them is judged."""
 
     judged: Texts
     calibration: list[str]
@@ -48,13 +51,31 @@ def shop_texts(dataset: str, titles: int, queries: int, seed: int = 0) -> ShopTe
     calibration = drawn(own, CALIBRATION, 0)
     if dataset == "beauty":
         both = drawn(judged, titles + queries, seed)
-        return ShopTexts(Texts(both[queries:], both[:queries]), calibration, own)
+        learning = own + phrases(own, but=judged)
+        return ShopTexts(Texts(both[queries:], both[:queries]), calibration, learning)
     if dataset == "home_depot":
         asked, learnt = real_queries(part="test"), real_queries(part="train")
     else:
         asked, learnt = _sides(_store_queries())
     texts = Texts(drawn(judged, titles, seed), drawn(asked, queries, seed))
-    return ShopTexts(texts, calibration, own + learnt)
+    return ShopTexts(texts, calibration, own + learnt + phrases(own, but=judged + asked))
+
+
+def phrases(titles: Sequence[str], each: int = 2, seed: int = 0, but: Sequence[str] = ()) -> list[str]:
+    """Runs of two to five words out of titles, distinct: of a query's length, and about what the shop has.
+
+    Args:
+        each: runs drawn from a title; a title of one word gives itself.
+        but: texts that are left out.
+    """
+    generator, found = np.random.default_rng(seed), {}
+    for title in titles:
+        words = title.split()
+        for length in generator.integers(2, 6, each):
+            start = generator.integers(max(1, len(words) - length + 1))
+            found[" ".join(words[start : start + length])] = None
+    left_out = {"", *but}
+    return [phrase for phrase in found if phrase not in left_out]
 
 
 def _sides(texts: list[str]) -> tuple[list[str], list[str]]:

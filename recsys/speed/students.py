@@ -23,10 +23,12 @@ from recsys.speed.choice import Texts
 from recsys.speed.comparison import BASELINE, Built, time_queries
 from recsys.speed.distillation import MAX_TOKENS, SETTINGS, distil, evenly_spaced, keep_layers
 from recsys.speed.encoder import Encoder
-from recsys.speed.fake_quantisation import fake_int8, smoothing
+from recsys.speed.fake_quantisation import fake_int8
 from recsys.speed.fast_encoder import fast_encoder
+from recsys.speed.int8_grid import divisors_of, on_grid
 from recsys.speed.pruning import prune
 from recsys.speed.quality import closeness
+from recsys.speed.variants import SHARE
 from recsys.speed.word_table import SETTINGS as TABLE_SETTINGS
 from recsys.speed.word_table import table_encoder, train_word_table
 
@@ -65,7 +67,7 @@ def make_student(
         teacher: stays as it is.
         texts: n strings to learn from: titles, queries.
         held_out: for `Student.cosine`, not among `texts`.
-        steps: optimiser steps; None: one pass over the texts (the word table: five).
+        steps: optimiser steps; None: one pass over the texts (the word table: ten).
         seed: of batches.
         cache: folder of artefacts, see `recsys.speed.fast_encoder.fast_encoder`.
 
@@ -157,10 +159,10 @@ def _pruned(lesson: _Lesson) -> tuple[Encoder, int]:
 
 
 def _quantised(lesson: _Lesson) -> tuple[Encoder, int]:
-    student, seen = copy.deepcopy(lesson.teacher), list(lesson.texts[:TEXTS_OF_CHANNELS])
-    with fake_int8(student, smooth=smoothing(student, seen)):
+    student = on_grid(lesson.teacher, list(lesson.texts[:TEXTS_OF_CHANNELS]), SHARE)
+    with fake_int8(student, smooth=divisors_of(student)):
         lesson.distil(student)
-    return lesson.build(student, "onnx-smooth", Texts(seen, []))
+    return lesson.build(student, "onnx-smooth")
 
 
 def _word_table(lesson: _Lesson) -> tuple[Encoder, int]:

@@ -20,10 +20,13 @@ BLOCK = 64  # inputs whose errors are spread within the block first
 def round_weights(weight: np.ndarray, gram: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Integers that times `scale` stand for the weights.
 
+    An output's largest weight stays the largest, ±127: who finds the scale from what is rounded finds the
+    same one, and rounding again changes nothing.
+
     Args:
         weight: [D, O] float.
         gram: [D, D], the sum of x xᵀ over inputs x seen; not all zero.
-        scale: [O], > 0.
+        scale: [O], an output's largest magnitude / 127.
 
     Returns:
         [D, O] int8, from −127 to 127.
@@ -40,6 +43,7 @@ def round_weights(weight: np.ndarray, gram: np.ndarray, scale: np.ndarray) -> np
     reach = np.diagonal(gram)
     if not reach.any():
         raise ValueError("the gram holds no input: rounding needs texts")
+    largest = np.abs(weight).argmax(axis=0)
     order = np.argsort(-reach)  # the strongest first, while most others can still make it good
     spread = _spread(gram[np.ix_(order, order)])
     left = weight[order].astype(np.float64)
@@ -49,6 +53,8 @@ def round_weights(weight: np.ndarray, gram: np.ndarray, scale: np.ndarray) -> np
         errors = np.empty((stop - start, outputs))
         for row in range(start, stop):
             whole = np.clip(np.rint(left[row] / scale), -LARGEST, LARGEST)
+            top = largest == order[row]
+            whole[top] = np.sign(weight[order[row], top]) * LARGEST
             found[order[row]] = whole
             errors[row - start] = (left[row] - whole * scale) / spread[row, row]
             left[row + 1 : stop] -= spread[row, row + 1 : stop, None] * errors[row - start]

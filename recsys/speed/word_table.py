@@ -39,8 +39,9 @@ FIRST, SECOND = 1_000_003, 2_654_435_761  # odd, and far from 1 modulo any power
 START_PIECES = 1024  # of a batch
 
 SETTINGS = TrainingSettings(
-    epochs=5,
-    learning_rate=3e-3,  # entries are about .05 at the start, and each row is in few batches
+    # on Home Depot's validation lists better than 5 passes at 3e-3; entries are about .05 at the start
+    epochs=10,
+    learning_rate=1e-3,
     schedule="linear",
     warmup_share=0.05,
     batch_size=256,

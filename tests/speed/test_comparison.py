@@ -8,6 +8,7 @@ from recsys.metrics.judged_lists import judged_ndcg
 from recsys.speed import comparison
 from recsys.speed.choice import Texts
 from recsys.speed.comparison import BASELINE
+from recsys.speed.footprint import Footprint
 from recsys.speed.variants import VARIANTS
 from tests.speed.shop_texts import QUERIES, TITLES
 
@@ -54,6 +55,27 @@ def test_times_are_per_text(built, monkeypatch):
     found = comparison.time_titles(built, titles=4)
     assert (found.wall == 2).all(axis=None)
     assert (found.process == 1).all(axis=None)
+
+
+def test_each_query_has_a_time_of_its_own(built):
+    found = comparison.query_milliseconds(built.encoders["packed-fp32"], QUERIES)
+    assert found.shape == (len(QUERIES),)
+    assert (found > 0).all()
+
+
+def test_memory_is_of_the_variants_that_work(built, tmp_path, monkeypatch):
+    asked = []
+
+    def footprint(model, name, texts, cache):
+        asked.append((model, name, texts))
+        return Footprint(10.0, 50.0, 50.0 + len(name))
+
+    monkeypatch.setattr(comparison, "footprint", footprint)
+    resident = comparison.memory(built, "minilm", tmp_path)
+    assert asked == [("minilm", name, QUERIES) for name in ("packed-fp32", "packed-bf16")]
+    times = comparison.time_queries(built, rounds=1, queries=2)
+    found = comparison.table(built, times, times, comparison.nearness(built, False), resident)
+    assert found["memory"].dropna().to_dict() == {"packed-fp32": 11.0, "packed-bf16": 11.0}
 
 
 def test_two_clients_ask_every_query_once():

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from recsys.speed.comparison_records import by_variant, flat, for_pareto, record_metrics
+from recsys.speed.comparison_records import at_floors, by_variant, flat, for_pareto, quickest, record_metrics
 
 
 def test_there_and_back():
@@ -36,3 +36,15 @@ def test_what_a_run_records():
     assert drawn["variant"].tolist() == ["base", "fast"]
     assert drawn["latency"].tolist() == [0.008, 0.002]
     assert drawn["overlap"].tolist() == [1, 0.9]
+
+
+def test_the_quickest_at_a_floor():
+    columns = {"precision": ["fp32", "fp32", "bf16", "int8"], "query_speedup": [1.0, 3.0, 4.0, 9.0]}
+    columns |= {"titles_speedup": [1.0, 0.9, 3.1, 4.0], "overlap_query": [1.0, 1.0, 1.0, 0.97]}
+    found = pd.DataFrame(columns, index=pd.Index(["base", "graph", "half", "rounded"], name="variant"))
+    best = {"query_speedup_at_100": 3.0, "query_speedup_at_98": 4.0}
+    assert at_floors(found) == best
+    with_titles = found.assign(overlap=[1.0, 1.0, 0.98, 0.96])
+    assert at_floors(with_titles) == best | {"titles_speedup_at_99": 1.0, "titles_speedup_at_97": 3.1}
+    assert quickest(found, 0.98) == "half"
+    assert quickest(with_titles, 0.99, "overlap") == "base"

@@ -1,6 +1,6 @@
 import pytest
 
-from recsys.speed.shop_texts import CALIBRATION, shop_texts
+from recsys.speed.shop_texts import CALIBRATION, phrases, shop_texts
 
 
 def test_no_text_is_learnt_from_and_judged():
@@ -24,3 +24,12 @@ def test_no_text_is_learnt_from_and_judged():
 def test_what_is_wrong_is_said(arguments, said):
     with pytest.raises(ValueError, match=said):
         shop_texts(*arguments)
+
+
+def test_phrases_are_runs_of_a_title_s_words():
+    titles = ["one two three four five six seven", "alone", "", "red shoe"]
+    found = phrases(titles, each=20)
+    assert len(found) == len(set(found))
+    assert all(any(f" {phrase} " in f" {title} " for title in titles) for phrase in found)
+    assert {len(phrase.split()) for phrase in found} == {1, 2, 3, 4, 5}
+    assert phrases(titles, each=20, but=["alone"]) == [phrase for phrase in found if phrase != "alone"]

@@ -1,0 +1,91 @@
+"""A backbone whose weights int8 holds exactly, with what its maps' inputs are divided by beside them.
+
+What `recsys.speed.fake_quantisation` trains and what `recsys.speed.onnx_build` builds has to be one and the
+same grid: moved by a hundredth, it rounds half of what was learnt to the other side.
+
+D: inputs of a map.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recsys.encoders.backbone import Backbone
+from recsys.encoders.embed import embed_texts
+from recsys.speed.fake_quantisation import RealTokens, linear_maps, smoothing
+from recsys.speed.weight_rounding import LARGEST, round_weights
+
+DIVISOR = "input_divisor"  # a buffer of a map
+MAX_TOKENS = 64
+
+
+def divide_inputs(backbone: Backbone, divisors: Mapping[str, Tensor]) -> None:
+    """Keep the divisors beside the maps, in place: all that rounds this backbone later uses them.
+
+    They are buffers of the modules and go with copies and into the model's identity. `Backbone.save` and the
+    loading of a folder do not keep them: what is kept for use is the artefact.
+
+    Args:
+        divisors: by name of the map, [D] > 0, of `fake_quantisation.smoothing`.
+    """
+    maps = linear_maps(backbone)
+    for name, divisor in divisors.items():
+        maps[name].register_buffer(DIVISOR, divisor.clone())
+
+
+def divisors_of(backbone: Backbone) -> dict[str, Tensor]:
+    """What `divide_inputs` put there; empty without."""
+    kept = {name: getattr(module, DIVISOR, None) for name, module in linear_maps(backbone).items()}
+    return {name: divisor for name, divisor in kept.items() if divisor is not None}
+
+
+def on_grid(backbone: Backbone, texts: Sequence[str], share: float) -> Backbone:
+    """A copy with weights rounded by what they multiply, see `recsys.speed.weight_rounding`.
+
+    Args:
+        texts: to see the maps' inputs on, at least one.
+        share: of the channels' reach that goes over to the weights, see `fake_quantisation.smoothing`.
+
+    Returns:
+        The copy, with its divisors. Rounding its weights times the divisors to int8 changes nothing.
+
+    Raises:
+        ValueError: no text, no linear map, see `smoothing`.
+    """
+    rounded = copy.deepcopy(backbone)
+    divisors = smoothing(rounded, texts, share, MAX_TOKENS)
+    grams = _grams(rounded, divisors, texts)
+    with torch.no_grad():
+        for name, module in linear_maps(rounded).items():
+            weight = (module.weight * divisors[name]).T.double().numpy()  # [D, outputs]
+            scale = np.abs(weight).max(axis=0) / LARGEST
+            whole = round_weights(weight, grams[name], np.where(scale > 0, scale, 1))
+            module.weight.copy_(torch.from_numpy(whole * scale).T.float() / divisors[name])
+    divide_inputs(rounded, divisors)
+    return rounded
+
+
+def _grams(backbone: Backbone, divisors: Mapping[str, Tensor], texts: Sequence[str]) -> dict[str, np.ndarray]:
+    """Sums of x xᵀ over the divided inputs of each map, [D, D], padding left out."""
+    found: dict[str, np.ndarray] = {}
+    tokens = RealTokens()
+
+    def note(name: str):
+        def hook(module: nn.Module, args: tuple) -> None:
+            rows = (args[0] / divisors[name])[tokens.real].double()
+            found[name] = found.get(name, 0) + (rows.T @ rows).numpy()
+
+        return hook
+
+    with ExitStack() as stack:
+        stack.callback(backbone.register_forward_pre_hook(tokens.see, with_kwargs=True).remove)
+        for name, module in linear_maps(backbone).items():
+            stack.callback(module.register_forward_pre_hook(note(name)).remove)
+        embed_texts(backbone, texts, precision="fp32", max_tokens=MAX_TOKENS)
+    return found
