@@ -9,7 +9,8 @@ from recsys.data.histories import histories
 from recsys.encoders.backbone import load_backbone
 from recsys.models.next_item_data import NextItemData
 from recsys.training.contrastive_samples import title_pairs
-from recsys.training.throughput import Pairs, compare_loops
+from recsys.training.throughput import compare_loops
+from recsys.training.throughput_loops import Pairs
 
 BATCH = 64
 HELD_OUT = 512  # pairs

@@ -12,18 +12,11 @@ from recsys.data.histories import histories
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.length_batches import length_batches
 from recsys.losses.contrastive import in_batch_softmax
-from recsys.training import contrastive_samples, throughput
+from recsys.training import contrastive_samples, training_flops
 from recsys.training.contrastive_samples import TextPairs, contrastive_loss, encode_by_length, title_pairs
-from recsys.training.throughput import (
-    LOOPS,
-    Pairs,
-    _run,
-    _Task,
-    compare_loops,
-    gemm_rate,
-    useful_flops,
-    validation_metric,
-)
+from recsys.training.throughput import _run, compare_loops, validation_metric
+from recsys.training.throughput_loops import LOOPS, Pairs, Task
+from recsys.training.training_flops import gemm_rate, useful_flops
 
 WORDS = ["red", "blue", "old", "new", "soft", "warm", "shoe", "shirt", "hat", "coat", "for", "men", "women"]
 
@@ -48,7 +41,7 @@ def without_dropout(name="random-bert"):
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch):
-    monkeypatch.setattr(throughput, "GEMM_SECONDS", 0.01)
+    monkeypatch.setattr(training_flops, "GEMM_SECONDS", 0.01)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -114,7 +107,7 @@ def test_every_loop_takes_the_same_step():
     """One batch of all pairs, no dropout: order does not matter, so the loops must agree on the weights."""
     pytest.importorskip("datasets")
     start = without_dropout()
-    task = _Task(pairs(), 48, 64, 1e-3, seed=0)
+    task = Task(pairs(), 48, 64, 1e-3, seed=0)
     before = torch.cat([p.detach().flatten() for p in start.parameters()])
     moved = {}
     for loop in ("kit", *LOOPS):  # bf16 first: what accelerate keeps of it must not reach the others
