@@ -154,8 +154,9 @@ def memory(built: Built, model: str | Path, cache: str | Path | None = None) -> 
 def nearness(built: Built, both_sides: bool = True) -> pd.DataFrame:
     """How near each variant is to the baseline: a row a variant.
 
-    overlap_query: top-10 overlap where only the queries are encoded by the variant; overlap: titles too;
-    surely, surely_query: lower ends of their one-sided 95 % intervals. cosine, least: over all texts encoded.
+    overlap_query: top-10 overlap where only the queries are encoded by the variant; overlap_titles: only the
+    titles; overlap: both; surely_query, surely_titles, surely: lower ends of their one-sided 95 % intervals.
+    cosine, least: over all texts encoded.
 
     Args:
         both_sides: False leaves out what needs every title encoded by every variant.
@@ -170,6 +171,8 @@ def nearness(built: Built, both_sides: bool = True) -> pd.DataFrame:
         if both_sides:
             titles = encoder.encode(built.texts.titles, normalize_embeddings=True)
             both = closeness(titles, queries, built.titles, built.queries)
+            near = closeness(titles, built.queries, built.titles, built.queries)
+            rows[name] |= {"overlap_titles": near.mean_overlap, "surely_titles": near.surely}
             rows[name] |= {"overlap": both.mean_overlap, "surely": both.surely}
             rows[name] |= {"cosine": both.cosine, "least": both.least}
     return pd.DataFrame.from_dict(rows, orient="index")

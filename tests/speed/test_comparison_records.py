@@ -44,7 +44,7 @@ def test_the_quickest_at_a_floor():
     found = pd.DataFrame(columns, index=pd.Index(["base", "graph", "half", "rounded"], name="variant"))
     best = {"query_speedup_at_100": 3.0, "query_speedup_at_98": 4.0}
     assert at_floors(found) == best
-    with_titles = found.assign(overlap=[1.0, 1.0, 0.98, 0.96])
+    with_titles = found.assign(overlap_titles=[1.0, 1.0, 0.98, 0.96])
     assert at_floors(with_titles) == best | {"titles_speedup_at_99": 1.0, "titles_speedup_at_97": 3.1}
     assert quickest(found, 0.98) == "half"
-    assert quickest(with_titles, 0.99, "overlap") == "base"
+    assert quickest(with_titles, 0.99, "overlap_titles") == "base"
