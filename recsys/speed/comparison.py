@@ -118,7 +118,7 @@ def time_two_clients(encoder, queries: Sequence[str], rounds: int = 5) -> Timing
 
     def ask(part: list[str]) -> None:
         for query in part:
-            encoder.encode(query)
+            encoder.encode(query, **NO_BAR)
 
     def two() -> None:
         list(pool.map(ask, (queries[::2], queries[1::2])))
@@ -127,9 +127,13 @@ def time_two_clients(encoder, queries: Sequence[str], rounds: int = 5) -> Timing
         return interleave({"one client": lambda: ask(queries), "two clients": two}, rounds=rounds)
 
 
-def query_milliseconds(encoder, queries: Sequence[str], threads: int = 1) -> np.ndarray:
-    """[m] milliseconds of each query by itself, after one that warms up: for percentiles, which medians of
-    rounds do not show."""
+def query_tail(encoder, queries: Sequence[str], threads: int = 1, rounds: int = 5) -> dict[str, float]:
+    """What a server meets, beside the medians of rounds.
+
+    Returns:
+        query_p50_ms, query_p99_ms: over the queries, each timed by itself. With more threads than one,
+        two_clients_speedup: queries a second of two clients at once ÷ those of one (median over rounds).
+    """
     with thread_count(threads):
         encoder.encode(queries[0], **NO_BAR)
         found = []
@@ -137,7 +141,13 @@ def query_milliseconds(encoder, queries: Sequence[str], threads: int = 1) -> np.
             start = time.perf_counter()
             encoder.encode(query, **NO_BAR)
             found.append(1e3 * (time.perf_counter() - start))
-    return np.array(found)
+    metrics = dict(
+        zip(("query_p50_ms", "query_p99_ms"), np.percentile(found, [50, 99]).tolist(), strict=True)
+    )
+    if threads > 1:
+        clients = time_two_clients(encoder, queries, rounds).table("one client")
+        metrics["two_clients_speedup"] = float(clients.loc["two clients", "speedup"])
+    return metrics
 
 
 def memory(built: Built, model: str | Path, cache: str | Path | None = None) -> pd.Series:

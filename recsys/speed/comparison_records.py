@@ -56,6 +56,16 @@ def for_pareto(found: pd.DataFrame) -> pd.DataFrame:
     return found[["precision"]].assign(**figures).dropna().reset_index()
 
 
+def for_sizes(found: pd.DataFrame) -> pd.DataFrame:
+    """What `recsys.plots.speed.plot_sizes` draws: the variants that work here.
+
+    Args:
+        found: of `recsys.speed.comparison.table`, with `memory`.
+    """
+    sizes = found.dropna(subset="megabytes").rename(columns={"megabytes": "disk"})
+    return sizes[["precision", "disk", "memory"]].reset_index()
+
+
 def quickest(found: pd.DataFrame, floor: float, overlap: str = "overlap_query") -> str:
     """The variant with the largest speedup among those of so much overlap: of queries one by one, or with
     "overlap_titles" of a catalogue. The baseline is one of them."""

@@ -31,10 +31,13 @@ from recsys.speed.quality import closeness
 from recsys.speed.variants import SHARE
 from recsys.speed.word_table import SETTINGS as TABLE_SETTINGS
 from recsys.speed.word_table import table_encoder, train_word_table
+from recsys.training.settings import TrainingSettings
 
 QUICKEST = "onnx-fp32"  # in which a student of floats is served, one query at a time
 PRUNED = 0.5
 TEXTS_OF_CHANNELS = 256
+# weights have to cross half a step of int8's grid, some .001, to be rounded otherwise
+UNDER_ROUNDING = replace(SETTINGS, learning_rate=3e-5, token_budget=512)
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,8 @@ class _Lesson:
         self.distil(student)
         return self.build(student, variant)
 
-    def distil(self, student: Backbone) -> None:
-        settings = replace(SETTINGS, seed=self.seed, **self.length)
+    def distil(self, student: Backbone, settings: TrainingSettings = SETTINGS) -> None:
+        settings = replace(settings, seed=self.seed, **self.length)
         distil(student, self.texts, self.targets, settings, progress=self.progress)
 
     def build(self, student: Backbone, variant: str, calibration: Texts | None = None) -> tuple[Encoder, int]:
@@ -161,7 +164,7 @@ def _pruned(lesson: _Lesson) -> tuple[Encoder, int]:
 def _quantised(lesson: _Lesson) -> tuple[Encoder, int]:
     student = on_grid(lesson.teacher, list(lesson.texts[:TEXTS_OF_CHANNELS]), SHARE)
     with fake_int8(student, smooth=divisors_of(student)):
-        lesson.distil(student)
+        lesson.distil(student, UNDER_ROUNDING)
     return lesson.build(student, "onnx-smooth")
 
 

@@ -1,6 +1,14 @@
 import pandas as pd
 
-from recsys.speed.comparison_records import at_floors, by_variant, flat, for_pareto, quickest, record_metrics
+from recsys.speed.comparison_records import (
+    at_floors,
+    by_variant,
+    flat,
+    for_pareto,
+    for_sizes,
+    quickest,
+    record_metrics,
+)
 
 
 def test_there_and_back():
@@ -48,3 +56,13 @@ def test_the_quickest_at_a_floor():
     assert at_floors(with_titles) == best | {"titles_speedup_at_99": 1.0, "titles_speedup_at_97": 3.1}
     assert quickest(found, 0.98) == "half"
     assert quickest(with_titles, 0.99, "overlap_titles") == "base"
+
+
+def test_sizes_are_of_what_works():
+    columns = {
+        "precision": ["fp32", "int8", "bf16"],
+        "megabytes": [None, 23.0, None],
+        "memory": [None, 77.0, None],
+    }
+    found = pd.DataFrame(columns, index=pd.Index(["base", "rounded", "broken"], name="variant"))
+    assert for_sizes(found).values.tolist() == [["rounded", "int8", 23.0, 77.0]]
