@@ -25,7 +25,6 @@ from recsys.speed.onnx_embedding import LARGE
 from recsys.speed.variants import SHARE
 from recsys.speed.weight_rounding import LARGEST
 
-FFN_SECOND = r"\d+\.output\.dense"
 LEVELS = 255  # of uint8, between the least and the largest
 TINY = 1e-12  # a matrix of zeros
 DEAD = 1e-3  # least reach of a channel
@@ -48,9 +47,9 @@ def fake_int8(
     Args:
         backbone: an encoder with `nn.Linear` maps, such as BERT.
         kept: regular expressions of names of maps that are not rounded. The names begin with the layer's
-            number: r"5\..*" is the sixth layer, `FFN_SECOND` the FFNs' second maps in a BERT.
+            number: r"5\..*" is the sixth layer, `variants.FFN_SECOND` the FFNs' second maps in a BERT.
         careful: the same for maps that are rounded with a scale for each `block` inputs, weights as well as
-            activations, token by token, as `onnx_build.mixed` does.
+            activations, token by token, as `onnx_build.mixed` does. Their inputs are not divided.
         block: inputs that share a scale there; divides their number.
         smooth: by name of a map, [D] numbers that its inputs are divided by before they are rounded and its
             weights multiplied with, see `smoothing`. None: none. onnx_build's graphs do not do so.
@@ -60,7 +59,7 @@ def fake_int8(
             not divide a map's inputs, a backbone that is rounded already.
     """
     maps = linear_maps(backbone)
-    chosen_kept, chosen_careful = _chosen(maps, kept), _chosen(maps, careful)
+    chosen_kept, chosen_careful = named(maps, kept), named(maps, careful)
     mask = RealTokens()
     with ExitStack() as stack:
         handle = backbone.register_forward_pre_hook(mask.see, with_kwargs=True)
@@ -156,6 +155,15 @@ def round_by_row(table: Tensor) -> Tensor:
     return torch.fake_quantize_per_channel_affine(table, step, zeros, 0, -LARGEST, LARGEST)
 
 
+def round_weights_by_block(weight: Tensor, block: int) -> Tensor:
+    """[O, D] -> [O, D]: int8 by `weight_rounding.block_scale`; the gradient passes."""
+    blocks = weight.detach().reshape(-1, block)
+    largest = blocks.gather(1, blocks.abs().argmax(dim=1, keepdim=True))
+    step = -torch.where(largest == 0, 1, largest) / (LARGEST + 1)
+    whole = (blocks / step).round().clamp(-LARGEST - 1, LARGEST)
+    return weight + ((whole * step).view(weight.shape) - weight).detach()
+
+
 def round_by_block(rows: Tensor, block: int) -> Tensor:
     """[..., D] -> [..., D]: symmetric int8, a scale for each `block` neighbours; the gradient passes."""
     return round_by_row(rows.reshape(-1, block)).view(rows.shape)
@@ -185,13 +193,18 @@ class RealTokens:
         self.real = mask != 0
 
 
-def _chosen(maps: Mapping[str, nn.Linear], patterns: Sequence[str]) -> set[str]:
+def named(maps: Mapping[str, nn.Linear], patterns: Sequence[str]) -> set[str]:
+    """Names of maps that any of the regular expressions fits.
+
+    Raises:
+        ValueError: a pattern that fits none.
+    """
     found = set()
     for pattern in patterns:
-        named = {name for name in maps if re.fullmatch(pattern, name)}
-        if not named:
+        fitting = {name for name in maps if re.fullmatch(pattern, name)}
+        if not fitting:
             raise ValueError(f"no map is named {pattern!r}; there are {', '.join(maps)}")
-        found |= named
+        found |= fitting
     return found
 
 
@@ -207,7 +220,8 @@ def _by_text(module: nn.Linear, mask: RealTokens, smooth: Tensor | None) -> Call
 
 def _by_blocks(module: nn.Linear, block: int) -> Callable[[Tensor], Tensor]:
     def forward(rows: Tensor) -> Tensor:
-        return linear(round_by_block(rows.float(), block), round_by_block(module.weight, block), module.bias)
+        weight = round_weights_by_block(module.weight, block)
+        return linear(round_by_block(rows.float(), block), weight, module.bias)
 
     return forward
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from recsys.encoders.backbone import Backbone
 from recsys.encoders.embed import embed_texts
-from recsys.speed.fake_quantisation import RealTokens, linear_maps, smoothing
-from recsys.speed.weight_rounding import LARGEST, round_weights
+from recsys.speed.fake_quantisation import RealTokens, linear_maps, named, smoothing
+from recsys.speed.weight_rounding import LARGEST, block_scale, round_weights
 
 DIVISOR = "input_divisor"  # a buffer of a map
 MAX_TOKENS = 64
@@ -45,28 +45,39 @@ def divisors_of(backbone: Backbone) -> dict[str, Tensor]:
     return {name: divisor for name, divisor in kept.items() if divisor is not None}
 
 
-def on_grid(backbone: Backbone, texts: Sequence[str], share: float) -> Backbone:
+def on_grid(
+    backbone: Backbone, texts: Sequence[str], share: float, careful: Sequence[str] = (), block: int = 32
+) -> Backbone:
     """A copy with weights rounded by what they multiply, see `recsys.speed.weight_rounding`.
 
     Args:
         texts: to see the maps' inputs on, at least one.
         share: of the channels' reach that goes over to the weights, see `fake_quantisation.smoothing`.
+        careful: regular expressions of names of maps that have a scale for each `block` inputs, and no
+            divisors, see `fake_quantisation.fake_int8`.
 
     Returns:
         The copy, with its divisors. Rounding its weights times the divisors to int8 changes nothing.
 
     Raises:
-        ValueError: no text, no linear map, see `smoothing`.
+        ValueError: no text, no linear map, a name that fits none, see `smoothing`.
     """
     rounded = copy.deepcopy(backbone)
+    maps = linear_maps(rounded)
+    by_block = named(maps, careful)
     divisors = smoothing(rounded, texts, share, MAX_TOKENS)
+    divisors = {name: divisor for name, divisor in divisors.items() if name not in by_block}
     grams = _grams(rounded, divisors, texts)
     with torch.no_grad():
-        for name, module in linear_maps(rounded).items():
-            weight = (module.weight * divisors[name]).T.double().numpy()  # [D, outputs]
-            scale = np.abs(weight).max(axis=0) / LARGEST
-            whole = round_weights(weight, grams[name], np.where(scale > 0, scale, 1))
-            module.weight.copy_(torch.from_numpy(whole * scale).T.float() / divisors[name])
+        for name, module in maps.items():
+            divisor = divisors.get(name, torch.ones(module.in_features))
+            weight = (module.weight * divisor).T.double().numpy()  # [D, outputs]
+            by_output = np.abs(weight).max(axis=0) / LARGEST
+            scale = block_scale(weight, block) if name in by_block else by_output
+            scale = np.where(scale == 0, 1, scale)  # nothing there to round
+            whole = round_weights(weight, grams[name], scale)
+            steps = np.repeat(np.atleast_2d(scale), len(weight) // len(np.atleast_2d(scale)), axis=0)
+            module.weight.copy_(torch.from_numpy(whole * steps).T.float() / divisor)
     divide_inputs(rounded, divisors)
     return rounded
 
@@ -78,7 +89,7 @@ def _grams(backbone: Backbone, divisors: Mapping[str, Tensor], texts: Sequence[s
 
     def note(name: str):
         def hook(module: nn.Module, args: tuple) -> None:
-            rows = (args[0] / divisors[name])[tokens.real].double()
+            rows = (args[0] / divisors.get(name, 1))[tokens.real].double()
             found[name] = found.get(name, 0) + (rows.T @ rows).numpy()
 
         return hook

@@ -23,16 +23,17 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
+from torch import Tensor
 
 from recsys.encoders.backbone import Backbone
 from recsys.encoders.length_batches import length_batches
 from recsys.speed.artefact import words_of
-from recsys.speed.fake_quantisation import smoothing
+from recsys.speed.fake_quantisation import linear_maps, named, smoothing
 from recsys.speed.int8_grid import divisors_of, on_grid
 from recsys.speed.onnx_embedding import round_embedding
 from recsys.speed.onnx_engine import FILE
 from recsys.speed.onnx_export import INPUTS, export_onnx
-from recsys.speed.onnx_smoothing import smoothed
+from recsys.speed.onnx_smoothing import maps_of, smoothed
 from recsys.speed.word_pieces import rows_of
 
 CALIBRATION_TOKENS = 1024  # of a padded batch
@@ -64,12 +65,7 @@ def int8_dynamic(
             `recsys.speed.onnx_smoothing`; 0: none. A backbone with divisors of its own keeps those.
         second_order: choose the weights by the products' inputs on `texts`, see `int8_grid.on_grid`.
     """
-    divisors = divisors_of(backbone) if smooth else {}
-    if second_order and not divisors:
-        backbone = on_grid(backbone, texts, smooth)
-        divisors = divisors_of(backbone)
-    elif smooth and not divisors:
-        divisors = smoothing(backbone, texts, smooth)
+    backbone, divisors = _prepared(backbone, texts, smooth, second_order)
     model = fused(backbone)
     if divisors:
         model = smoothed(model, backbone, divisors)
@@ -90,22 +86,25 @@ def mixed(
     texts: Sequence[str],
     *,
     careful: Sequence[str],
-    except_for: Sequence[str] = (),
     block: int = BLOCK,
+    smooth: float = 0.0,
+    second_order: bool = False,
 ) -> None:
     """Some products with a scale a block, all others int8 with a scale a matrix.
 
     Args:
-        careful: parts of names of the former; `except_for` takes names out of them again.
+        careful: regular expressions of names of the former's maps, see `fake_quantisation.fake_int8`.
         block: inputs that share a scale.
+        smooth, second_order: see `int8_dynamic`; inputs of the careful maps are not divided.
     """
+    by_block = named(linear_maps(backbone), careful)
+    backbone, divisors = _prepared(backbone, texts, smooth, second_order, careful, block)
     model = fused(backbone)
-    others = [node.name for node in model.graph.node if node.op_type == "MatMul"]
-    others = [
-        name
-        for name in others
-        if any(part in name for part in except_for) or not any(part in name for part in careful)
-    ]
+    owners = maps_of(model, backbone)
+    others = [node.name for node in model.graph.node if not by_block.issuperset(owners.get(node.name, [""]))]
+    divisors = {name: divisor for name, divisor in divisors.items() if name not in by_block}
+    if divisors:
+        model = smoothed(model, backbone, divisors)
     _save(round_embedding(_dynamic(_blocks(model, block, others), [])), folder)
 
 
@@ -160,6 +159,24 @@ def fused(backbone: Backbone, whole_attention: bool = True) -> ModelProto:
     if kind == "bert":
         _count_heads(model, config.hidden_size // config.num_attention_heads)
     return model
+
+
+def _prepared(
+    backbone: Backbone,
+    texts: Sequence[str],
+    smooth: float,
+    second_order: bool,
+    careful: Sequence[str] = (),
+    block: int = BLOCK,
+) -> tuple[Backbone, dict[str, Tensor]]:
+    """The backbone to export, and what its maps' inputs are divided by: its own divisors where it has any."""
+    divisors = divisors_of(backbone) if smooth else {}
+    if second_order and not divisors:
+        backbone = on_grid(backbone, texts, smooth, careful, block)
+        divisors = divisors_of(backbone)
+    elif smooth and not divisors:
+        divisors = smoothing(backbone, texts, smooth)
+    return backbone, divisors
 
 
 def _count_heads(model: ModelProto, head_width: int) -> None:

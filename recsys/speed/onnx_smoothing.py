@@ -36,22 +36,33 @@ def smoothed(model: ModelProto, backbone: Backbone, divisors: Mapping[str, Tenso
         ValueError: a map whose product is not found.
     """
     weights = {entry.name: entry for entry in model.graph.initializer}
-    names = {_key(module.weight.detach().numpy().T): name for name, module in linear_maps(backbone).items()}
+    owners = maps_of(model, backbone)
     left, nodes = set(divisors), []
     for node in map(_copy, model.graph.node):
-        if node.op_type in MAPS and node.input[1] in weights:
-            weight = weights[node.input[1]]
-            parts = np.split(numpy_helper.to_array(weight), MAPS[node.op_type], axis=1)
-            owners = [names.get(_key(part)) for part in parts]
-            if owners[0] in divisors:
-                nodes.append(_divide(model, node, weight, divisors[owners[0]].numpy()))
-                left -= set(owners)
+        names = owners.get(node.name, [None])
+        if names[0] in divisors:
+            nodes.append(_divide(model, node, weights[node.input[1]], divisors[names[0]].numpy()))
+            left -= set(names)
         nodes.append(node)
     if left:
         raise ValueError(f"no product in the graph for {', '.join(sorted(left))}")
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     return model
+
+
+def maps_of(model: ModelProto, backbone: Backbone) -> dict[str, list[str]]:
+    """Name of each product -> names of the maps whose weights it holds: one, or query, key and value."""
+    weights = {entry.name: entry for entry in model.graph.initializer}
+    names = {_key(module.weight.detach().numpy().T): name for name, module in linear_maps(backbone).items()}
+    found = {}
+    for node in model.graph.node:
+        if node.op_type in MAPS and node.input[1] in weights:
+            values = numpy_helper.to_array(weights[node.input[1]])
+            owners = [names.get(_key(part)) for part in np.split(values, MAPS[node.op_type], axis=1)]
+            if None not in owners:
+                found[node.name] = owners
+    return found
 
 
 def _divide(model: ModelProto, node: NodeProto, weight: TensorProto, scale: np.ndarray) -> NodeProto:

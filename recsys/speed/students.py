@@ -19,7 +19,6 @@ import numpy as np
 from recsys.encoders.backbone import Backbone, transformer_layers
 from recsys.encoders.embed import embed_texts
 from recsys.speed.artefact import words_of
-from recsys.speed.choice import Texts
 from recsys.speed.comparison import BASELINE, Built, time_queries
 from recsys.speed.distillation import MAX_TOKENS, SETTINGS, distil, evenly_spaced, keep_layers
 from recsys.speed.encoder import Encoder
@@ -28,7 +27,7 @@ from recsys.speed.fast_encoder import fast_encoder
 from recsys.speed.int8_grid import divisors_of, on_grid
 from recsys.speed.pruning import prune
 from recsys.speed.quality import closeness
-from recsys.speed.variants import SHARE
+from recsys.speed.variants import FFN_SECOND, SHARE
 from recsys.speed.word_table import SETTINGS as TABLE_SETTINGS
 from recsys.speed.word_table import table_encoder, train_word_table
 from recsys.training.settings import TrainingSettings
@@ -140,10 +139,9 @@ class _Lesson:
         settings = replace(settings, seed=self.seed, **self.length)
         distil(student, self.texts, self.targets, settings, progress=self.progress)
 
-    def build(self, student: Backbone, variant: str, calibration: Texts | None = None) -> tuple[Encoder, int]:
+    def build(self, student: Backbone, variant: str) -> tuple[Encoder, int]:
         student.eval()
-        options = {"texts": calibration, "cache": self.cache, "progress": False}
-        encoder = fast_encoder(student, variant=variant, **options)
+        encoder = fast_encoder(student, variant=variant, cache=self.cache, progress=False)
         return encoder, sum(weights.numel() for weights in student.parameters())
 
 
@@ -161,11 +159,14 @@ def _pruned(lesson: _Lesson) -> tuple[Encoder, int]:
     return lesson.teach(student)
 
 
-def _quantised(lesson: _Lesson) -> tuple[Encoder, int]:
-    student = on_grid(lesson.teacher, list(lesson.texts[:TEXTS_OF_CHANNELS]), SHARE)
-    with fake_int8(student, smooth=divisors_of(student)):
-        lesson.distil(student, UNDER_ROUNDING)
-    return lesson.build(student, "onnx-smooth")
+def _rounded(variant: str, *careful: str) -> Callable[[_Lesson], tuple[Encoder, int]]:
+    def make(lesson: _Lesson) -> tuple[Encoder, int]:
+        student = on_grid(lesson.teacher, list(lesson.texts[:TEXTS_OF_CHANNELS]), SHARE, careful)
+        with fake_int8(student, careful=careful, smooth=divisors_of(student)):
+            lesson.distil(student, UNDER_ROUNDING)
+        return lesson.build(student, variant)
+
+    return make
 
 
 def _word_table(lesson: _Lesson) -> tuple[Encoder, int]:
@@ -181,6 +182,7 @@ STUDENTS: dict[str, Callable[[_Lesson], tuple[Encoder, int]]] = {
     "layers-2": _fewer_layers(2),
     "layers-3": _fewer_layers(3),
     "pruned": _pruned,
-    "quantised": _quantised,
+    "quantised": _rounded("onnx-gptq"),
+    "quantised-mixed": _rounded("onnx-mixed-gptq", FFN_SECOND),
     "word-table": _word_table,
 }

@@ -12,8 +12,7 @@ PACKED = "recsys.speed.packed"
 ONNX, RUN_ONNX = "recsys.speed.onnx_build", "recsys.speed.onnx_engine:load"
 ONNX_PACKAGES = ("onnxruntime", "onnx")
 OPENVINO, RUN_OPENVINO = "recsys.speed.openvino_build", "recsys.speed.openvino_engine:load"
-FFN_SECOND = "/output/dense"  # part of the names of the FFNs' second products in an exported BERT
-OTHERS = "attention/output/dense"
+FFN_SECOND = r"\d+\.output\.dense"  # names of the FFNs' second maps in a BERT
 
 
 def _torch(name: str, idea: str, precision: str, kind: str, packages: tuple[str, ...] = ()) -> Variant:
@@ -81,7 +80,15 @@ VARIANTS = {
             "int8",
             "mixed",
             careful=[FFN_SECOND],
-            except_for=[OTHERS],
+        ),
+        _onnx(
+            "onnx-mixed-gptq",
+            "the same, channels made alike and weights rounded by what they multiply",
+            "int8",
+            "mixed",
+            careful=[FFN_SECOND],
+            smooth=SHARE,
+            second_order=True,
         ),
         _onnx("onnx-static", "int8 products, scales found beforehand", "int8", "int8_static"),
         _openvino("openvino-bf16", "OpenVINO, products in bfloat16", "bf16", "plain"),

@@ -10,7 +10,6 @@ from recsys.encoders.backbone import load_backbone
 from recsys.encoders.embed import embed_texts
 from recsys.speed.distillation import SETTINGS, distil
 from recsys.speed.fake_quantisation import (
-    FFN_SECOND,
     fake_int8,
     linear_maps,
     round_by_block,
@@ -18,6 +17,7 @@ from recsys.speed.fake_quantisation import (
     round_by_text,
     smoothing,
 )
+from recsys.speed.variants import FFN_SECOND
 from tests.speed.shop_texts import QUERIES, TITLES
 
 TEXTS = QUERIES + TITLES
