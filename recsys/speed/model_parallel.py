@@ -33,13 +33,14 @@ from recsys.encoders.backbone import Backbone, transformer_layers
 from recsys.encoders.length_batches import length_batches
 from recsys.encoders.tokens import Tokens, tokenise
 from recsys.speed.encoder import unit
-from recsys.speed.pipeline_process import PLAN, REPORT, VECTORS
+from recsys.speed.pipeline_process import CLOCKS, PLAN, REPORT, VECTORS
 
 
 @dataclass(frozen=True)
 class PipelineRun:
     """vectors: [n, D] float32, length 1. seconds: [R] wall time of all texts, loading not counted.
 
+    latency: [A] wall time of each text that went through alone, until the first process knows it is done.
     bubble: share of the time that filling and draining take at least, (P − 1) ÷ (micro-batches + P − 1).
     stages: a row a process: layers; weight_bytes, of its parameters; resident_bytes, what the process grew by
     from before loading until after the last round; cpu and waited, medians over rounds of the seconds that it
@@ -48,6 +49,7 @@ class PipelineRun:
 
     vectors: np.ndarray
     seconds: np.ndarray
+    latency: np.ndarray
     bubble: float
     stages: pd.DataFrame
 
@@ -84,6 +86,7 @@ def run_pipeline(
     token_budget: int = 2048,
     max_tokens: int = 128,
     rounds: int = 3,
+    alone: int = 0,
     threads: int = 1,
     timeout: float = 300,
 ) -> PipelineRun:
@@ -94,15 +97,18 @@ def run_pipeline(
     Args:
         splits: first layer of the second process, of the third, …; rising, from 1 to layers − 1.
         token_budget: tokens of a padded micro-batch. rounds: measured, after one that warms up.
+        alone: so many texts, from the first on, then go through once more, one after the other, as a query.
         threads: of each process. timeout: seconds for everything, starting included.
 
     Raises:
-        ValueError: splits as said; `rounds` or `threads` below 1; as `tokenise`.
+        ValueError: splits as said; `rounds` or `threads` below 1; `alone` not from 0 to n; as `tokenise`.
         RuntimeError: a process failed, with its last lines; TimeoutError: not done in time. The others are
             ended in both cases.
     """
     if rounds < 1 or threads < 1:
         raise ValueError(f"rounds and threads must be at least 1, got {rounds}, {threads}")
+    if not 0 <= alone <= len(texts):
+        raise ValueError(f"alone must be from 0 to the {len(texts)} texts, got {alone}")
     tokens = tokenise(backbone, texts, max_tokens=max_tokens)
     batches = length_batches(tokens.lengths, token_budget=token_budget)
     _, layers = transformer_layers(backbone.model)
@@ -111,15 +117,14 @@ def run_pipeline(
         folder = Path(name)
         for rank, (start, stop) in enumerate(pairwise(ends)):
             stage_of(backbone, start, stop).save(folder / f"stage{rank}")
-        _write_plan(folder, tokens, batches, [len(ends) - 1, rounds, threads, int(timeout)])
+        _write_plan(folder, tokens, batches, [len(ends) - 1, rounds, alone, threads, int(timeout)])
         _launch(folder, len(ends) - 1, threads, timeout)
         reports = [json.loads((folder / REPORT.format(rank)).read_text()) for rank in range(len(ends) - 1)]
         vectors = np.load(folder / VECTORS)
-    seconds = np.array(reports[0].pop("seconds"))
-    for report in reports[1:]:
-        report.pop("seconds")
+    seconds, latency = (np.array(reports[0][clock]) for clock in CLOCKS)
     bubble = len(splits) / (len(batches) + len(splits))
-    return PipelineRun(unit(vectors), seconds, bubble, pd.DataFrame(reports))
+    stages = pd.DataFrame(reports).drop(columns=list(CLOCKS))
+    return PipelineRun(unit(vectors), seconds, latency, bubble, stages)
 
 
 def _write_plan(folder: Path, tokens: Tokens, batches: list[np.ndarray], settings: list[int]) -> None:

@@ -26,6 +26,7 @@ from recsys.encoders.tokens import Tokens
 
 IN_FLIGHT = 2  # micro-batches sent and perhaps not yet received: bounds the sender's memory
 PLAN, REPORT, VECTORS = "plan.npz", "report{}.json", "vectors.npy"
+CLOCKS = ("seconds", "latency")  # of the report: those of the first process count
 
 
 class Stage:
@@ -64,7 +65,7 @@ class Stage:
 
 def main(folder: Path, rank: int) -> None:
     plan = np.load(folder / PLAN)
-    world, rounds, threads, timeout = plan["settings"].tolist()
+    world, rounds, alone, threads, timeout = plan["settings"].tolist()
     torch.set_num_threads(threads)
     dist.init_process_group(
         "gloo",
@@ -84,6 +85,7 @@ def main(folder: Path, rank: int) -> None:
     vectors = np.empty((len(tokens), stage.backbone.width), np.float32)
     found = [_round(stage, rank, tokens, batches, vectors) for _ in range(1 + rounds)][1:]
     wall, cpu, waited, sent = np.array(found).T
+    latency = [_round(stage, rank, tokens, [np.array([row])], vectors)[0] for row in range(alone)]
     parameters = list(stage.backbone.parameters())
     report = {
         "layers": len(transformer_layers(stage.backbone.model)[1]),
@@ -93,7 +95,7 @@ def main(folder: Path, rank: int) -> None:
         "waited": float(np.median(waited)),
         "sent_bytes": int(sent[0]),
         "addresses": addresses,
-        "seconds": wall.tolist(),
+        **dict(zip(CLOCKS, (wall.tolist(), latency), strict=True)),
     }
     (folder / REPORT.format(rank)).write_text(json.dumps(report))
     if stage.last:

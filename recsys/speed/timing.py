@@ -74,6 +74,7 @@ def interleave(
     warm_up: int = 1,
     calls: int = 1,
     threads: int = 1,
+    before: Timed | None = None,
     seed: int = 0,
 ) -> Timing:
     """Time callables in turns, in another order each round.
@@ -84,6 +85,7 @@ def interleave(
         warm_up: rounds before that are not counted: first calls allocate, compile and fill caches.
         calls: of one measurement; the time is that of one call.
         threads: of matrix products while measuring; put back afterwards.
+        before: called before each measurement, not timed: to empty caches, say.
         seed: of the orders.
 
     Raises:
@@ -99,6 +101,8 @@ def interleave(
             found = {}
             for place in generator.permutation(len(names)):
                 function = callables[names[place]]
+                if before is not None:
+                    before()
                 wall, process = time.perf_counter(), time.process_time()
                 for _ in range(calls):
                     function()

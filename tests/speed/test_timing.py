@@ -17,6 +17,14 @@ def test_callables_take_turns():
     assert set(rounds) == {"aaabbb", "bbbaaa"}
 
 
+def test_something_comes_before_each_measurement():
+    seen = []
+    before = {"before": lambda: seen.append("before")}
+    timing = interleave({"a": lambda: seen.append("a")}, rounds=2, warm_up=0, calls=2, **before)
+    assert seen == ["before", "a", "a"] * 2
+    assert timing.wall.shape == (2, 1)
+
+
 def test_ratios_are_of_the_same_round():
     """A machine that became ten times slower half-way changes no ratio."""
     wall = pd.DataFrame({"old": [4.0, 4.0, 40.0, 40.0], "new": [1.0, 1.0, 10.0, 10.0]})
