@@ -65,7 +65,7 @@ def load_weights(file: str | Path, form: str) -> dict[str, Tensor]:
     """The state dict that was written, float32.
 
     Raises:
-        ValueError: no such form. SafetensorError: no such file format.
+        ValueError: no such form. SafetensorError: a file that is not safetensors.
     """
     chosen = _format(form)
     tensors: dict[str, Parts] = {}
