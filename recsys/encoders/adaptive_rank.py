@@ -15,7 +15,6 @@ r: init_r. D: width.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pandas as pd
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 
 from recsys.encoders.adapter_files import applied_to
 from recsys.encoders.backbone import Backbone
+from recsys.encoders.matrix_names import layer_and_matrix
 
 ADAPTER = "default"
 LossOf = Callable[[nn.Module, dict[str, Tensor]], tuple[Tensor, int]]
@@ -152,7 +152,7 @@ class AdaptiveRank(nn.Module):
 
 
 def ranks_by_matrix(model: nn.Module) -> pd.DataFrame:
-    """Rank of every adapted matrix: layer (int, -1 outside the stack), matrix ("query"), rank.
+    """Rank of every adapted matrix: layer and matrix (see `layer_and_matrix`), rank.
 
     Of a backbone with "adalora" the triplets that the allocator keeps; with other LoRA methods, r.
 
@@ -163,9 +163,7 @@ def ranks_by_matrix(model: nn.Module) -> pd.DataFrame:
     for name, module in model.named_modules():
         if not isinstance(module, LoraLayer):
             continue
-        found = re.search(r"\.(\d+)\.", name)
-        layer, matrix = int(found[1]) if found else -1, name.rsplit(".", 1)[-1]
-        rows.append((layer, matrix, _kept(model, name, module)))
+        rows.append((*layer_and_matrix(name), _kept(model, name, module)))
     if not rows:
         raise ValueError("the model has no LoRA layers: apply a method of the LoRA family first")
     return pd.DataFrame(rows, columns=["layer", "matrix", "rank"])
@@ -199,7 +197,8 @@ def drop_zero_ranks(backbone: Backbone) -> int:
 
 
 def orthogonality(model: nn.Module) -> Tensor:
-    """R(P, Q) = mean over all P and Q of ‖PᵀP - I‖, ‖QQᵀ - I‖ (Frobenius), 0-d, ≥ 0 (§3.1, eq. 4).
+    """R(P, Q) = mean over all P and Q of ‖PᵀP - I‖, ‖QQᵀ - I‖ (Frobenius), 0-d, ≥ 0: peft's form of §3.1,
+    eq. 4, which sums the squares of these norms.
 
     peft adds it where the model itself returns a loss, which a backbone does not.
     """

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from recsys.encoders.adapter_files import Applied, TextPeftModel, changed_fields, digest, tensors_of
-from recsys.encoders.backbone import Backbone
+from recsys.encoders.backbone import Backbone, transformer_layers
 from recsys.encoders.bottleneck_adapters import insert_adapters
 from recsys.encoders.trainable import set_trainable
 
@@ -34,6 +34,9 @@ PLACES = {
     "norms": (("LayerNorm",), ("ln_1", "ln_2", "ln_f"), ("input_layernorm", "post_attention_layernorm")),
     "embedding": (("word_embeddings",), ("wte",), ("embed_tokens",)),
 }
+# target_modules by block, as a pattern of names within the layers: "output.dense" alone would be the end of
+# two maps' names in a BERT's layer, and the first of them belongs to attention
+BLOCKS = {"attention": r"\.(self_)?att", "feed-forward": r"^(?!.*\.(self_)?att)", "all-linear": ""}
 FEED_FORWARD = ("output.dense", "down_proj", "mlp.c_proj")  # of the names above, for IA3
 # Usual peak learning rates with AdamW, where they are not 1e-3: what learns few numbers wants larger steps
 # than a matrix of low rank, and pretrained weights smaller ones.
@@ -284,8 +287,12 @@ def _targets(backbone: Backbone, method: PeftMethod, merged: dict) -> None:
         groups = [group for group in PLACES[method.place] if all(places(target) for target in group)]
         wanted = list(groups[0]) if groups else []
     wanted = [wanted] if isinstance(wanted, str) else sorted(wanted)
+    wanted = [
+        name for target in wanted for name in (_maps(backbone, target) if target in BLOCKS else [target])
+    ]
     if not wanted or not all(places(target) for target in wanted):
         valid = sorted({name.rsplit(".", 1)[-1] for name in modules} | {f for f in FEED_FORWARD if places(f)})
+        valid += BLOCKS
         raise ValueError(f"target_modules {wanted} not found in {backbone.name}: it has {', '.join(valid)}")
     merged["target_modules"] = wanted
     fields = getattr(peft, method.config).__dataclass_fields__
@@ -293,6 +300,12 @@ def _targets(backbone: Backbone, method: PeftMethod, merged: dict) -> None:
         merged["fan_in_fan_out"] = True
     if method.place == "ia3":
         merged.setdefault("feedforward_modules", [t for t in wanted if t in FEED_FORWARD])
+
+
+def _maps(backbone: Backbone, block: str) -> list[str]:
+    path, layers = transformer_layers(backbone.model)
+    maps = [name for name, m in layers.named_modules() if isinstance(m, (nn.Linear, Conv1D))]
+    return [f"{path}.{name}" for name in maps if re.search(BLOCKS[block], name)]
 
 
 def _own_method(backbone: Backbone, name: str, options: dict) -> None:

@@ -7,7 +7,6 @@ and §7). Full tuning says whether it is: its ΔW is bound to no rank.
 from __future__ import annotations
 
 import copy
-import re
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from torch import nn
 
 from recsys.encoders.adapter_files import merge
 from recsys.encoders.backbone import Backbone
+from recsys.encoders.matrix_names import layer_and_matrix
 
 COLUMNS = ["layer", "matrix", "index", "value", "norm"]
 
@@ -28,8 +28,8 @@ def weight_change(tuned: Backbone, start: Backbone) -> pd.DataFrame:
         start: the same backbone before.
 
     Returns:
-        One row for each singular value: layer (int, -1 outside the stack), matrix (such as "query"), index
-        (from 1, descending), value, norm (‖W‖ of the matrix before: what the change is to be compared with).
+        One row for each singular value: layer and matrix (see `layer_and_matrix`), index (from 1,
+        descending), value, norm (‖W‖ of the matrix before: what the change is to be compared with).
 
     Raises:
         ValueError: the method changes no weights (prefixes, bottleneck adapters), or another backbone.
@@ -50,8 +50,7 @@ def weight_change(tuned: Backbone, start: Backbone) -> pd.DataFrame:
         change = after[name] - old
         if float(change.abs().max()) <= 1e-7 * float(old.abs().max()):
             continue
-        found = re.search(r"\.(\d+)\.", name)
-        layer, matrix = int(found[1]) if found else -1, name.rsplit(".", 1)[-1]
+        layer, matrix = layer_and_matrix(name)
         values, norm = torch.linalg.svdvals(change), float(torch.linalg.matrix_norm(old))
         rows += [(layer, matrix, i, float(value), norm) for i, value in enumerate(values, start=1)]
     return pd.DataFrame(rows, columns=COLUMNS)

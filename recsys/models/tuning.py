@@ -89,8 +89,8 @@ def tuning(method: str, rank: int = 0, places: str = "") -> Tuning:
     Args:
         rank: r; of AdaLoRA the mean rank at the end, which it starts from twice; of prompts and prefixes the
             number of virtual tokens; of bottleneck adapters the width of the bottleneck. 0: the method's own.
-        places: names of the modules that are adapted, joined by "+", such as "query+key+value"; "" the
-            method's own.
+        places: what is adapted, joined by "+": ends of modules' names ("query+key+value"), or "attention",
+            "feed-forward", "all-linear"; "" the method's own.
 
     Raises:
         ValueError: no such method; a rank or places for a method that has none.

@@ -193,7 +193,7 @@ def costs(task: TunedTask, learnt: Learnt) -> dict[str, float]:
     if learnt.settings is None:
         return {"search_seconds": float(learnt.rates["seconds"].sum())}
     model, counts = learnt.model, learnt.model.counts
-    named, history = model.network.named_parameters(), model.result.history
+    named = model.network.named_parameters()
     samples = task.samples(model)
     batch = samples.collate(np.arange(min(MEASURED_SAMPLES, len(samples))))
     memory = training_memory(model.network, model.loss, batch, model.settings)
@@ -204,7 +204,7 @@ def costs(task: TunedTask, learnt: Learnt) -> dict[str, float]:
         "chosen_rate": learnt.settings.learning_rate,
         "search_seconds": float(learnt.rates["seconds"].sum()),
         "train_seconds": model.result.seconds,
-        "step_seconds": float(history["seconds"].diff().fillna(history["seconds"]).median()),
+        "step_seconds": model.result.step_seconds,
         "tokens_per_second": model.result.tokens_per_second,
         **{f"memory_{kind}": float(size) for kind, size in memory.items()},
         "memory_step": float(sum(memory.values())),

@@ -72,6 +72,33 @@ def plot_singular_values(change: pd.DataFrame, by_matrix: pd.DataFrame) -> list[
     return [left, right]
 
 
+def plot_spread(frame: pd.DataFrame) -> list[Axes]:
+    """Effective rank of ΔW and how far it moved, layer by layer: means over runs, bands of all of them.
+
+    Args:
+        frame: rows of `recsys.encoders.weight_change.change_by_matrix` of several runs, and their method.
+    """
+    drawn = panels(2, height=3.6)
+    if frame.empty:
+        return list(drawn)
+    labels = {"effective_rank": "effective rank of ΔW", "moved": "‖ΔW‖ / ‖W‖"}
+    for axes, (column, label) in zip(drawn, labels.items(), strict=True):
+        sns.lineplot(
+            frame,
+            x="layer",
+            y=column,
+            hue="method",
+            style="matrix",
+            markers=True,
+            errorbar=("pi", 100),
+            legend=column == "moved",
+            ax=axes,
+        )
+        axes.set(ylabel=label, yscale="log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return list(drawn)
+
+
 def relative_quality(frame: pd.DataFrame, metric: str, control: str = "full") -> pd.DataFrame:
     """Quality of each method as a share of full tuning's, seed by seed of one data set.
 
@@ -87,18 +114,44 @@ def relative_quality(frame: pd.DataFrame, metric: str, control: str = "full") ->
     return joined.assign(relative=joined[metric] / joined["control"]).dropna(subset=["relative"])
 
 
-def plot_pareto(frame: pd.DataFrame, cost: str, label: str) -> Axes:
-    """Quality relative to full tuning, mean over data sets and seeds, against a cost on a log axis.
+def pareto_points(frame: pd.DataFrame, cost: str) -> pd.DataFrame:
+    """A row a method, cheapest first: its cost, and its quality relative to full tuning.
 
-    Methods that no other one beats in both are joined by a line.
+    Both are means over the data sets that as many methods were run on as on any; a method that lacks one of
+    these is left out, since a mean over others would not compare. Of a data set's seeds the cost is the
+    least, because other work on the machine only ever adds seconds; quality is their mean.
+
+    Args:
+        frame: of `relative_quality`. cost: a column.
+    """
+    run_on = frame.groupby("dataset")["method"].nunique()
+    common = run_on.index[run_on == run_on.max()]
+    by_set = frame[frame["dataset"].isin(common)].groupby(["method", "dataset"])
+    by_set = by_set.agg({cost: "min", "relative": "mean"})
+    everywhere = by_set.groupby("method").size() == len(common)
+    points = (
+        by_set.groupby("method")
+        .mean()[everywhere]
+        .dropna()
+        .sort_values([cost, "relative"], ascending=[True, False])
+    )
+    points.attrs["datasets"] = sorted(common)
+    return points
+
+
+def plot_pareto(frame: pd.DataFrame, cost: str, label: str) -> Axes:
+    """Quality relative to full tuning against a cost on a log axis, of `pareto_points`.
+
+    Methods that no other one beats in both are joined by a line. A cost of 0 stands at 1.
 
     Args:
         frame: of `relative_quality`.
         cost: column of the cost. label: what the axis is called.
     """
     (axes,) = panels(1, width=8.5, height=5.0)
-    points = frame.groupby("method")[[cost, "relative"]].mean().dropna().sort_values(cost)
-    points[cost] = points[cost].clip(lower=1)
+    points = pareto_points(frame, cost)
+    axes.set_title("mean over " + ", ".join(points.attrs["datasets"]), fontsize=9)
+    points[cost] = points[cost].replace(0, 1)
     axes.scatter(points[cost], points["relative"], color=COLOURS[0], s=28, zorder=3)
     for method, point in points.iterrows():
         axes.annotate(

@@ -25,7 +25,7 @@ class TrainingResult:
         best_metric: of the best evaluation; None without evaluations.
         best_step: its step; None without evaluations.
         seconds: of training, without evaluations, checkpoints and the time between kill and resumption.
-        tokens_per_second: real tokens, not padding, where batches have an `attention_mask` or samples have
+        tokens_per_second: real tokens, not padding, where batches have masks ("…_mask") or samples have
             lengths; else samples per second.
         steps: optimiser steps taken.
         stopped_early: patience ran out.
@@ -39,6 +39,12 @@ class TrainingResult:
     tokens_per_second: float
     steps: int
     stopped_early: bool
+
+    @property
+    def step_seconds(self) -> float:
+        """Median of the optimiser steps' seconds."""
+        seconds = self.history["seconds"]
+        return float(seconds.diff().fillna(seconds).median())
 
 
 class TrainingDiverged(RuntimeError):

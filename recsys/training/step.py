@@ -113,8 +113,9 @@ class GradientSum:
         return total.detach().to(widest(device)) * weight, count * weight, tokens * weight
 
     def _tokens(self, batch: Batch, indices: np.ndarray) -> int:
-        if "attention_mask" in batch:
-            return int(batch["attention_mask"].sum())
+        masks = [int(value.sum()) for name, value in batch.items() if name.endswith("_mask")]
+        if masks:  # of both texts, where a sample is a pair
+            return sum(masks)
         return len(indices) if self.lengths is None else int(self.lengths[indices].sum())
 
     def _over_processes(self, loss: Tensor, count: int, tokens: int, asked: Callable[[], bool]) -> StepSums:

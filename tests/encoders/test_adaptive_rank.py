@@ -60,7 +60,7 @@ def test_total_rank_falls_along_the_schedule_to_the_budget(request, kind):
     values = {n: int((p != 0).sum()) for n, p in backbone.model.named_parameters() if "lora_E" in n}
     assert list(ranks["rank"]) == list(values.values())  # what the frame says is what the model has
     assert list(ranks.columns) == ["layer", "matrix", "rank"]
-    assert set(ranks["matrix"]) == ({"query", "value"} if kind == "bert" else {"c_attn"})
+    assert set(ranks["matrix"]) == ({"query", "value"} if kind == "bert" else {"attn.c_attn"})
     assert set(ranks["layer"]) == {0, 1}
 
 

@@ -1,5 +1,6 @@
 import copy
 
+import peft
 import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification
@@ -161,6 +162,33 @@ def test_virtual_tokens_take_places_of_the_position_table(bert, name):
 
 
 @pytest.mark.parametrize(
+    ("block", "within"),
+    [
+        (
+            "attention",
+            {"attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"},
+        ),
+        ("feed-forward", {"intermediate.dense", "output.dense"}),
+    ],
+)
+def test_a_block_is_adapted_and_no_other(bert, block, within):
+    """By the end of a name, "output.dense" would be attention's map as well."""
+    backbone, _ = applied(bert, "lora", target_modules=[block])
+    changed = {n.split(".layer.")[1] for n, m in backbone.model.named_modules() if hasattr(m, "lora_A")}
+    assert changed == {f"{layer}.{name}" for layer in (0, 1) for name in within}
+
+
+def test_blocks_of_a_decoder(gpt):
+    for block, names in (("attention", {"c_attn", "c_proj"}), ("feed-forward", {"c_fc", "c_proj"})):
+        backbone, _ = applied(gpt, "lora", target_modules=[block])
+        assert {
+            n.rsplit(".", 1)[1] for n, m in backbone.model.named_modules() if hasattr(m, "lora_A")
+        } == names
+    both = applied(gpt, "lora", target_modules=["attention", "feed-forward"])[1]
+    assert applied(gpt, "lora", target_modules=["all-linear"])[1] == both
+
+
+@pytest.mark.parametrize(
     ("name", "options", "message"),
     [
         ("lorra", {}, "method must be one of full, frozen, last-1"),
@@ -171,7 +199,11 @@ def test_virtual_tokens_take_places_of_the_position_table(bert, name):
         ("adalora", {"init_r": 0}, "init_r must be a whole number from 1 to 64"),
         ("lora", {"rank": 4}, "lora has no option 'rank': .*lora_alpha.* r, "),
         ("bitfit", {"r": 4}, "bitfit has no option 'r': none"),
-        ("lora", {"target_modules": ["q_proj"]}, "not found in random-bert: it has .*key.*query.*value"),
+        (
+            "lora",
+            {"target_modules": ["q_proj"]},
+            "not found in random-bert: it has .*key.*query.*value.*attention, feed-forward, all-linear",
+        ),
         ("last-3", {}, "'last-1' to 'last-2'"),
         ("houlsby", {"size": 65}, "size must be a whole number from 1 to 64"),
         ("eva", {}, "batches .* must be given for 'eva' alone"),
@@ -216,6 +248,21 @@ def test_eva_starts_from_the_data(bert):
     rows = mine[key].detach()
     gram = rows @ rows.T  # principal directions are orthogonal
     assert (gram - gram.diag().diag()).abs().max() < 1e-4
+    read = []  # what the first layer's query reads
+    hook = bert.model.encoder.layer[0].attention.self.query.register_forward_hook(
+        lambda _, x, __: read.append(x[0])
+    )
+    ids, mask = batch(bert, TEXTS * 4)
+    vectors_of = bert(ids, mask)
+    hook.remove()
+    assert len(vectors_of) == len(ids)
+    inputs = read[0][mask.bool()].detach()
+    inputs = inputs - inputs.mean(dim=0)
+    kept = [
+        (inputs @ (basis / basis.norm(dim=1, keepdim=True)).T).square().sum() for basis in (rows, plain[key])
+    ]
+    most = torch.linalg.svdvals(inputs)[: len(rows)].square().sum()
+    assert kept[0] > 0.9 * most > 2 * kept[1], "no other eight directions hold so much of what is read"
 
 
 @pytest.mark.parametrize("name", ["lora", "vera", "bitfit", "boft"])
@@ -235,6 +282,16 @@ def test_what_cannot_be_merged_is_not_saved_as_a_plain_folder(bert, name, tmp_pa
     backbone, _ = applied(bert, name)
     with pytest.raises(ValueError, match="save_adapter"):
         backbone.save(tmp_path)
+
+
+def test_every_method_of_peft_is_here_or_named_as_failing():
+    known = {method.config for method in METHODS.values()}
+    left_out = [
+        kind.value.lower()
+        for kind, config in peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING.items()
+        if config.__name__ not in known and not any(kind.value.lower().startswith(name) for name in FAILS)
+    ]
+    assert left_out == []
 
 
 def test_registry():

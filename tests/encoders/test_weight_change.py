@@ -53,6 +53,24 @@ def test_the_summary_of_a_matrix():
     assert (found["moved"] > 0).all()
 
 
+def test_maps_of_one_last_name_stay_apart():
+    """BERT's layer has three maps named "dense", two of which end in "output.dense"."""
+    start, tuned = load_backbone("random-bert"), moved("full")
+    found = change_by_matrix(weight_change(tuned, start))
+    inside = found[found["layer"] == 0].set_index("matrix")
+    assert set(inside.index) == {"query", "key", "value", "attention.output", "intermediate", "output"}
+    assert (inside["effective_rank"] <= start.width).all()
+    for matrix, place in {"attention.output": "attention.output", "output": "output"}.items():
+        old, new = (b.model.encoder.layer[0].get_submodule(f"{place}.dense").weight for b in (start, tuned))
+        values = torch.linalg.svdvals((new - old).detach())
+        assert inside.loc[matrix, "moved"] == pytest.approx(
+            float(((new - old).norm() / old.norm()).detach()), rel=1e-4
+        )
+        assert inside.loc[matrix, "first_8"] == pytest.approx(
+            float((values[:8] ** 2).sum() / (values**2).sum())
+        )
+
+
 def test_what_did_not_change_is_not_listed():
     start = load_backbone("random-bert")
     assert weight_change(load_backbone("random-bert"), start).empty

@@ -31,6 +31,8 @@ def test_each_kind_of_task_is_learnt(small_task, data, primary, least):
     assert task.primary == primary
     model = fitted(task)
     assert model.judge(task.test)[primary] > least
+    read = model.result.history["tokens"].sum()
+    assert read == QUICK.epochs * model.samples.lengths.sum(), "both texts of a pair are read"
 
 
 def test_the_parts_hold_whole_queries_and_shares_nest(small_task):
