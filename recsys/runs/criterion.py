@@ -2,8 +2,9 @@
 
 A criterion compares a treatment with a control (other parameters, or a fixed value) on one metric. Paired
 by user (or query), each user's metric is averaged over the seeds and the pairs are the users: percentile
-bootstrap interval, sign-flip permutation test. Paired by seed, the pairs are the runs' own metrics:
-Student's t interval and test. Both are `recsys.metrics.significance`'s or scipy's.
+bootstrap interval, sign-flip permutation test. Paired by list, the same is done with the differences that a
+run recorded for each judged list of a search (`lists.parquet`). Paired by seed, the pairs are the runs' own
+metrics: Student's t interval and test. All are `recsys.metrics.significance`'s or scipy's.
 """
 
 import itertools
@@ -50,7 +51,7 @@ class Criterion(BaseModel):
     control_experiment: str | None = Field(default=None, description="when the control's runs are another's")
     where: dict[str, Any] = Field(default={}, description="parameters that both sides share")
     each: dict[str, list[Any]] = Field(default={}, description="ask again for every combination of these")
-    pair: Literal["user", "seed"]
+    pair: Literal["user", "list", "seed"]
     alternative: Literal["greater", "less"]
     margin: float = 0.0
     relative: bool = Field(default=False, description="the margin is a share of the control's mean")
@@ -67,6 +68,8 @@ class Criterion(BaseModel):
     def _one_control(self) -> "Criterion":
         if (self.control is None) == (self.value is None):
             raise ValueError("give either `control` (parameters) or `value` (a number)")
+        if self.pair == "list" and self.control is not None:
+            raise ValueError("lists hold differences within a run: give `value`, not `control`")
         if self.gain_over and self.control is None:
             raise ValueError("`gain_over` compares two gains: give `control`, not `value`")
         return self
@@ -178,6 +181,8 @@ def _compare(criterion: Criterion, found: dict[str, list[Record]]) -> Finding:
     sides = {name: _by_seed(side) for name, side in found.items()}
     if criterion.pair == "user":
         of = {n: _user_scores(side, criterion.metric, criterion.seen_at_most) for n, side in sides.items()}
+    elif criterion.pair == "list":
+        of = {name: _list_scores(side, criterion.metric) for name, side in sides.items()}
     else:
         of = {name: _seed_scores(side, criterion.metric) for name, side in sides.items()}
     if criterion.gain_over:
@@ -193,7 +198,7 @@ def _compare(criterion: Criterion, found: dict[str, list[Record]]) -> Finding:
         a, b = a[common], b[common]
     margin = criterion.margin * abs(float(b.mean())) if criterion.relative else criterion.margin
     line = margin if criterion.alternative == "greater" else -margin
-    interval = _over_users if criterion.pair == "user" else _over_seeds
+    interval = _over_seeds if criterion.pair == "seed" else _over_units
     effect, low, high, p_value = interval(a, b, line)
     return Finding(criterion, "undecided", "", effect, low, high, line, p_value, n=len(a))
 
@@ -233,9 +238,24 @@ def _scores_of_run(folder: Path, metric: str, seen_at_most: int | None, _started
 
 def _user_scores(side: dict[Any, Record], metric: str, seen_at_most: int | None) -> pd.Series:
     tables = [_scores_of_run(r.folder, metric, seen_at_most, r.started) for r in side.values()]
-    users = tables[0].index
-    if any(len(t) != len(users) or not t.index.isin(users).all() for t in tables):
-        raise ValueError("the seeds rank different users, so users can't be averaged over seeds")
+    return _over_runs(tables, "users")
+
+
+def _list_scores(side: dict[Any, Record], metric: str) -> pd.Series:
+    tables = []
+    for record in side.values():
+        path = record.folder / "lists.parquet"
+        table = pd.read_parquet(path).set_index("list") if path.is_file() else pd.DataFrame()
+        if metric not in table:
+            raise NotRecorded(f"{record.run} recorded no '{metric}' for each list")
+        tables.append(table[metric])
+    return _over_runs(tables, "lists")
+
+
+def _over_runs(tables: list[pd.Series], units: str) -> pd.Series:
+    first = tables[0].index
+    if any(len(t) != len(first) or not t.index.isin(first).all() for t in tables):
+        raise ValueError(f"the seeds rank different {units}, so {units} can't be averaged over seeds")
     return pd.concat(tables).groupby(level=0).mean()
 
 
@@ -246,7 +266,7 @@ def _seed_scores(side: dict[Any, Record], metric: str) -> pd.Series:
     return pd.Series({seed: float(record.metrics[metric]) for seed, record in side.items()})
 
 
-def _over_users(a: pd.Series, b: pd.Series, line: float) -> tuple[float, float, float, float]:
+def _over_units(a: pd.Series, b: pd.Series, line: float) -> tuple[float, float, float, float]:
     found = paired_bootstrap(a, b, resamples=RESAMPLES_OF_INTERVAL)
     # Flipping signs around a line other than zero would assume symmetry; the bootstrap does not.
     p_value = paired_permutation_test(a, b) if line == 0 else paired_bootstrap(a, b + line).p_value

@@ -33,11 +33,15 @@ class Needs(_Strict):
 
 
 class Plot(_Strict):
-    """What the comparison plot shows: `metric` against `x`, one colour per `hue`."""
+    """What the comparison plot shows: `metric` against `x`, one colour per `hue`, one scale per `panel`.
+
+    Without x each cell is named by what it changes of the settings that most cells have.
+    """
 
     metric: str
-    x: str
+    x: str | None = None
     hue: str | None = None
+    panel: str | None = None
 
 
 class Cells(_Strict):

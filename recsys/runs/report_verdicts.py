@@ -87,8 +87,9 @@ def sides(finding: Finding) -> str:
     # what a model is left to choose by itself need not be said here: "How it was decided" lists all
     said = {name: value for name, value in criterion.where.items() if value not in ("", "none", 0)}
     places = [v if isinstance(v, str) else f"{name}={setting(v)}" for name, v in said.items()]
-    unit = "users" if criterion.pair == "user" else "seeds"
-    return ", ".join([text, *places, *([f"{finding.n:,}\N{NO-BREAK SPACE}{unit}"] if finding.n else [])])
+    return ", ".join(
+        [text, *places, *([f"{finding.n:,}\N{NO-BREAK SPACE}{criterion.pair}s"] if finding.n else [])]
+    )
 
 
 def _words(*sides: dict[str, Any]) -> bool:

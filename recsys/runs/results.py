@@ -49,24 +49,51 @@ def one_at_a_time(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
 def results(experiment: str) -> pd.DataFrame:
     """The records of an experiment: the reader's own runs, else the committed reference.
 
-    Left out are smoke runs, whose sizes say nothing, and single runs with parameters (-p) that no grid of the
-    experiment has, whatever the seed: they would stand in the plot as if they were comparable. Of several
-    profiles the largest is taken. Empty, with a hint, when there are no records.
+    Own runs that differ in nothing but their seed compare nothing: the reference is shown then, where there
+    is one. Left out are smoke runs, whose sizes say nothing, and single runs with parameters (-p) that no
+    grid of the experiment has, whatever the seed: they would stand in the plot as if they were comparable.
+    Of several profiles the largest is taken. Empty, with a hint, when there are no records.
     """
+    return as_frame(*_chosen(experiment))
+
+
+def recorded_tables(experiment: str, table: str, *parameters: str) -> pd.DataFrame:
+    """A table that runs recorded beside their metrics: of all runs that `results` shows, one below another.
+
+    Args:
+        table: as given to `recsys.runs.record.record`.
+        parameters: of each run, added as columns.
+
+    Returns:
+        Empty where no run has it.
+    """
+    files = [(record, record.folder / f"{table}.parquet") for record in _chosen(experiment)[0]]
+    frames = [
+        pd.read_parquet(path).assign(**{name: record.parameters[name] for name in parameters})
+        for record, path in files
+        if path.is_file()
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _chosen(experiment: str) -> tuple[list[Record], str]:
+    """What `results` says, and whose it is."""
     own = [record for record in load_records(paths.RUNS, experiment) if record.profile != "smoke"]
     if own:
         grid = _grid(experiment)
         own = [record for record in own if _without_seed(record.parameters) in grid]
         largest = max((PROFILES.index(record.profile) for record in own), default=0)
         own = [record for record in own if PROFILES.index(record.profile) == largest]
-    if own:
-        return as_frame(own, "yours")
+    if len({tuple(map(repr, _without_seed(record.parameters).items())) for record in own}) > 1:
+        return own, "yours"
     reference = load_records(paths.REFERENCE, experiment)
+    if own and not reference:
+        return own, "yours"
     if not reference:
         known = load_experiments().get(experiment)
         profile = "quick" if known and "quick" in known.profiles else "reference"
         print(f"No records of {experiment} yet. Make some: recsys run {experiment} --profile {profile}")
-    return as_frame(reference, "reference")
+    return reference, "reference"
 
 
 def _grid(name: str) -> list[dict[str, Any]]:
@@ -109,7 +136,8 @@ def comparison_plot(frame: pd.DataFrame, metric: str, by: str, hue: str | None =
     frame = frame.sort_values(by, kind="stable") if pd.api.types.is_numeric_dtype(frame[by]) else frame
     frame = frame.assign(**{column: _named(frame[column]) for column in (by, hue) if column})
     groups = frame[by].nunique() * (frame[hue].nunique() if hue else 1)
-    _, axes = plt.subplots(figsize=(7, 1.2 + 0.32 * groups), layout="constrained")
+    height = 1.2 + 0.32 * min(groups, 24) + 0.14 * max(0, groups - 24)
+    _, axes = plt.subplots(figsize=(7, height), layout="constrained")
     sns.pointplot(
         frame,
         x=metric,

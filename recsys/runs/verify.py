@@ -18,6 +18,7 @@ from recsys.runs.publish import COST, cost
 from recsys.runs.records import Record, load_records
 from recsys.runs.seal import broken, numbers
 
+ACCURACY = "accuracy"  # of classes: whose right one stands first
 # Metrics come from the same float64 code: only the order of summation may differ between machines.
 RELATIVE_TOLERANCE = 1e-9
 
@@ -89,6 +90,13 @@ def check_record(record: Record) -> tuple[list[str], int]:
         recorded, computed = record.metrics[metric], again[metric]
         if abs(recorded - computed) > RELATIVE_TOLERANCE * max(abs(recorded), abs(computed)):
             problems.append(f"{name}: {metric} is recorded as {recorded:.8g}, its ranks give {computed:.8g}")
+    if (accuracy := record.metrics.get(ACCURACY)) is not None:
+        compared.append(ACCURACY)
+        # of equal outputs the one that was taken is not recorded
+        first, least = positions["better"] == 0, (positions["better"] + positions["equal"]) == 0
+        if not least.mean() - 1e-9 <= accuracy <= first.mean() + 1e-9:
+            told = f"between {least.mean():.8g} and {first.mean():.8g}"
+            problems.append(f"{name}: {ACCURACY} is recorded as {accuracy:.8g}, its ranks give {told}")
     return problems, counted + len(compared)
 
 

@@ -71,6 +71,42 @@ def test_ranks_without_counts_are_named(tmp_path):
     assert "recorded no train_count" in found.message
 
 
+def test_lists_are_pairs_averaged_over_seeds(tmp_path):
+    """Seeds that judge the same lists alike are no evidence beyond the lists."""
+    criterion = Criterion(
+        metric="fast:difference", treatment={"threads": 1}, value=0.0, pair="list", alternative="greater"
+    )
+    worse = np.random.default_rng(0).normal(-0.01, 0.02, 200)
+    for seed in range(3):
+        folder = make_record(tmp_path, "05_x", {"threads": 1, "seed": seed}).folder
+        if seed == 2:
+            found = examine(criterion, "05_x", load_records(tmp_path))
+            assert found.state == "not yet tested"
+            assert "recorded no 'fast:difference' for each list" in found.message
+        lists = pd.DataFrame({"list": np.arange(200), "fast:difference": worse})
+        lists.to_parquet(folder / "lists.parquet")
+    found = examine(criterion, "05_x", load_records(tmp_path))
+    assert (found.n, found.effect) == (200, pytest.approx(worse.mean()))
+    half = 1.96 * worse.std() / np.sqrt(200)
+    assert found.high - found.low == pytest.approx(2 * half, rel=0.15)
+    assert decide(found, found.p_value).state == "refuted"
+
+
+def test_seeds_that_judge_other_lists_are_not_averaged(tmp_path):
+    for seed in range(2):
+        folder = make_record(tmp_path, "05_x", {"threads": 1, "seed": seed}).folder
+        pd.DataFrame({"list": [seed, 2], "fast:difference": 0.1}).to_parquet(folder / "lists.parquet")
+    asked = {"metric": "fast:difference", "treatment": {"threads": 1}, "value": 0.0, "pair": "list"}
+    found = examine(Criterion(**asked, alternative="greater"), "05_x", load_records(tmp_path))
+    assert (found.state, found.n) == ("undecided", 0)
+    assert found.message == "the seeds rank different lists, so lists can't be averaged over seeds"
+
+
+def test_lists_have_no_control():
+    with pytest.raises(ValueError, match="lists hold differences within a run"):
+        Criterion(**GAP_FALLS | {"pair": "list"})
+
+
 def test_gains_over_each_sides_own_start(tmp_path):
     settings = {"metric": "score", "treatment": {"share": "few"}, "control": {"share": "many"}}
     settings |= {"where": {"start": "pretrained"}, "gain_over": {"start": "random"}}

@@ -12,7 +12,6 @@ from recsys.runs.records import load_records
 from recsys.runs.report import ReportError, write_report
 from recsys.runs.report_notebooks import mathml
 from recsys.runs.report_numbers import duration, mean_and_half_width, number, p_value, setting
-from recsys.runs.report_tables import cells, results_table
 from recsys.runs.report_verdicts import agreement
 from tests.runs.browser import CHROMIUM, Browser
 from tests.runs.made_records import (
@@ -265,22 +264,6 @@ def test_without_any_record(tmp_path):
     text = Elements(index).text
     assert "No claim is decided yet" in text
     assert "nothing to trace" in text
-
-
-def test_cells_keep_apart_what_differs_beyond_the_seed(tmp_path):
-    for steps in (10, 9):
-        for seed in (0, 1):
-            make_record(tmp_path, EXPERIMENT, {"steps": steps, "same": 1, "seed": seed}, {"a": steps + seed})
-    make_record(tmp_path, EXPERIMENT, {"steps": 9, "same": 1, "seed": 2}, {"a": 1.0}, profile="reference")
-    found = cells(load_records(tmp_path))
-    assert [cell.settings for cell in found] == [
-        {"steps": 9, "profile": "quick"},
-        {"steps": 9, "profile": "reference"},
-        {"steps": 10, "profile": "quick"},
-    ]
-    table = results_table(found, ["a", "absent"])
-    assert table.headings == ["steps", "profile", "a", "absent", "seeds", "time a run"]
-    assert table.rows[1] == ["9", "reference", "1.000", "–", "1", "12 s"]
 
 
 @pytest.mark.parametrize(

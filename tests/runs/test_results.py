@@ -7,7 +7,7 @@ from recsys.runs import paths
 from recsys.runs.experiment import load_experiments
 from recsys.runs.plan import plan
 from recsys.runs.records import load_records
-from recsys.runs.results import as_frame, comparison_plot, one_at_a_time, results
+from recsys.runs.results import as_frame, comparison_plot, one_at_a_time, recorded_tables, results
 from tests.runs.made_records import make_record
 
 NAME = "01_loss_derivation"
@@ -43,6 +43,33 @@ def test_trials_alone_leave_the_reference(runs, cell):
     make_record(paths.REFERENCE, NAME, cell, {"ndcg@10": 0.2}, profile="reference")
     frame = results(NAME)
     assert (frame["ndcg@10"].tolist(), frame["origin"].tolist()) == ([0.2], ["reference"])
+
+
+def test_one_cell_compares_nothing(runs, cell):
+    """After the quick profile of a notebook that tunes one method, its picture is still of all methods."""
+    for seed in (0, 1):
+        make_record(runs, NAME, cell | {"seed": seed}, {"ndcg@10": 0.1})
+    make_record(paths.REFERENCE, NAME, cell, {"ndcg@10": 0.2}, profile="reference")
+    assert results(NAME)["origin"].unique().tolist() == ["reference"]
+    other = plan([load_experiments()[NAME]], "quick")[1].parameters
+    make_record(runs, NAME, other, {"ndcg@10": 0.3})
+    assert results(NAME)["origin"].unique().tolist() == ["yours"]
+
+
+def test_tables_of_the_runs_that_results_shows(runs, cell):
+    other = plan([load_experiments()[NAME]], "quick")[1].parameters
+    for number, parameters in enumerate((cell, other, cell | {"steps": 7})):  # the last is a single trial
+        folder = make_record(runs, NAME, parameters, {"ndcg@10": 0.1}).folder
+        if number != 1:  # which recorded none
+            pd.DataFrame({"layer": [0, 1], "moved": [number, number]}).to_parquet(folder / "change.parquet")
+    found = recorded_tables(NAME, "change", "objective", "seed")
+    assert found.to_dict("list") == {
+        "layer": [0, 1],
+        "moved": [0, 0],
+        "objective": [cell["objective"]] * 2,
+        "seed": [cell["seed"]] * 2,
+    }
+    assert recorded_tables(NAME, "absent").empty
 
 
 def test_smoke_runs_and_nothing_at_all(runs, cell, capsys):

@@ -61,6 +61,21 @@ def test_one_per_cent_is_noticed_and_named(tmp_path, metric):
     assert any(f"00_x/run: {metric} is recorded as" in problem for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "true"), [(0.5, True), (0.6, True), (0.75, True), (0.76, False), (0.4, False)]
+)
+def test_accuracy_lies_where_the_ranks_of_the_classes_put_it(tmp_path, accuracy, true):
+    """A right class that shares the first place with another may have been taken or not."""
+    record = write_record(
+        tmp_path / "00_x" / "run", better=np.array([0, 0, 0, 4]), metrics={"accuracy": accuracy}
+    )
+    positions = record.positions().assign(equal=[0, 0, 1, 0])
+    positions.to_parquet(record.folder / "ranks.parquet", index=False)
+    record.files["ranks.parquet"] = sha256_of_file(record.folder / "ranks.parquet")
+    problems = [problem for problem in check_record(record)[0] if "accuracy" in problem]
+    assert problems == [] if true else "its ranks give between 0.5 and 0.75" in problems[0]
+
+
 def test_a_number_that_no_rank_gives_is_sealed(tmp_path):
     record = write_record(tmp_path / "00_x" / "run")
     record.raw["seconds"] *= 1.01
