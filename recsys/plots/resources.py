@@ -48,22 +48,21 @@ def plot_step_memory(frame: pd.DataFrame) -> Figure:
     return axes.figure
 
 
-def plot_batches(frame: pd.DataFrame, free: float, first_too_large: int) -> Figure:
+def plot_batches(frame: pd.DataFrame, slope: float, free: float, first_too_large: int) -> Figure:
     """Peak memory by batch: points are measured, the line leads on to what is free.
 
     Args:
-        frame: texts (of a batch), peak (megabytes), at least two rows.
+        frame: texts (of a batch), peak (megabytes).
+        slope: megabytes of a further text, from the largest batch on.
         free: megabytes that are free.
         first_too_large: texts of the first batch that needs more.
     """
     (axes,) = panels(1, width=7.0, height=4.2)
-    last = frame.sort_values("texts").iloc[-2:]
-    (low, high), (start, stop) = last["texts"], last["peak"]
-    slope = (stop - start) / (high - low)
+    last = frame.loc[frame["texts"].idxmax()]
     texts = np.geomspace(frame["texts"].min(), 2 * first_too_large, 200)
     axes.plot(
         texts,
-        stop + slope * (texts - high),
+        last["peak"] + slope * (texts - last["texts"]),
         color=COLOURS[0],
         linestyle="--",
         linewidth=1.6,

@@ -51,14 +51,19 @@ def plot_pareto(frame: pd.DataFrame, floor: float | None = None, least: float = 
     The stepped line is the best that has at least so much overlap.
 
     Args:
-        frame: variant, precision, overlap (with the reference's ten nearest, [0, 1]), latency (seconds of a
-            query), throughput (texts a second).
+        frame: variant, precision, overlap_query and overlap_titles (with the reference's ten nearest, [0, 1],
+            where only the queries, only the titles are encoded so), latency (seconds of a query), throughput
+            (texts a second).
         floor: overlap that is asked for, drawn as a dashed line.
-        least: variants of a smaller overlap are named below the panels, not drawn.
+        least: variants of a smaller overlap, either, are named below the panels, not drawn.
     """
-    shown, far = frame[frame["overlap"] >= least], frame[frame["overlap"] < least]
+    worse = frame[["overlap_query", "overlap_titles"]].min(axis=1)
+    shown, far = frame[worse >= least], frame.assign(overlap=worse)[worse < least]
     left, right = panels(2, width=6.6, height=5.2)
-    tables = [shown.assign(value=1e3 * shown["latency"]), shown.assign(value=shown["throughput"])]
+    tables = [
+        shown.assign(overlap=shown["overlap_query"], value=1e3 * shown["latency"]),
+        shown.assign(overlap=shown["overlap_titles"], value=shown["throughput"]),
+    ]
     lines = [_points(left, tables[0], lower=True), _points(right, tables[1], lower=False)]
     left.set(ylabel="milliseconds a query")
     left.set_title("One query: lower is better")
@@ -67,7 +72,8 @@ def plot_pareto(frame: pd.DataFrame, floor: float | None = None, least: float = 
     for axes in (left, right):
         if floor is not None:
             axes.axvline(floor, color="0.4", linewidth=1.2, linestyle="--")
-        axes.set(yscale="log", xlabel="top-10 overlap with fp32")
+        side = "queries" if axes is left else "titles"
+        axes.set(yscale="log", xlabel=f"top-10 overlap with fp32, {side} encoded so")
         _plain_log(axes.yaxis)
         axes.margins(x=0.16, y=0.1)
     _precision_legend(right, shown, markers=True)

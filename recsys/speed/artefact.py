@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError
@@ -29,6 +30,9 @@ from recsys.speed.model_source import ModelSource
 from recsys.speed.variant import Variant
 from recsys.speed.word_pieces import WordPieces
 
+if TYPE_CHECKING:
+    from recsys.encoders.backbone import Backbone
+
 FORMAT = 1  # raise it when the layout of an artefact changes
 MANIFEST, CANARY_FILE = "manifest.json", "canary.safetensors"
 # short and long, cased, accented, Chinese, no text at all
@@ -38,8 +42,11 @@ CANARY = (
     "18V Cordless Drill/Driver, Lithium-Ion, 1/2 in. (2-Pack)",
     "crème 帽子 12",
 )
+# least cosine with the model's own vectors, when it is built: of another graph it is less, of rounding more
+CANARY_COSINE = {"fp32": 0.9999, "bf16": 0.99, "int8": 0.8}
 CANARY_DISTANCE = 1e-3  # between unit vectors: the same files on the same processor agree to 1e-6
 
+CANARY_TOKENS = 64  # more than its texts have
 TRIES = 5  # to put a folder in place while other processes do the same
 
 
@@ -94,7 +101,17 @@ def processor() -> str:
 def artefact_folder(source: ModelSource, variant: Variant, cache: Path | None = None) -> Path:
     """Where the artefact of this model and variant lies on this machine, whether it is there or not."""
     key = key_of(source, variant)
-    return (cache or cache_folder() / "speed") / f"{variant.name}-{key.digest[:16]}"
+    return root(cache) / f"{variant.name}-{key.digest[:16]}"
+
+
+def root(cache: str | Path | None = None) -> Path:
+    """The folder of artefacts: the one that is named, else the kit's own."""
+    return Path(cache) if cache else cache_folder() / "speed"
+
+
+def calibrated(cache: str | Path | None, texts: Sequence[str]) -> Path:
+    """A folder of artefacts of its own for what is calibrated on these texts: a key does not hold them."""
+    return root(cache) / f"calibrated-{hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()[:16]}"
 
 
 def build(source: ModelSource, variant: Variant, texts: Sequence[str], cache: Path | None = None) -> Path:
@@ -121,6 +138,7 @@ def build(source: ModelSource, variant: Variant, texts: Sequence[str], cache: Pa
         vectors = encoder.encode(CANARY)
         if not np.isfinite(vectors).all():
             raise ArtefactError(f"{variant.name}: the canary's vectors are not finite")
+        _check_against(backbone, vectors, variant)
         save_file({"vectors": np.ascontiguousarray(vectors)}, work / CANARY_FILE)
         manifest = {"key": asdict(key_of(source, variant)), "width": backbone.width}
         manifest |= {"model": source.name, "unit_length": source.unit_length, "files": _hashes(work)}
@@ -217,6 +235,17 @@ def words_of(backbone, max_tokens: int | None = None) -> WordPieces:
         tokenizer.pad_token_id,
         tokenizer.padding_side == "left",
     )
+
+
+def _check_against(backbone: Backbone, vectors: np.ndarray, variant: Variant) -> None:
+    from recsys.encoders.embed import embed_texts  # torch, which a load has no need of
+
+    right = embed_texts(backbone, CANARY, precision="fp32", max_tokens=CANARY_TOKENS)
+    least = float((unit(vectors) * right).sum(axis=1).min())
+    if not least >= CANARY_COSINE[variant.precision]:
+        raise ArtefactError(
+            f"{variant.name} does not compute this model: the cosine of a text's vectors is {least:.3f}"
+        )
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -74,17 +74,19 @@ def time_with_cache(
 
     answer(requests[0])
     both = {WITHOUT: without, WITH: with_cache}
-    found = interleave(both, rounds=rounds, warm_up=0, threads=threads)
-    count = len(requests)
-    return Timing(found.wall / count, found.process / count, found.threads, found.load)
+    return interleave(both, rounds=rounds, warm_up=0, threads=threads).each(len(requests))
 
 
-def cache_metrics(timing: Timing, stale: pd.DataFrame, time_to_live: int) -> dict[str, float]:
-    """What a run records: cache:time_ratio, mean seconds of a request with the cache ÷ without;
-    cache:hit_rate and cache:stale_share (of the hits) at that time to live.
+def cache_metrics(
+    timing: Timing, timed_hits: float, stale: pd.DataFrame, time_to_live: int
+) -> dict[str, float]:
+    """What a run records: cache:time_ratio, mean seconds of a request with the cache ÷ without, and
+    cache:timed_hit_rate, of these very requests; cache:hit_rate and cache:stale_share (of the hits) at that
+    time to live, in the long run.
 
     Args:
-        timing: of `time_with_cache`. stale: of `recsys.speed.caches.staleness_table`, of one rate of updates.
+        timing: of `time_with_cache`. timed_hits: hit rate of its requests. stale: of
+            `recsys.speed.caches.staleness_table`, of one rate of updates.
 
     Raises:
         KeyError: no row of that time to live.
@@ -92,6 +94,7 @@ def cache_metrics(timing: Timing, stale: pd.DataFrame, time_to_live: int) -> dic
     row = stale.set_index("time_to_live").loc[time_to_live]
     return {
         "cache:time_ratio": float((timing.wall[WITH] / timing.wall[WITHOUT]).median()),
+        "cache:timed_hit_rate": timed_hits,
         "cache:hit_rate": float(row["hit_rate"]),
         "cache:stale_share": float(row["staleness"]),
     }

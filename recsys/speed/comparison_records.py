@@ -9,8 +9,19 @@ import pandas as pd
 BETWEEN = ":"  # variant and figure: no variant's name has it
 SPEEDUPS = {"overlap_query": "query_speedup", "overlap_titles": "titles_speedup"}
 FLOORS = {"overlap_query": (0.98,), "overlap_titles": (0.99, 0.97)}
-FIGURES = ("query_speedup", "titles_speedup", "overlap_query", "overlap_titles", "overlap", "cosine")
-FIGURES += ("megabytes", "memory")
+FIGURES = (
+    "query_ms",
+    "query_p99_ms",
+    "query_speedup",
+    "query_speedup_low",
+    "titles_speedup",
+    "titles_speedup_low",
+)
+FIGURES += ("titles_per_second", "overlap_query", "same_ranking", "overlap_titles", "overlap", "cosine")
+FIGURES += ("megabytes", "bytes_ratio", "memory", "ready_seconds", "two_workers_speedup")
+
+
+JUDGED = ("ndcg@10", "random", "difference", "low", "margin", "spare")
 
 
 def flat(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, float]:
@@ -45,11 +56,11 @@ def by_variant(records: pd.DataFrame, column: str) -> pd.DataFrame:
 def for_pareto(found: pd.DataFrame) -> pd.DataFrame:
     """What `recsys.plots.speed.plot_pareto` draws, of a table of `recsys.speed.comparison.table`.
 
-    Where titles were not encoded by the variants, the overlap is that of queries.
+    Where titles were not encoded by the variants, theirs is the overlap of queries too.
     """
-    overlap = found.get("overlap", found["overlap_query"])
     figures = {
-        "overlap": overlap,
+        "overlap_query": found["overlap_query"],
+        "overlap_titles": found.get("overlap_titles", found["overlap_query"]),
         "latency": found["query_ms"] / 1e3,
         "throughput": found["titles_per_second"],
     }
@@ -74,10 +85,10 @@ def quickest(found: pd.DataFrame, floor: float, overlap: str = "overlap_query") 
 
 
 def at_floors(found: pd.DataFrame) -> dict[str, float]:
-    """Largest speedup that keeps so many hundredths of the overlap, such as query_speedup_at_98; at 100 in
-    float32 only, where the ranking is the same."""
+    """Largest speedup that keeps so many hundredths of the overlap, such as query_speedup_at_98, and
+    query_speedup_same_ranking: of those in float32 that rank alike for all queries."""
     exact = found[found["precision"] == "fp32"]
-    best = {"query_speedup_at_100": exact.loc[quickest(exact, 1.0), "query_speedup"]}
+    best = {"query_speedup_same_ranking": exact.loc[exact["same_ranking"] == 1, "query_speedup"].max()}
     for overlap, floors in FLOORS.items():
         for floor in floors if overlap in found else ():
             name = f"{SPEEDUPS[overlap]}_at_{round(100 * floor)}"
@@ -85,23 +96,25 @@ def at_floors(found: pd.DataFrame) -> dict[str, float]:
     return {name: float(value) for name, value in best.items()}
 
 
-def record_metrics(found: pd.DataFrame, on_search: pd.DataFrame, forms: pd.DataFrame) -> dict[str, float]:
+def record_metrics(
+    found: pd.DataFrame, on_search: pd.DataFrame, on_purchases: pd.DataFrame, forms: pd.DataFrame
+) -> dict[str, float]:
     """What a run of notebook 05 records.
 
     Args:
-        found, on_search: of `recsys.speed.comparison`, the latter may be empty.
+        found: of `recsys.speed.comparison.table`. on_search, on_purchases: of
+            `recsys.speed.search_quality.search_table`, may be empty; names of the latter: "purchases_…".
         forms: of `recsys.speed.attention_in_encoder.forms_by_length`; "form:attention_tokens" is its speedup.
 
     Returns:
-        query_ms (of the baseline), best_query_speedup, those of `at_floors`, and the variants' figures as
-        `flat` names them.
+        query_ms (of the baseline), those of `at_floors`, and the variants' figures as `flat` names them.
     """
     by_form = forms.pivot(index="form", columns="tokens", values="speedup").add_prefix("attention_")
     return {
         "query_ms": float(found["query_ms"].iloc[0]),
-        "best_query_speedup": float(found["query_speedup"].max()),
         **at_floors(found),
         **flat(found, FIGURES),
-        **flat(on_search, ["ndcg@10", "difference", "spare"]),
+        **flat(on_search, JUDGED),
+        **flat(on_purchases.add_prefix("purchases_"), [f"purchases_{name}" for name in JUDGED]),
         **flat(by_form, by_form.columns),
     }

@@ -71,6 +71,8 @@ class Encoder:
     def get_embedding_dimension(self) -> int:
         return self.width
 
+    get_sentence_embedding_dimension = get_embedding_dimension  # sentence-transformers' older name
+
     def encode(
         self,
         sentences: str | Sequence[str],

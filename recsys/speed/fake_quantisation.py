@@ -11,7 +11,6 @@ B: texts of a batch. T: tokens of the longest. D: inputs of a map.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -19,8 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, linear
 
-from recsys.encoders.backbone import Backbone, transformer_layers
+from recsys.encoders.backbone import Backbone
 from recsys.encoders.embed import embed_texts
+from recsys.speed.linear_maps import linear_maps, named
 from recsys.speed.onnx_embedding import LARGE
 from recsys.speed.variants import SHARE
 from recsys.speed.weight_rounding import LARGEST
@@ -52,7 +52,7 @@ def fake_int8(
             activations, token by token, as `onnx_build.mixed` does. Their inputs are not divided.
         block: inputs that share a scale there; divides their number.
         smooth: by name of a map, [D] numbers that its inputs are divided by before they are rounded and its
-            weights multiplied with, see `smoothing`. None: none. onnx_build's graphs do not do so.
+            weights multiplied with, see `smoothing`. None: none.
 
     Raises:
         ValueError: no linear map in the layers (GPT-2 has none), a name that fits none, a block that does
@@ -169,19 +169,6 @@ def round_by_block(rows: Tensor, block: int) -> Tensor:
     return round_by_row(rows.reshape(-1, block)).view(rows.shape)
 
 
-def linear_maps(backbone: Backbone) -> dict[str, nn.Linear]:
-    """The linear maps of the transformer layers by name, such as "0.attention.self.query".
-
-    Raises:
-        ValueError: there are none.
-    """
-    _, layers = transformer_layers(backbone.model)
-    found = {name: module for name, module in layers.named_modules() if isinstance(module, nn.Linear)}
-    if not found:
-        raise ValueError(f"the layers of {backbone.name} have no nn.Linear to round: use a BERT-type encoder")
-    return found
-
-
 class RealTokens:
     """Which tokens of the batch that is being computed are real."""
 
@@ -191,21 +178,6 @@ class RealTokens:
     def see(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
         mask = kwargs["attention_mask"] if "attention_mask" in kwargs else args[1]
         self.real = mask != 0
-
-
-def named(maps: Mapping[str, nn.Linear], patterns: Sequence[str]) -> set[str]:
-    """Names of maps that any of the regular expressions fits.
-
-    Raises:
-        ValueError: a pattern that fits none.
-    """
-    found = set()
-    for pattern in patterns:
-        fitting = {name for name in maps if re.fullmatch(pattern, name)}
-        if not fitting:
-            raise ValueError(f"no map is named {pattern!r}; there are {', '.join(maps)}")
-        found |= fitting
-    return found
 
 
 def _by_text(module: nn.Linear, mask: RealTokens, smooth: Tensor | None) -> Callable[[Tensor], Tensor]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from recsys.data.whereabouts import cache_folder
 from recsys.speed import artefact, choice
-from recsys.speed.choice import GOALS, Texts, Trial
+from recsys.speed.choice import CALIBRATION, GOALS, SIDES, Texts, Trial
 from recsys.speed.encoder import Encoder
 from recsys.speed.model_source import ModelSource, model_source
 from recsys.speed.variant import Variant
 from recsys.speed.variants import VARIANTS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FLOOR = 0.98
 
@@ -26,6 +29,7 @@ def fast_encoder(
     goal: Literal["latency", "throughput"] = "throughput",
     *,
     floor: float = FLOOR,
+    sides: Literal["both", "queries", "titles"] = "both",
     workers: int = 1,
     variant: str | None = None,
     texts: Texts | None = None,
@@ -41,42 +45,84 @@ def fast_encoder(
     Args:
         model: "minilm", a local folder, a hub name, or a loaded `recsys.encoders.backbone.Backbone`.
         goal: "latency": one short query at a time; "throughput": many titles.
-        floor: the ten nearest titles of a query, query and titles encoded so, share at least this with the
-            model's own in float32: the mean over queries, at the lower end of its 95 % interval. In [0, 1].
+        floor: the ten nearest titles of a query share at least this with the model's own in float32: the mean
+            over queries, at the lower end of its 95 % interval. In [0, 1].
+        sides: what this encoder is for. "queries": the titles keep vectors of float32, so that a rougher
+            encoder will do; "titles": the other way round; "both": the safe choice.
         workers: batches computed at once, each by one thread; see `Encoder`.
         variant: a name of `recsys.speed.variants.VARIANTS` takes that one untried; `goal` and `floor` then
             say nothing.
         texts: to try and to calibrate on; None takes the embedded demo store's. Near-equal titles make the
-            overlap harder to keep: give your own. An artefact that is there already keeps the calibration
-            of the texts that it was built with.
+            overlap harder to keep: give your own. Where there are 600 titles or more the first 300 are
+            calibrated on, and not judged.
         cache: folder of artefacts; None: in RECSYS_CACHE, else the user's cache folder.
         progress: a line on stderr for each variant that is tried.
 
     Raises:
         BackboneError: the model cannot be had.
-        ValueError: unknown goal or variant; no variant reaches the floor (the message lists them all).
+        ValueError: unknown goal, sides or variant; no variant reaches the floor (the message lists them all).
     """
     if goal not in GOALS:
         raise ValueError(f"goal must be 'latency' or 'throughput', not {goal!r}")
     if not 0 <= floor <= 1:
         raise ValueError(f"floor must be from 0 to 1, got {floor}")
-    source, folder = model_source(model), Path(cache) if cache else cache_folder() / "speed"
+    if sides not in SIDES:
+        raise ValueError(f"sides must be one of {', '.join(SIDES)}, not {sides!r}")
+    source, folder = model_source(model), _folder(cache, texts)
     if variant is None:
         trials = tried(source, texts=texts, cache=folder, progress=progress)
-        variant = choice.best(trials, goal, floor)
+        variant = choice.best(trials, goal, floor, sides)
     elif variant not in VARIANTS:
         raise ValueError(f"unknown variant {variant!r}; there are {', '.join(VARIANTS)}")
     say = _say if progress else _nothing
-    return artefact.obtain(
-        source, VARIANTS[variant], lambda: (texts or choice.demo_texts()).titles, folder, workers, say
-    )
+
+    def calibration() -> list[str]:
+        return (texts or choice.demo_texts()).titles[:CALIBRATION]
+
+    return artefact.obtain(source, VARIANTS[variant], calibration, folder, workers, say)
+
+
+def choices(
+    model, texts: Texts, *, floor: float = FLOOR, cache: str | Path | None = None, progress: bool = False
+) -> pd.DataFrame:
+    """What `fast_encoder` takes on this machine: a row for each goal and what is to be encoded by it.
+
+    Returns:
+        goal, sides, variant (None where none reaches the floor), query_ms, titles_per_second (processor time,
+        of its trial), surely (its overlap at the lower end of the interval), load_seconds (of the call, once
+        the choice is kept).
+    """
+    import pandas as pd
+
+    rows = []
+    asked = {"texts": texts, "floor": floor, "cache": cache, "progress": progress}
+    folder = _folder(cache, texts)
+    trials = {t.variant: t for t in tried(model_source(model), texts=texts, cache=folder, progress=progress)}
+    for goal, sides in (
+        ("latency", "queries"),
+        ("latency", "both"),
+        ("throughput", "titles"),
+        ("throughput", "both"),
+    ):
+        try:
+            best = trials[choice.best(list(trials.values()), goal, floor, sides)]
+        except ValueError:
+            rows.append((goal, sides, None, *[float("nan")] * 4))
+            continue
+        start = time.perf_counter()
+        fast_encoder(model, goal, sides=sides, **asked)
+        seconds = time.perf_counter() - start
+        surely = getattr(best, SIDES[sides])
+        rows.append((goal, sides, best.variant, 1e3 * best.latency, 1 / best.throughput, surely, seconds))
+    columns = ["goal", "sides", "variant", "query_ms", "titles_per_second", "surely", "load_seconds"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def tried(
     source: ModelSource, *, texts: Texts | None = None, cache: Path | None = None, progress: bool = True
 ) -> list[Trial]:
     """Every variant's trial on this machine, kept from the last time where nothing has changed since."""
-    cache = cache or cache_folder() / "speed"
+    cache = artefact.root(cache)
     quick = {name: variant for name, variant in VARIANTS.items() if variant.quick}
     path = cache / f"trials-{_digest(source, quick, texts)}.json"
     trials = choice.read(path)
@@ -86,6 +132,11 @@ def tried(
         )
         choice.write(path, trials)
     return trials
+
+
+def _folder(cache: str | Path | None, texts: Texts | None) -> Path:
+    """Of the artefacts that are calibrated on these texts."""
+    return artefact.root(cache) if texts is None else artefact.calibrated(cache, texts.titles[:CALIBRATION])
 
 
 def _digest(source: ModelSource, variants: Mapping[str, Variant], texts: Texts | None) -> str:

@@ -78,7 +78,7 @@ def importance(
     names = maps_behind(backbone)
     moments = moments or input_moments(backbone, [*names["heads"], *names["neurons"]], texts, max_tokens)
     gates = [
-        _Gate(backbone.model.get_submodule(name), moments[name], COUNTS[kind](layer))
+        _Gate(layers.get_submodule(name), moments[name], COUNTS[kind](layer))
         for kind in BEHIND
         for name, layer in zip(names[kind], layers, strict=True)
     ]
@@ -106,8 +106,8 @@ def bert_layers(backbone: Backbone) -> nn.ModuleList:
 
 def maps_behind(backbone: Backbone) -> dict[str, list[str]]:
     """ "heads" and "neurons" -> names of the L linear maps that read them."""
-    path, layers = transformer_layers(backbone.model)
-    return {kind: [f"{path}.{i}.{own}" for i in range(len(layers))] for kind, own in BEHIND.items()}
+    _, layers = transformer_layers(backbone.model)
+    return {kind: [f"{i}.{own}" for i in range(len(layers))] for kind, own in BEHIND.items()}
 
 
 @dataclass(frozen=True)

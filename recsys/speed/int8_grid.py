@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from recsys.encoders.backbone import Backbone
 from recsys.encoders.embed import embed_texts
-from recsys.speed.fake_quantisation import RealTokens, linear_maps, named, smoothing
-from recsys.speed.weight_rounding import LARGEST, block_scale, round_weights
+from recsys.speed.fake_quantisation import RealTokens, smoothing
+from recsys.speed.linear_maps import linear_maps, named
+from recsys.speed.weight_rounding import LARGEST, block_scale, by_weight, round_weights
 
 DIVISOR = "input_divisor"  # a buffer of a map
 MAX_TOKENS = 64
@@ -76,8 +77,8 @@ def on_grid(
             scale = block_scale(weight, block) if name in by_block else by_output
             scale = np.where(scale == 0, 1, scale)  # nothing there to round
             whole = round_weights(weight, grams[name], scale)
-            steps = np.repeat(np.atleast_2d(scale), len(weight) // len(np.atleast_2d(scale)), axis=0)
-            module.weight.copy_(torch.from_numpy(whole * steps).T.float() / divisor)
+            found = whole * by_weight(scale, module.in_features)
+            module.weight.copy_(torch.from_numpy(found).T.float() / divisor)
     divide_inputs(rounded, divisors)
     return rounded
 

@@ -18,6 +18,7 @@ def length_grid(
     batches: Sequence[int] = (1, 8, 64),
     threads: int = 1,
     rounds: int = 3,
+    names: Sequence[str] = (),
     seed: int = 0,
 ) -> pd.DataFrame:
     """Time the engines themselves, on word pieces drawn at random: what they cost does not depend on which.
@@ -28,13 +29,17 @@ def length_grid(
         batches: texts of a batch.
         threads: of matrix products. Engines use one thread a call; only those that let torch choose use more.
         rounds: measurements of each, interleaved over the encoders.
+        names: only these, as far as they are among the encoders; all where none is.
 
     Returns:
         variant, tokens, batch, threads, seconds (median of one batch), tokens_per_second.
 
     Raises:
-        ValueError: a length out of range.
+        ValueError: a length out of range, no encoder.
     """
+    if not encoders:
+        raise ValueError("there is no encoder to time: none of the variants works here")
+    encoders = {name: encoder for name, encoder in encoders.items() if name in names} or encoders
     longest = min(encoder.max_seq_length for encoder in encoders.values())
     if min(lengths) < 1 or max(lengths) > longest:
         raise ValueError(f"lengths must be from 1 to {longest} tokens, got {list(lengths)}")

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from recsys.encoders.backbone import Backbone, transformer_layers
 from recsys.encoders.length_batches import length_batches
 from recsys.encoders.tokens import tokenise
+from recsys.speed.linear_maps import linear_maps
 
 TOKEN_BUDGET = 4096  # of a padded batch
 MAX_TOKENS = 128
@@ -34,17 +35,6 @@ class Moments:
 
     mean: Tensor
     covariance: Tensor
-
-
-def linear_maps(backbone: Backbone) -> dict[str, nn.Linear]:
-    """The linear maps inside the transformer layers, by their names in `backbone.model`.
-
-    Raises:
-        BackboneError: an architecture whose layers cannot be found.
-    """
-    path, _ = transformer_layers(backbone.model)
-    modules = backbone.model.named_modules()
-    return {name: m for name, m in modules if name.startswith(f"{path}.") and isinstance(m, nn.Linear)}
 
 
 def flops_per_token(inputs: int, outputs: int, rank: int | None = None) -> int:
@@ -135,18 +125,17 @@ def factorise(
         most = min(maps[name].weight.shape)
         if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= most:
             raise ValueError(f"the rank of {name} must be a whole number from 1 to {most}, got {rank!r}")
-    path, _ = transformer_layers(backbone.model)
+    _, layers = transformer_layers(backbone.model)
     rows = []
     for name, rank in ranks.items():
         linear, known = maps[name], moments[name] if moments else None
         thin = _thin(linear, rank, known)
         energy = _spectrum(linear, known)
         shape = linear.in_features, linear.out_features
-        layer, _, matrix = name.removeprefix(f"{path}.").partition(".")
+        layer, _, matrix = name.partition(".")
         share = flops_per_token(*shape, rank) / flops_per_token(*shape)
         rows.append((int(layer), matrix, rank, share, float(energy[rank:].sum() / energy.sum())))
-        parent, _, own = name.rpartition(".")
-        setattr(backbone.model.get_submodule(parent), own, thin)
+        layers.set_submodule(name, thin)
     return pd.DataFrame(rows, columns=["layer", "matrix", "rank", "share", "lost"])
 
 

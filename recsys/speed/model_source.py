@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 # what a vector depends on; weights may lie in shards
 FILES = ("*.safetensors", "config.json", "tokenizer*.json", "special_tokens_map.json", "vocab.txt")
-FILES += ("modules.json", "sentence_bert_config.json", "1_Pooling/config.json")
+FILES += (
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "1_Pooling/config.json",
+)
 POOLING_KEYS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 POOLING_KEYS |= {"pooling_mode_lasttoken": "last"}
 POOLING_NAMES = {"mean": "mean", "cls": "cls", "last": "last", "lasttoken": "last"}
@@ -63,7 +68,7 @@ def model_source(model: str | Path | Backbone) -> ModelSource:
 
     Raises:
         BackboneError: no such model, or a sentence-transformers folder with modules beyond a transformer, a
-            pooling and a normalisation, which no variant would compute.
+            pooling and a normalisation, or with a prompt before every text: no variant would compute these.
     """
     if not isinstance(model, (str, Path)):
         return ModelSource(model.name, None, _digest_of_backbone(model), loaded=model)
@@ -78,6 +83,9 @@ def model_source(model: str | Path | Backbone) -> ModelSource:
     strange = set(modules) - {"Transformer", "Pooling", "Normalize"}
     if strange:
         raise BackboneError(f"{name!r} has modules that no variant computes: {', '.join(sorted(strange))}")
+    asked = _read(folder / "config_sentence_transformers.json", {})
+    if prompt := (asked.get("prompts") or {}).get(asked.get("default_prompt_name")):
+        raise BackboneError(f"{name!r} puts {prompt!r} before every text, which no variant does")
     return ModelSource(
         name,
         folder,

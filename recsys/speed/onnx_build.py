@@ -28,8 +28,9 @@ from torch import Tensor
 from recsys.encoders.backbone import Backbone
 from recsys.encoders.length_batches import length_batches
 from recsys.speed.artefact import words_of
-from recsys.speed.fake_quantisation import linear_maps, named, smoothing
+from recsys.speed.fake_quantisation import smoothing
 from recsys.speed.int8_grid import divisors_of, on_grid
+from recsys.speed.linear_maps import linear_maps, named
 from recsys.speed.onnx_embedding import round_embedding
 from recsys.speed.onnx_engine import FILE
 from recsys.speed.onnx_export import INPUTS, export_onnx
@@ -102,7 +103,6 @@ def mixed(
     model = fused(backbone)
     owners = maps_of(model, backbone)
     others = [node.name for node in model.graph.node if not by_block.issuperset(owners.get(node.name, [""]))]
-    divisors = {name: divisor for name, divisor in divisors.items() if name not in by_block}
     if divisors:
         model = smoothed(model, backbone, divisors)
     _save(round_embedding(_dynamic(_blocks(model, block, others), [])), folder)
@@ -169,14 +169,16 @@ def _prepared(
     careful: Sequence[str] = (),
     block: int = BLOCK,
 ) -> tuple[Backbone, dict[str, Tensor]]:
-    """The backbone to export, and what its maps' inputs are divided by: its own divisors where it has any."""
+    """The backbone to export, and what its maps' inputs are divided by, those of careful maps not: its own
+    divisors where it has any."""
     divisors = divisors_of(backbone) if smooth else {}
     if second_order and not divisors:
         backbone = on_grid(backbone, texts, smooth, careful, block)
         divisors = divisors_of(backbone)
     elif smooth and not divisors:
         divisors = smoothing(backbone, texts, smooth)
-    return backbone, divisors
+    by_block = named(linear_maps(backbone), careful) if divisors else ()
+    return backbone, {name: divisor for name, divisor in divisors.items() if name not in by_block}
 
 
 def _count_heads(model: ModelProto, head_width: int) -> None:

@@ -76,11 +76,11 @@ def build(backbone: Backbone, folder: Path, texts: Sequence[str], *, maps: Seque
         scale = ((weight * smooth).abs().amax(dim=1) / LARGEST).clamp(min=TINY)
         gram = (seen.gram / (smooth[:, None] * smooth)).numpy()
         whole = round_weights((weight * smooth).T.numpy(), gram, scale.numpy())
-        rounded = torch.from_numpy(whole).T.float()
+        rounded = torch.from_numpy(whole).T.contiguous()
         lost = weight - rounded * scale[:, None] / smooth
         span = torch.stack([(seen.least / smooth).min(), (seen.most / smooth).max()])
         weights |= {
-            f"{prefix}.weight": rounded.to(torch.int8).contiguous(),
+            f"{prefix}.weight": rounded,
             f"{prefix}.scale": scale,
             f"{prefix}.bias": exact[f"{prefix}.bias"] + lost @ (seen.total / seen.rows),
             f"{prefix}.smooth": smooth,

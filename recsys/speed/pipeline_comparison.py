@@ -21,19 +21,27 @@ RATIOS = ("throughput", "latency", "core_seconds", "memory")
 
 
 def compare_pipelines(
-    backbone: Backbone, texts: Sequence[str], processes: int = 2, *, rounds: int = 3, threads: int = 1
+    backbone: Backbone,
+    texts: Sequence[str],
+    processes: int = 2,
+    *,
+    rounds: int = 3,
+    turns: int = 1,
+    threads: int = 1,
 ) -> pd.DataFrame:
     """The same texts through one process, then through several with as many layers each as can be.
 
     Args:
         texts: n strings, at least one.
-        processes: from 2 to the number of layers. rounds: of all texts. threads: of each process.
+        processes: from 2 to the number of layers. rounds: of all texts. turns: how often both ways are
+            started anew, the other one first each time. threads: of each process.
 
     Returns:
         a row a number of processes (index `processes`): throughput, texts a second; latency, milliseconds of
-        one text (medians); core_seconds, of all processes together per million tokens; memory, 1e6 bytes
-        that the larger process grew by; waiting, share of the time that the last process waits for others;
-        bubble, the least such share; cosine, mean with the vectors of one process.
+        one text; core_seconds, of all processes together per million tokens; memory, 1e6 bytes that the
+        larger process grew by; waiting, share of the time that the last process waits for others; bubble, the
+        least such share; cosine, mean with the vectors of one process. Medians over rounds, and of these over
+        turns.
 
     Raises:
         ValueError: `processes` out of range; as `run_pipeline`, which may also fail or not end in time.
@@ -43,13 +51,15 @@ def compare_pipelines(
         raise ValueError(f"processes must be from 2 to the {len(layers)} layers, got {processes}")
     options = {"rounds": rounds, "threads": threads, "alone": min(ALONE, len(texts))}
     options["token_budget"] = TOKEN_BUDGET
-    runs = {
-        count: run_pipeline(backbone, texts, splits_of(len(layers), count), **options)
-        for count in (1, processes)
-    }
-    tokens = int(tokenise(backbone, texts).lengths.sum())
-    rows = {count: _row(run, tokens, runs[1].vectors) for count, run in runs.items()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("processes")
+    tokens, found = int(tokenise(backbone, texts).lengths.sum()), []
+    for turn in range(max(1, turns)):
+        order = (processes, 1) if turn % 2 else (1, processes)
+        runs = {
+            count: run_pipeline(backbone, texts, splits_of(len(layers), count), **options) for count in order
+        }
+        rows = {count: _row(run, tokens, runs[1].vectors) for count, run in runs.items()}
+        found.append(pd.DataFrame.from_dict(rows, orient="index"))
+    return pd.concat(found).groupby(level=0).median().rename_axis("processes")
 
 
 def splits_of(layers: int, processes: int) -> list[int]:

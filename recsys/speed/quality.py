@@ -17,6 +17,7 @@ from recsys.metrics.judged_lists import JudgedNdcg, judged_ndcg
 
 SALT = "speed"  # of the division of Home Depot's queries
 BLOCK = 256  # queries scored at once
+TIED = 1e-6  # of two products of unit vectors: float32 rounds them so
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
@@ -24,11 +25,13 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 @dataclass(frozen=True)
 class Closeness:
     """cosine: mean over all texts with their reference. least: the smallest. overlap: [m] share of the
-    reference's first k neighbours that are kept, in [0, 1]."""
+    reference's first k neighbours that are kept, in [0, 1]. same_order: [m] whether the k neighbours come in
+    the reference's order; of two that the reference scores alike to 1e-6 either may come first."""
 
     cosine: float
     least: float
     overlap: np.ndarray
+    same_order: np.ndarray
 
     @property
     def mean_overlap(self) -> float:
@@ -70,12 +73,17 @@ def closeness(
     cosines = np.concatenate(
         [(catalogue * reference_catalogue).sum(axis=1), (queries * reference_queries).sum(axis=1)]
     )
-    kept = [
-        (nearest(queries[rows], catalogue, k)[:, :, None] == expected[:, None, :]).any(axis=2).mean(axis=1)
-        for rows in _blocks(len(queries))
-        for expected in [nearest(reference_queries[rows], reference_catalogue, k)]
-    ]
-    return Closeness(float(cosines.mean()), float(cosines.min()), np.concatenate(kept))
+    kept, same = [], []
+    for rows in _blocks(len(queries)):
+        found = nearest(queries[rows], catalogue, k)
+        expected = nearest(reference_queries[rows], reference_catalogue, k)
+        kept.append((found[:, :, None] == expected[:, None, :]).any(axis=2).mean(axis=1))
+        scores = [
+            np.einsum("md,mkd->mk", reference_queries[rows], reference_catalogue[items])
+            for items in (found, expected)
+        ]
+        same.append((np.abs(scores[0] - scores[1]) <= TIED).all(axis=1))
+    return Closeness(float(cosines.mean()), float(cosines.min()), np.concatenate(kept), np.concatenate(same))
 
 
 def nearest(queries: np.ndarray, catalogue: np.ndarray, k: int) -> np.ndarray:

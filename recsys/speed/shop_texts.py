@@ -9,23 +9,29 @@ import numpy as np
 
 from recsys.data.load import load_dataset
 from recsys.data.splits import by_salt
-from recsys.speed.choice import Texts
+from recsys.speed.choice import CALIBRATION, QUERIES, TITLES, Texts
 from recsys.speed.quality import drawn, real_queries, real_titles
 
 SALT = "speed texts"
 SHARES = {"learning": 0.1, "judged": 0.9}
-CALIBRATION = 300  # titles: more change nothing in scales that are found from extremes
 DATASETS = ("demo_store", "beauty", "home_depot")
 
 
 @dataclass(frozen=True)
 class ShopTexts:
     """judged: catalogue and queries to judge by. calibration: at most 300 titles for rounding. learning:
-    titles, queries and phrases for students, the calibration's among them; none of them is judged."""
+    titles, queries and phrases for students, the calibration's among them. tried_on: titles and queries of
+    these, for `fast_encoder` to choose by. Nothing but `judged` is judged."""
 
     judged: Texts
     calibration: list[str]
     learning: list[str]
+    tried_on: Texts
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """n_titles, n_queries: that are judged."""
+        return {"n_titles": len(self.judged.titles), "n_queries": len(self.judged.queries)}
 
 
 def shop_texts(dataset: str, titles: int, queries: int, seed: int = 0) -> ShopTexts:
@@ -33,7 +39,8 @@ def shop_texts(dataset: str, titles: int, queries: int, seed: int = 0) -> ShopTe
 
     A text belongs to one side by its own hash, so another seed or number draws from the same side. Home
     Depot's queries are divided as its search task divides them: students learn from the training part, the
-    test part is judged. Beauty has no queries: titles that are not in the catalogue stand in for them.
+    test part is judged (its judged lists hold titles of both sides). Beauty has no queries: titles that are
+    not in the catalogue stand in for them.
 
     Args:
         dataset: "demo_store", "beauty" or "home_depot".
@@ -51,14 +58,17 @@ def shop_texts(dataset: str, titles: int, queries: int, seed: int = 0) -> ShopTe
     calibration = drawn(own, CALIBRATION, 0)
     if dataset == "beauty":
         both = drawn(judged, titles + queries, seed)
-        learning = own + phrases(own, but=judged)
-        return ShopTexts(Texts(both[queries:], both[:queries]), calibration, learning)
+        asked = phrases(own, but=judged)
+        return ShopTexts(
+            Texts(both[queries:], both[:queries]), calibration, own + asked, _tried_on(own, asked)
+        )
     if dataset == "home_depot":
         asked, learnt = real_queries(part="test"), real_queries(part="train")
     else:
         asked, learnt = _sides(_store_queries())
     texts = Texts(drawn(judged, titles, seed), drawn(asked, queries, seed))
-    return ShopTexts(texts, calibration, own + learnt + phrases(own, but=judged + asked))
+    learning = own + learnt + phrases(own, but=judged + asked)
+    return ShopTexts(texts, calibration, learning, _tried_on(own, learnt))
 
 
 def phrases(titles: Sequence[str], each: int = 2, seed: int = 0, but: Sequence[str] = ()) -> list[str]:
@@ -82,6 +92,10 @@ def _sides(texts: list[str]) -> tuple[list[str], list[str]]:
     """What is judged, and what is learnt from."""
     sides = dict(zip(texts, by_salt(texts, SALT, SHARES), strict=True))
     return [t for t in texts if sides[t] == "judged"], [t for t in texts if sides[t] == "learning"]
+
+
+def _tried_on(titles: list[str], queries: list[str]) -> Texts:
+    return Texts(drawn(titles, TITLES, 0), drawn(queries, QUERIES, 0))
 
 
 def _store_queries() -> list[str]:

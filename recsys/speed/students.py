@@ -1,7 +1,7 @@
 """Students of a model by name: trained to its vectors, built for this machine, judged as query encoders.
 
 Products keep the teacher's vectors (an asymmetric pair): they are computed once, so only the query has to be
-fast. Every student learns from the same texts for the same number of steps of its own settings.
+fast. Every student learns from the same texts: for so many steps, or for the passes of its own settings.
 
 n: texts. D: width.
 """
@@ -12,41 +12,55 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from recsys.encoders.backbone import Backbone, transformer_layers
 from recsys.encoders.embed import embed_texts
-from recsys.speed.artefact import words_of
-from recsys.speed.comparison import BASELINE, Built, time_queries
+from recsys.speed.artefact import artefact_folder, megabytes, words_of
+from recsys.speed.comparison import BASELINE, Built
 from recsys.speed.distillation import MAX_TOKENS, SETTINGS, distil, evenly_spaced, keep_layers
 from recsys.speed.encoder import Encoder
 from recsys.speed.fake_quantisation import fake_int8
 from recsys.speed.fast_encoder import fast_encoder
 from recsys.speed.int8_grid import divisors_of, on_grid
+from recsys.speed.kept_vectors import kept_vectors
+from recsys.speed.linear_maps import linear_maps, named
+from recsys.speed.low_rank import factorise, input_moments, ranks_of_equal_loss
+from recsys.speed.model_source import model_source
 from recsys.speed.pruning import prune
 from recsys.speed.quality import closeness
-from recsys.speed.variants import FFN_SECOND, SHARE
+from recsys.speed.query_timing import time_queries
+from recsys.speed.variants import FFN_SECOND, SHARE, VARIANTS
 from recsys.speed.word_table import SETTINGS as TABLE_SETTINGS
 from recsys.speed.word_table import table_encoder, train_word_table
 from recsys.training.settings import TrainingSettings
 
 QUICKEST = "onnx-fp32"  # in which a student of floats is served, one query at a time
-PRUNED = 0.5
+PRUNED = 0.5  # of the heads and the neurons
+FFN = [r"\d+\.(intermediate|output)\.dense"]  # both maps
+THIN = 0.4  # of their products are left at low rank
 TEXTS_OF_CHANNELS = 256
+TEXTS_OF_MOMENTS = 2048  # more tokens than the widest map has inputs, by far
 # weights have to cross half a step of int8's grid, some .001, to be rounded otherwise
 UNDER_ROUNDING = replace(SETTINGS, learning_rate=3e-5, token_budget=512)
 
 
+Made = tuple[Encoder, int, float]  # with its parameters, and megabytes on disk
+
+
 @dataclass(frozen=True)
 class Student:
-    """encoder: of one query at a time. parameters: that it reads. seconds: of training. cosine: mean with the
-    teacher on texts that it did not learn from."""
+    """encoder: of one query at a time. parameters: that it reads. megabytes: on disk, in 1e6 bytes. seconds:
+    of training, the teacher's vectors apart, which all students share. cosine: mean with the teacher on texts
+    that it did not learn from."""
 
     name: str
     encoder: Encoder
     parameters: int
+    megabytes: float
     seconds: float
     cosine: float
 
@@ -56,9 +70,9 @@ def make_student(
     teacher: Backbone,
     texts: Sequence[str],
     held_out: Sequence[str],
-    *,
-    steps: int | None = None,
+    steps: int = 0,
     seed: int = 0,
+    *,
     cache: str | Path | None = None,
     progress: bool = True,
 ) -> Student:
@@ -69,23 +83,24 @@ def make_student(
         teacher: stays as it is.
         texts: n strings to learn from: titles, queries.
         held_out: for `Student.cosine`, not among `texts`.
-        steps: optimiser steps; None: one pass over the texts (the word table: ten).
+        steps: optimiser steps; 0: one pass over the texts (the word table: ten).
         seed: of batches.
-        cache: folder of artefacts, see `recsys.speed.fast_encoder.fast_encoder`.
+        cache: folder of artefacts, see `recsys.speed.fast_encoder.fast_encoder`, and of vectors.
 
     Raises:
         ValueError: an unknown name, or see `distil`.
     """
     if name not in STUDENTS:
         raise ValueError(f"unknown student {name!r}; there are {', '.join(STUDENTS)}")
+    exact = partial(embed_texts, teacher, precision="fp32", max_tokens=MAX_TOKENS)
+    kept = Path(cache) / "vectors" if cache else None
+    targets = kept_vectors(exact, teacher, f"embed_texts, fp32, {MAX_TOKENS} tokens", kept)(texts)
     start = time.perf_counter()
-    targets = embed_texts(teacher, texts, precision="fp32", max_tokens=MAX_TOKENS)
-    lesson = _Lesson(teacher, texts, targets, steps, seed, cache, progress)
-    encoder, parameters = STUDENTS[name](lesson)
+    encoder, *size = STUDENTS[name](_Lesson(teacher, texts, targets, steps, seed, cache, progress))
     seconds = time.perf_counter() - start
-    right = embed_texts(teacher, held_out, precision="fp32", max_tokens=MAX_TOKENS)
+    right = exact(held_out)
     found = encoder.encode(list(held_out), normalize_embeddings=True)
-    return Student(name, encoder, parameters, seconds, float((found * right).sum(axis=1).mean()))
+    return Student(name, encoder, *size, seconds, float((found * right).sum(axis=1).mean()))
 
 
 def student_metrics(built: Built, student: Student, queries: int = 40, **timing) -> dict[str, float]:
@@ -95,20 +110,24 @@ def student_metrics(built: Built, student: Student, queries: int = 40, **timing)
         built: with the baseline and its vectors. queries: timed one by one. timing: `rounds`, `threads`.
 
     Returns:
-        student_query_ms, student_query_speedup with its quartiles (to the baseline, in turns with it),
-        student_overlap (of the ten nearest titles), student_cosine, student_parameters, student_seconds.
+        student_query_ms (the median query), student_query_p99_ms, student_query_speedup with its quartiles
+        (to the baseline, in turns with it), student_overlap (of the ten nearest titles), student_cosine,
+        student_parameters, student_bytes_ratio (of its files to the baseline's weights), student_seconds.
     """
-    both = replace(built, encoders={student.name: student.encoder})
-    times = time_queries(both, queries=queries, **timing).table(BASELINE).loc[student.name]
+    both = {BASELINE: built.baseline, student.name: student.encoder}
+    timed = time_queries(both, built.texts.queries[:queries], **timing)
+    times = timed.table(BASELINE).loc[student.name]
     near = student.encoder.encode(built.texts.queries, normalize_embeddings=True)
     return {
         "student_query_ms": 1e3 * times["seconds"],
+        "student_query_p99_ms": 1e3 * float(timed.percentile(99)[student.name]),
         "student_query_speedup": times["speedup"],
         "student_query_speedup_low": times["speedup_low"],
         "student_query_speedup_high": times["speedup_high"],
         "student_overlap": closeness(built.titles, near, built.titles, built.queries).mean_overlap,
         "student_cosine": student.cosine,
         "student_parameters": float(student.parameters),
+        "student_bytes_ratio": student.megabytes / float(built.files.loc[BASELINE, "megabytes"]),
         "student_seconds": student.seconds,
     }
 
@@ -120,7 +139,7 @@ class _Lesson:
     teacher: Backbone
     texts: Sequence[str]
     targets: np.ndarray
-    steps: int | None
+    steps: int
     seed: int
     cache: str | Path | None
     progress: bool
@@ -128,9 +147,9 @@ class _Lesson:
     @property
     def length(self) -> dict[str, float]:
         """Of training: so many steps, however often that reads the texts; or the settings' own passes."""
-        return {} if self.steps is None else {"max_steps": self.steps, "epochs": float(self.steps)}
+        return {} if self.steps == 0 else {"max_steps": self.steps, "epochs": float(self.steps)}
 
-    def teach(self, student: Backbone, variant: str = QUICKEST) -> tuple[Encoder, int]:
+    def teach(self, student: Backbone, variant: str = QUICKEST) -> Made:
         """Distil, and build for this machine."""
         self.distil(student)
         return self.build(student, variant)
@@ -139,28 +158,38 @@ class _Lesson:
         settings = replace(settings, seed=self.seed, **self.length)
         distil(student, self.texts, self.targets, settings, progress=self.progress)
 
-    def build(self, student: Backbone, variant: str) -> tuple[Encoder, int]:
+    def build(self, student: Backbone, variant: str) -> Made:
         student.eval()
         encoder = fast_encoder(student, variant=variant, cache=self.cache, progress=False)
-        return encoder, sum(weights.numel() for weights in student.parameters())
+        cache = Path(self.cache) if self.cache else None
+        folder = artefact_folder(model_source(student), VARIANTS[variant], cache)
+        return encoder, sum(weights.numel() for weights in student.parameters()), megabytes(folder)
 
 
-def _fewer_layers(count: int) -> Callable[[_Lesson], tuple[Encoder, int]]:
-    def make(lesson: _Lesson) -> tuple[Encoder, int]:
+def _fewer_layers(count: int) -> Callable[[_Lesson], Made]:
+    def make(lesson: _Lesson) -> Made:
         _, layers = transformer_layers(lesson.teacher.model)
         return lesson.teach(keep_layers(lesson.teacher, evenly_spaced(len(layers), count)))
 
     return make
 
 
-def _pruned(lesson: _Lesson) -> tuple[Encoder, int]:
+def _pruned(lesson: _Lesson) -> Made:
     student = copy.deepcopy(lesson.teacher)
     prune(student, list(lesson.texts[:TEXTS_OF_CHANNELS]), heads=PRUNED, neurons=PRUNED, seed=lesson.seed)
     return lesson.teach(student)
 
 
-def _rounded(variant: str, *careful: str) -> Callable[[_Lesson], tuple[Encoder, int]]:
-    def make(lesson: _Lesson) -> tuple[Encoder, int]:
+def _low_rank(lesson: _Lesson) -> Made:
+    student = copy.deepcopy(lesson.teacher)
+    names = sorted(named(linear_maps(student), FFN))
+    moments = input_moments(student, names, lesson.texts[:TEXTS_OF_MOMENTS])
+    factorise(student, ranks_of_equal_loss(student, names, THIN, moments), moments)
+    return lesson.teach(student)
+
+
+def _rounded(variant: str, *careful: str) -> Callable[[_Lesson], Made]:
+    def make(lesson: _Lesson) -> Made:
         student = on_grid(lesson.teacher, list(lesson.texts[:TEXTS_OF_CHANNELS]), SHARE, careful)
         with fake_int8(student, careful=careful, smooth=divisors_of(student)):
             lesson.distil(student, UNDER_ROUNDING)
@@ -169,19 +198,22 @@ def _rounded(variant: str, *careful: str) -> Callable[[_Lesson], tuple[Encoder, 
     return make
 
 
-def _word_table(lesson: _Lesson) -> tuple[Encoder, int]:
+def _word_table(lesson: _Lesson) -> Made:
     settings = replace(TABLE_SETTINGS, seed=lesson.seed, **lesson.length)
     table, _ = train_word_table(
         lesson.teacher, lesson.texts, lesson.targets, settings, progress=lesson.progress
     )
-    return table_encoder(table, words_of(lesson.teacher)), table.words.size + table.pairs.size
+    parts = table.words, table.pairs
+    sizes = sum(part.size for part in parts), sum(part.nbytes for part in parts) / 1e6
+    return table_encoder(table, words_of(lesson.teacher)), *sizes
 
 
-STUDENTS: dict[str, Callable[[_Lesson], tuple[Encoder, int]]] = {
+STUDENTS: dict[str, Callable[[_Lesson], Made]] = {
     "layers-1": _fewer_layers(1),
     "layers-2": _fewer_layers(2),
     "layers-3": _fewer_layers(3),
     "pruned": _pruned,
+    "low-rank": _low_rank,
     "quantised": _rounded("onnx-gptq"),
     "quantised-mixed": _rounded("onnx-mixed-gptq", FFN_SECOND),
     "word-table": _word_table,

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -57,9 +57,18 @@ class Timing:
                 "speedup_low": ratio.loc[0.25],
                 "speedup_high": ratio.loc[0.75],
                 "speedup_cpu": ratio_cpu,
-                "busy": (self.process / self.wall).median() / self.threads,
+                "busy": self.busy,
             }
         )
+
+    def each(self, count: int) -> Timing:
+        """Seconds of one of the `count` things that every call did."""
+        return replace(self, wall=self.wall / count, process=self.process / count)
+
+    @property
+    def busy(self) -> pd.Series:
+        """Of each callable, the share of wall time × threads spent computing."""
+        return (self.process / self.wall).median() / self.threads
 
     @property
     def contended(self) -> bool:

@@ -152,7 +152,7 @@ def trained_quality(
         result = distil(student, texts, targets, settings, progress=False)
         rows[name] = {
             "cosine": cosine(student),
-            "seconds": float(result.history["seconds"].diff().fillna(result.history["seconds"]).median()),
+            "seconds": result.step_seconds,
             "student_memory": peak_memory(start, regression_loss, _parts(samples, settings), settings),
         }
     found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("trick")

@@ -20,6 +20,11 @@ def _torch(name: str, idea: str, precision: str, kind: str, packages: tuple[str,
     return Variant(name, idea, precision, f"{TORCH}:build", f"{TORCH}:{kind}", packages, quick=False)
 
 
+def _gpu(name: str, idea: str, kind: str) -> Variant:
+    loader = f"recsys.speed.torch_gpu:{kind}"
+    return Variant(name, idea, "bf16", f"{TORCH}:build", loader, ("transformers",), quick=False)
+
+
 def _packed(name: str, idea: str, precision: str) -> Variant:
     options = {"precision": precision}
     return Variant(name, idea, precision, f"{PACKED}:build", f"{PACKED}:load", ("safetensors",), options)
@@ -48,6 +53,8 @@ VARIANTS = {
         _torch(
             "torchao-int8", "int8, activations rounded token by token", "int8", "torchao_int8", ("torchao",)
         ),
+        _gpu("cuda-bf16", "on a GPU, module by module, fused attention", "bf16"),
+        _gpu("cuda-graphs", "on a GPU, torch.compile's kernels as CUDA graphs", "graphs"),
         _packed("packed-fp32", "no padding, oneDNN with weights laid out beforehand", "fp32"),
         _packed("packed-bf16", "the same, products in bfloat16", "bf16"),
         _rounded(

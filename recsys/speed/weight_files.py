@@ -23,7 +23,8 @@ from safetensors.torch import load_file, save_file
 from scipy.sparse import csr_array
 from torch import Tensor
 
-LARGEST = 127  # of a symmetric int8
+from recsys.speed.weight_rounding import LARGEST
+
 NARROW = 1 << 16  # columns that 16 bits can number
 ROOM = 0.95  # of the dense bytes: what is hardly smaller is not worth undoing
 PART = "|"  # between a tensor's name and that of one of its parts: no module's name has it

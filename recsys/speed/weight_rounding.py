@@ -51,7 +51,7 @@ def round_weights(weight: np.ndarray, gram: np.ndarray, scale: np.ndarray) -> np
     largest += np.arange(blocks)[:, None] * (inputs // blocks)
     top = np.zeros(weight.shape, dtype=bool)
     np.put_along_axis(top, largest, True, axis=0)
-    scale = np.repeat(scale, inputs // blocks, axis=0)
+    scale = by_weight(scale, inputs)
     order = np.argsort(-reach)  # the strongest first, while most others can still make it good
     spread = _spread(gram[np.ix_(order, order)])
     left = weight[order].astype(np.float64)
@@ -68,6 +68,12 @@ def round_weights(weight: np.ndarray, gram: np.ndarray, scale: np.ndarray) -> np
             left[row + 1 : stop] -= spread[row, row + 1 : stop, None] * errors[row - start]
         left[stop:] -= spread[start:stop, stop:].T @ errors
     return found
+
+
+def by_weight(scale: np.ndarray, inputs: int) -> np.ndarray:
+    """[O], or [N, O] of N blocks of neighbouring inputs -> [inputs, O]: the scale of each weight."""
+    scale = np.atleast_2d(scale)
+    return np.repeat(scale, inputs // len(scale), axis=0)
 
 
 def block_scale(weight: np.ndarray, block: int) -> np.ndarray:

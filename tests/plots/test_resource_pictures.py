@@ -35,7 +35,7 @@ def test_kinds_stand_side_by_side_and_the_peak_is_marked():
 
 def test_the_line_meets_what_is_free_at_the_first_that_fails():
     frame = pd.DataFrame({"texts": [4, 8, 16], "peak": [30.0, 40.0, 80.0]})  # 5 a text at the end
-    (axes,) = plot_batches(frame, free=200, first_too_large=41).axes
+    (axes,) = plot_batches(frame, slope=5, free=200, first_too_large=41).axes
     line, free, mark = axes.lines
     texts, peaks = (np.asarray(part) for part in line.get_data())
     assert peaks == pytest.approx(5 * texts)

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.embed import embed_texts
+from recsys.encoders.model_folders import BackboneError
 from recsys.speed import artefact, fast_encoder
 from recsys.speed.artefact import ArtefactError
 from recsys.speed.model_source import model_source
@@ -77,6 +78,20 @@ def test_other_vectors_than_when_it_was_built_are_refused(bert_source, folder):
         artefact.load_folder(folder, bert_source, PACKED)
 
 
+def test_a_graph_of_something_else_is_not_built(bert_source, tmp_path, monkeypatch):
+    """The canary is held against the model itself, not only against what was built."""
+    other = load_backbone("random-bert", seed=5)
+    right = PACKED.build
+    monkeypatch.setattr(
+        type(PACKED), "build", lambda self, backbone, folder, texts: right(other, folder, texts)
+    )
+    with pytest.raises(
+        ArtefactError, match="packed-fp32 does not compute this model: the cosine of a text's"
+    ):
+        artefact.build(bert_source, PACKED, TITLES, tmp_path)
+    assert not list(tmp_path.iterdir()), "nothing is left that could be taken for it"
+
+
 def artefact_weights(file):
     from safetensors import safe_open
 
@@ -133,3 +148,16 @@ def test_a_backbone_that_was_saved_has_the_same_source(tmp_path):
 def test_minilm_s_folder_says_what_sentence_transformers_does():
     source = model_source("minilm")
     assert (source.pooling, source.max_tokens, source.unit_length) == ("mean", 256, True)
+
+
+def test_a_prompt_before_every_text_is_refused(bert, tmp_path):
+    """SentenceTransformer would put it there; without it vectors would be others, and nobody would know."""
+    bert.save(tmp_path)
+    plain = model_source(tmp_path).digest
+    settings = {"prompts": {"query": "query: "}, "default_prompt_name": None}
+    (tmp_path / "config_sentence_transformers.json").write_text(json.dumps(settings))
+    assert model_source(tmp_path).digest != plain
+    settings["default_prompt_name"] = "query"
+    (tmp_path / "config_sentence_transformers.json").write_text(json.dumps(settings))
+    with pytest.raises(BackboneError, match="puts 'query: ' before every text, which no variant does"):
+        model_source(tmp_path)

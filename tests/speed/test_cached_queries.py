@@ -43,7 +43,8 @@ def test_the_catalogue_s_nearest(bert):
 def test_what_a_run_records():
     wall = pd.DataFrame({WITHOUT: [2.0, 4.0, 4.0], WITH: [1.0, 1.0, 2.0]})
     stale = pd.DataFrame({"time_to_live": [10, 100], "hit_rate": [0.2, 0.6], "staleness": [0.0, 0.3]})
-    found = cache_metrics(Timing(wall, wall, 1, 0.0), stale, 100)
-    assert found == {"cache:time_ratio": 0.5, "cache:hit_rate": 0.6, "cache:stale_share": 0.3}
+    found = cache_metrics(Timing(wall, wall, 1, 0.0), 0.4, stale, 100)
+    shares = {"cache:timed_hit_rate": 0.4, "cache:hit_rate": 0.6, "cache:stale_share": 0.3}
+    assert found == {"cache:time_ratio": 0.5} | shares
     with pytest.raises(KeyError):
-        cache_metrics(Timing(wall, wall, 1, 0.0), stale, 11)
+        cache_metrics(Timing(wall, wall, 1, 0.0), 0.4, stale, 11)

@@ -46,7 +46,7 @@ def alike(bert):
 
 def thin(bert):
     student = copy.deepcopy(bert)
-    factorise(student, {"encoder.layer.0.output.dense": 5, "encoder.layer.1.intermediate.dense": 4})
+    factorise(student, {"0.output.dense": 5, "1.intermediate.dense": 4})
     return student
 
 

@@ -1,14 +1,13 @@
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.metrics.judged_lists import judged_ndcg
 from recsys.speed import comparison
 from recsys.speed.choice import Texts
 from recsys.speed.comparison import BASELINE
 from recsys.speed.footprint import Footprint
+from recsys.speed.query_timing import time_queries, time_titles
 from recsys.speed.variants import VARIANTS
 from tests.speed.shop_texts import QUERIES, TITLES
 
@@ -27,8 +26,8 @@ def built(bert, tmp_path_factory):
 def test_what_fails_is_in_the_table(built):
     assert list(built.encoders) == ["packed-fp32", "packed-bf16"]
     assert built.failing == {"needs-more": "ImportError: not installed: no-such-package"}
-    queries = comparison.time_queries(built, rounds=1, queries=2)
-    titles = comparison.time_titles(built, rounds=1, titles=4)
+    queries = time_queries(built.timed, QUERIES[:2], rounds=1)
+    titles = time_titles(built.timed, TITLES[:4], rounds=1)
     found = comparison.table(built, queries, titles, comparison.nearness(built))
     assert list(found.index) == [BASELINE, "packed-fp32", "packed-bf16", "needs-more"]
     assert found.loc["needs-more", "failing"].startswith("ImportError")
@@ -38,6 +37,18 @@ def test_what_fails_is_in_the_table(built):
     exact = found.loc["packed-fp32"]
     assert exact["overlap"] == exact["overlap_query"] == exact["overlap_titles"] == 1
     assert exact["least"] == pytest.approx(1, abs=1e-5)
+    assert exact["same_ranking"] == 1
+    assert exact["bytes_ratio"] == pytest.approx(exact["megabytes"] / found.loc[BASELINE, "megabytes"])
+    assert 0.9 < exact["bytes_ratio"] < 1.5
+    assert (found["query_p99_ms"].dropna() >= found["query_ms"].dropna()).all()
+    assert (found.loc[["packed-fp32", "packed-bf16"], "ready_seconds"] > 0).all()
+    assert (
+        found[["query_busy", "titles_busy", "query_speedup_cpu", "titles_speedup_cpu"]]
+        .notna()
+        .sum()
+        .eq(3)
+        .all()
+    )
     assert (found["query_ms"].dropna() > 0).all()
     assert built.title_tokens.sum() > built.query_tokens.sum() >= len(QUERIES)
     limits = pd.DataFrame({"titles_per_second": [100.0]}, index=pd.Index(["fp32"], name="precision"))
@@ -48,77 +59,39 @@ def test_what_fails_is_in_the_table(built):
     assert exact["megabytes"] > found.loc["packed-bf16", "megabytes"] > 0
 
 
-def test_times_are_per_text(built, monkeypatch):
-    seconds = pd.DataFrame({name: [8.0] for name in [BASELINE, *built.encoders]})
-    timing = comparison.Timing(seconds, seconds / 2, threads=1, load=0.0)
-    monkeypatch.setattr(comparison, "interleave", lambda *_, **__: timing)
-    found = comparison.time_titles(built, titles=4)
-    assert (found.wall == 2).all(axis=None)
-    assert (found.process == 1).all(axis=None)
+def test_memory_that_cannot_be_measured_costs_nothing_else(built, monkeypatch):
+    def footprint(model, name, texts, cache):
+        if name == "packed-fp32":
+            raise RuntimeError("packed-fp32: the measuring process failed: killed")
+        return Footprint(10.0, 50.0, 60.0)
+
+    monkeypatch.setattr(comparison, "footprint", footprint)
+    with pytest.warns(UserWarning, match="the measuring process failed: killed"):
+        assert comparison.memory(built, "minilm").to_dict() == {"packed-bf16": 10.0}
 
 
-def test_the_tail_of_queries(built):
-    found = comparison.query_tail(built.encoders["packed-fp32"], QUERIES)
-    assert set(found) == {"query_p50_ms", "query_p99_ms"}
-    assert 0 < found["query_p50_ms"] <= found["query_p99_ms"]
-    several = comparison.query_tail(built.encoders["packed-fp32"], QUERIES, threads=2, rounds=1)
-    assert several["two_clients_speedup"] > 0
+def test_other_texts_to_calibrate_on_are_other_artefacts(bert, built, tmp_path):
+    again = comparison.build_variants(bert, TEXTS, TITLES[1:], ["packed-fp32"], cache=tmp_path)
+    same = comparison.build_variants(bert, TEXTS, TITLES, ["packed-fp32"], cache=tmp_path)
+    assert again.cache != same.cache
+    assert again.cache.parent == same.cache.parent == tmp_path
+    assert same.cache.name == built.cache.name
 
 
-def test_memory_is_of_the_variants_that_work(built, tmp_path, monkeypatch):
+def test_memory_is_of_the_variants_that_work(built, monkeypatch):
     asked = []
 
     def footprint(model, name, texts, cache):
+        assert cache == built.cache
         asked.append((model, name, texts))
         return Footprint(10.0, 50.0, 50.0 + len(name))
 
     monkeypatch.setattr(comparison, "footprint", footprint)
-    resident = comparison.memory(built, "minilm", tmp_path)
+    resident = comparison.memory(built, "minilm")
     assert asked == [("minilm", name, QUERIES) for name in ("packed-fp32", "packed-bf16")]
-    times = comparison.time_queries(built, rounds=1, queries=2)
+    times = time_queries(built.timed, QUERIES[:2], rounds=1)
     found = comparison.table(built, times, times, comparison.nearness(built, False), resident)
     assert found["memory"].dropna().to_dict() == {"packed-fp32": 11.0, "packed-bf16": 11.0}
-
-
-def test_two_clients_ask_every_query_once():
-    asked = []
-
-    class Recorder:
-        def encode(self, query, **_):
-            asked.append(query)
-
-    comparison.time_two_clients(Recorder(), QUERIES, rounds=1)
-    # a round of warm-up and one that counts, of two ways each
-    assert sorted(asked) == sorted(QUERIES * 4)
-
-
-def test_a_search_that_lost_its_order_is_inferior(monkeypatch):
-    """Home Depot's place is taken by a hundred made lists: an encoder is what orders them."""
-    generator = np.random.default_rng(0)
-    lists, grades = np.repeat(np.arange(100), 10), generator.integers(1, 4, 1000).astype(float)
-    orders = {"right": grades, "same": 2 * grades, "blind": generator.random(1000)}
-
-    def ndcg(encode_query, encode_title, part, most):
-        return judged_ndcg(lists, grades, encode_query([""]))
-
-    monkeypatch.setattr(comparison, "home_depot_ndcg", ndcg)
-
-    class Encoder:
-        def __init__(self, scores):
-            self.scores = scores
-
-        def encode(self, texts, normalize_embeddings, show_progress_bar):
-            asked.append(self.scores is orders["right"])
-            return self.scores
-
-    asked: list[bool] = []
-    encoders = {name: Encoder(scores) for name, scores in orders.items()}
-    found = comparison.on_search(encoders.pop("right"), encoders)
-    assert found.loc[BASELINE, "ndcg@10"] == 1
-    assert bool(found.loc["same", "holds"])
-    assert not found.loc["blind", "holds"]
-    assert asked == [True, False, False]
-    assert found.loc["blind", "margin"] == pytest.approx(0.1 * (1 - found.loc["blind", "random"]))
 
 
 def test_unknown_variants_are_named(bert, tmp_path):

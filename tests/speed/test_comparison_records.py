@@ -32,26 +32,33 @@ def test_what_a_run_records():
         "query_ms": [8.0, 2.0, None],
         "query_speedup": [1.0, 4.0, None],
         "overlap_query": [1, 0.9, None],
+        "same_ranking": [1, 0.2, None],
     }
     columns |= {"precision": ["fp32", "int8", "bf16"], "titles_per_second": [5.0, 9.0, None]}
     found = pd.DataFrame(columns, index=pd.Index(["base", "fast", "broken"], name="variant"))
     forms = pd.DataFrame({"form": ["full", "linear"], "tokens": [128, 128], "speedup": [1.0, 1.5]})
-    metrics = record_metrics(found, pd.DataFrame(), forms)
+    on_purchases = pd.DataFrame({"ndcg@10": [0.03], "spare": [0.001]}, index=["fast"])
+    metrics = record_metrics(found, pd.DataFrame(), on_purchases, forms)
     assert metrics["query_ms"] == 8
-    assert metrics["best_query_speedup"] == metrics["fast:query_speedup"] == 4
+    assert metrics["fast:query_speedup"] == 4
+    assert metrics["fast:purchases_ndcg@10"] == 0.03
+    assert metrics["fast:purchases_spare"] == 0.001
     assert metrics["linear:attention_128"] == 1.5
     drawn = for_pareto(found)
     assert drawn["variant"].tolist() == ["base", "fast"]
     assert drawn["latency"].tolist() == [0.008, 0.002]
-    assert drawn["overlap"].tolist() == [1, 0.9]
+    assert drawn["overlap_query"].tolist() == drawn["overlap_titles"].tolist() == [1, 0.9]
 
 
 def test_the_quickest_at_a_floor():
     columns = {"precision": ["fp32", "fp32", "bf16", "int8"], "query_speedup": [1.0, 3.0, 4.0, 9.0]}
     columns |= {"titles_speedup": [1.0, 0.9, 3.1, 4.0], "overlap_query": [1.0, 1.0, 1.0, 0.97]}
+    columns |= {"same_ranking": [1.0, 1.0, 1.0, 0.5]}
     found = pd.DataFrame(columns, index=pd.Index(["base", "graph", "half", "rounded"], name="variant"))
-    best = {"query_speedup_at_100": 3.0, "query_speedup_at_98": 4.0}
+    best = {"query_speedup_same_ranking": 3.0, "query_speedup_at_98": 4.0}
     assert at_floors(found) == best
+    swapped = found.assign(same_ranking=[1.0, 0.999, 1.0, 1.0])
+    assert at_floors(swapped)["query_speedup_same_ranking"] == 1.0
     with_titles = found.assign(overlap_titles=[1.0, 1.0, 0.98, 0.96])
     assert at_floors(with_titles) == best | {"titles_speedup_at_99": 1.0, "titles_speedup_at_97": 3.1}
     assert quickest(found, 0.98) == "half"

@@ -11,12 +11,12 @@ from recsys.encoders.embed import embed_texts
 from recsys.speed.distillation import SETTINGS, distil
 from recsys.speed.fake_quantisation import (
     fake_int8,
-    linear_maps,
     round_by_block,
     round_by_row,
     round_by_text,
     smoothing,
 )
+from recsys.speed.linear_maps import linear_maps
 from recsys.speed.variants import FFN_SECOND
 from tests.speed.shop_texts import QUERIES, TITLES
 

@@ -57,6 +57,12 @@ def test_the_fastest_above_the_floor():
     assert best(trials, "throughput", 0.98) == "bulk"
     assert best(trials, "latency", 0.995) == "exact"
     assert best(trials, "latency", 0.5) == "rough"
+    rough = replace(trials[3], surely_queries=0.99, surely_titles=0.9)
+    assert best([*trials[:3], rough], "latency", 0.98, "queries") == "rough", (
+        "where titles keep their vectors"
+    )
+    with pytest.raises(ValueError, match=r"no variant reaches an overlap of 0.98"):
+        best([rough], "latency", 0.98, "titles")
     with pytest.raises(
         ValueError, match=r"no variant reaches an overlap of 0.98 .*rough: query.*broken: fails"
     ):
@@ -74,9 +80,26 @@ def test_chosen_once_and_then_loaded(bert, few_variants, tmp_path, capsys, monke
     assert np.abs(first.encode(TITLES) - embed_texts(bert, TITLES, precision="fp32")).max() < 1e-5
 
 
+def test_what_is_chosen_for_each_goal(bert, few_variants, tmp_path):
+    found = fast_encoder.choices(bert, SMALL, cache=tmp_path)
+    assert list(zip(found["goal"], found["sides"], strict=True)) == [
+        ("latency", "queries"),
+        ("latency", "both"),
+        ("throughput", "titles"),
+        ("throughput", "both"),
+    ]
+    assert (found["variant"] == "packed-fp32").all()
+    assert (found["surely"] == 1).all()
+    assert (found[["query_ms", "titles_per_second", "load_seconds"]] > 0).all(axis=None)
+    none = fast_encoder.choices(bert, SMALL, floor=1.5, cache=tmp_path)
+    assert none["variant"].isna().all()
+    with pytest.raises(ValueError, match="sides must be one of both, queries, titles, not 'left'"):
+        fast_encoder.fast_encoder(bert, sides="left")
+
+
 def test_half_a_list_of_trials_is_made_anew(bert, few_variants, tmp_path):
     fast_encoder.fast_encoder(bert, texts=SMALL, cache=tmp_path, progress=False)
-    (file,) = tmp_path.glob("trials-*.json")
+    (file,) = tmp_path.rglob("trials-*.json")
     os.truncate(file, file.stat().st_size // 2)
     fast_encoder.fast_encoder(bert, texts=SMALL, cache=tmp_path, progress=False)
     assert len(choice.read(file)) == 3

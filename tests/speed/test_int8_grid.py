@@ -10,13 +10,12 @@ import torch
 from recsys.encoders.embed import embed_texts
 from recsys.speed.fake_quantisation import (
     fake_int8,
-    linear_maps,
-    named,
     round_by_row,
     round_weights_by_block,
     smoothing,
 )
 from recsys.speed.int8_grid import divide_inputs, divisors_of, on_grid
+from recsys.speed.linear_maps import linear_maps, named
 from recsys.speed.model_source import model_source
 from recsys.speed.variants import FFN_SECOND
 from tests.speed.shop_texts import QUERIES, TITLES

@@ -9,22 +9,23 @@ from torch import nn
 
 from recsys.encoders.embed import embed_texts
 from recsys.speed import low_rank
+from recsys.speed.linear_maps import linear_maps
 from recsys.speed.roofline import cost_of
 from tests.speed.shop_texts import QUERIES, TITLES
 
 TEXTS = QUERIES + TITLES
-UP, QUERY = "encoder.layer.0.intermediate.dense", "encoder.layer.1.attention.self.query"
+UP, QUERY = "0.intermediate.dense", "1.attention.self.query"
 
 
 @pytest.fixture(scope="module")
 def moments(bert):
-    return low_rank.input_moments(bert, list(low_rank.linear_maps(bert)), TEXTS)
+    return low_rank.input_moments(bert, list(linear_maps(bert)), TEXTS)
 
 
 def inputs_of(backbone, name):
     """[tokens, in] of every real token, text by text: no padding is anywhere."""
     found = []
-    linear = low_rank.linear_maps(backbone)[name]
+    linear = linear_maps(backbone)[name]
     hook = linear.register_forward_pre_hook(lambda _, given: found.append(given[0][0]))
     with torch.inference_mode():
         for text in TEXTS:
@@ -44,12 +45,12 @@ def test_moments_are_of_real_tokens(bert, moments):
 @pytest.mark.parametrize("rank", [3, 20])
 def test_the_loss_told_is_the_loss(bert, moments, name, rank):
     """Of the outputs' variance on the texts; the plain SVD of that rank loses more."""
-    rows, before = inputs_of(bert, name), low_rank.linear_maps(bert)[name]
+    rows, before = inputs_of(bert, name), linear_maps(bert)[name]
     lost = {}
     for kind, known in (("aware", moments), ("plain", None)):
         backbone = copy.deepcopy(bert)
         told = low_rank.factorise(backbone, {name: rank}, known)["lost"][0]
-        after = backbone.model.get_submodule(name)
+        after = backbone.model.encoder.layer.get_submodule(name)
         with torch.inference_mode():
             whole, cut = before(rows.float()).double(), after(rows.float()).double()
         lost[kind] = float((whole - cut).square().sum() / (whole - whole.mean(dim=0)).square().sum())
@@ -62,20 +63,20 @@ def test_the_loss_told_is_the_loss(bert, moments, name, rank):
 def test_plain_is_the_truncated_svd(bert):
     backbone = copy.deepcopy(bert)
     told = low_rank.factorise(backbone, {UP: 10})
-    first, second = backbone.model.get_submodule(UP)
-    weight = low_rank.linear_maps(bert)[UP].weight.detach()
+    first, second = backbone.model.encoder.layer.get_submodule(UP)
+    weight = linear_maps(bert)[UP].weight.detach()
     values = torch.linalg.svdvals(weight)
     cut = (weight - second.weight @ first.weight).detach()
     assert float(torch.linalg.matrix_norm(cut, 2)) == pytest.approx(float(values[10]), rel=1e-3)
     share = values[10:].square().sum() / values.square().sum()
     assert told["lost"][0] == pytest.approx(float(share), rel=1e-3)
     assert told.iloc[0, :3].tolist() == [0, "intermediate.dense", 10]
-    assert torch.equal(second.bias, low_rank.linear_maps(bert)[UP].bias)
+    assert torch.equal(second.bias, linear_maps(bert)[UP].bias)
 
 
 def test_full_rank_changes_nothing(bert, moments):
     backbone = copy.deepcopy(bert)
-    ranks = {name: min(linear.weight.shape) for name, linear in low_rank.linear_maps(bert).items()}
+    ranks = {name: min(linear.weight.shape) for name, linear in linear_maps(bert).items()}
     told = low_rank.factorise(backbone, ranks, moments)
     assert told["lost"].max() < 1e-9
     assert (told["share"] > 1).all()
@@ -84,7 +85,7 @@ def test_full_rank_changes_nothing(bert, moments):
 
 
 def test_products_counted(bert):
-    names = list(low_rank.linear_maps(bert))
+    names = list(linear_maps(bert))
     backbone = copy.deepcopy(bert)
     ranks = low_rank.uniform_ranks(bert, names, 0.5)
     told = low_rank.factorise(backbone, ranks)
@@ -92,7 +93,7 @@ def test_products_counted(bert):
     assert low_rank.flops_per_token(64, 256, 25) == 2 * 25 * 320
     assert told["share"].max() <= 0.5
     counted = cost_of(backbone).flops_per_token
-    shapes = {name: linear.weight.shape[::-1] for name, linear in low_rank.linear_maps(bert).items()}
+    shapes = {name: linear.weight.shape[::-1] for name, linear in linear_maps(bert).items()}
     assert counted == sum(low_rank.flops_per_token(*shapes[name], rank) for name, rank in ranks.items())
 
 
@@ -107,7 +108,7 @@ def test_break_even(inputs, outputs, rank):
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 @pytest.mark.parametrize("aware", [True, False])
 def test_equal_loss_keeps_to_the_budget(bert, moments, share, aware):
-    maps = low_rank.linear_maps(bert)
+    maps = linear_maps(bert)
     known = moments if aware else None
     ranks = low_rank.ranks_of_equal_loss(bert, list(maps), share, known)
     shapes = {name: (linear.in_features, linear.out_features) for name, linear in maps.items()}
@@ -129,4 +130,4 @@ def test_what_cannot_be(bert):
     with pytest.raises(ValueError, match="raise share"):
         low_rank.ranks_of_equal_loss(bert, [UP], 1e-3)
     assert [type(m) for m in before] == [type(m) for m in bert.model.modules()]
-    assert isinstance(bert.model.get_submodule(UP), nn.Linear)
+    assert isinstance(bert.model.encoder.layer.get_submodule(UP), nn.Linear)

@@ -57,6 +57,12 @@ def test_ratios_by_hand(bert, asked):
     )
 
 
+def test_both_ways_take_turns(bert, asked):
+    found = compare_pipelines(bert, TEXTS, turns=3)
+    assert [len(splits) + 1 for splits, _ in asked] == [1, 2, 2, 1, 1, 2]
+    assert found["throughput"].tolist() == [1.0, 2.0]
+
+
 @pytest.mark.parametrize("processes", [1, 3])
 def test_there_are_layers_for_all(bert, asked, processes):
     with pytest.raises(ValueError, match="from 2 to the 2 layers"):

@@ -37,6 +37,18 @@ def test_one_neighbour_lost_by_hand():
     assert closeness(catalogue, other, catalogue, query, k=2).mean_overlap == 0.5
 
 
+def test_the_same_ten_in_another_order_are_not_the_same_ranking():
+    catalogue = np.eye(4, dtype=np.float32)
+    query = np.array([[0.8, 0.5, 0.3, 0.1]] * 3, dtype=np.float32)
+    other = np.array([[0.5, 0.8, 0.3, 0.1], [0.9, 0.4, 0.1, 0.3], [0.9, 0.4, 0.3, 0.1]], dtype=np.float32)
+    found = closeness(catalogue, other, catalogue, query, k=2)
+    assert found.overlap.tolist() == [1, 1, 1]
+    assert found.same_order.tolist() == [False, True, True]
+    tied = np.array([[0.5, 0.5, 0.3, 0.1]], dtype=np.float32)
+    other = np.array([[0.5, 0.5 + 1e-7, 0.3, 0.1]], dtype=np.float32)
+    assert closeness(catalogue, other, catalogue, tied, k=3).same_order.all(), "either of two equals may lead"
+
+
 @given(st.integers(1, 30), st.integers(0, 5))
 def test_nearest_is_a_sort(k, seed):
     queries = np.round(unit_rows(seed, 5), 1)  # ties

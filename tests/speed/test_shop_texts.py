@@ -9,6 +9,7 @@ def test_no_text_is_learnt_from_and_judged():
     assert found.learning == other.learning
     assert 10 < len(found.calibration) <= CALIBRATION
     assert set(found.calibration) < set(found.learning)
+    assert set(found.tried_on.titles) | set(found.tried_on.queries) <= set(found.learning)
     judged = [text for texts in (found, other) for text in texts.judged.titles + texts.judged.queries]
     assert not set(found.learning) & set(judged)
     assert len(set(found.judged.titles)) == 200

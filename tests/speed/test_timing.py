@@ -17,6 +17,14 @@ def test_callables_take_turns():
     assert set(rounds) == {"aaabbb", "bbbaaa"}
 
 
+def test_seconds_of_each_of_many():
+    wall = pd.DataFrame({"a": [4.0, 8.0]})
+    each = Timing(wall, wall / 2, threads=2, load=0.5).each(4)
+    assert each.wall["a"].tolist() == [1.0, 2.0]
+    assert each.process["a"].tolist() == [0.5, 1.0]
+    assert (each.threads, each.load) == (2, 0.5)
+
+
 def test_something_comes_before_each_measurement():
     seen = []
     before = {"before": lambda: seen.append("before")}

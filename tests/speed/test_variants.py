@@ -8,6 +8,7 @@ import pytest
 
 from recsys.encoders.embed import embed_texts
 from recsys.speed import artefact, onnx_engine, onnx_export
+from recsys.speed.distillation import keep_layers
 from recsys.speed.encoder import Encoder
 from recsys.speed.fake_quantisation import smoothing
 from recsys.speed.model_source import model_source
@@ -102,6 +103,17 @@ def test_nothing_reports_its_use():
     assert sys.modules["openvino_telemetry"] is None
 
 
+def test_a_layer_that_is_there_twice(bert, tmp_path):
+    """Its maps' weights are found twice in the graph, once for each name."""
+    pytest.importorskip("onnxruntime")
+    backbone = keep_layers(bert, [1, 1])
+    source = model_source(backbone)
+    artefact.build(source, VARIANTS["onnx-smooth"], TITLES, tmp_path)
+    found = artefact.load(source, VARIANTS["onnx-smooth"], tmp_path).encode(TEXTS)
+    expected = embed_texts(backbone, TEXTS, precision="fp32", max_tokens=512)
+    assert (found * expected).sum(axis=1).min() > LEAST_COSINE["int8"]
+
+
 def test_smoothing_changes_no_product(minilm, tmp_path):
     """Before it is rounded, the smoothed graph computes what the plain one does; rounded, it loses less, and
     less again with weights that were chosen by what they multiply."""
@@ -127,6 +139,8 @@ def test_smoothing_changes_no_product(minilm, tmp_path):
     before = _run(graph, batches)
     after = _run(smoothed(graph, minilm, smoothing(minilm, texts)), batches)
     assert max(np.abs(a - b).max() for a, b in zip(before, after, strict=True)) < 1e-4
+    divided = [node.name for node in graph.graph.node if node.name.endswith("/divide")]
+    assert len(divided) == 3 * minilm.model.config.num_hidden_layers  # behind attention it costs nothing
 
 
 def _run(graph, batches):

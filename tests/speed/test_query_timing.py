@@ -1,0 +1,105 @@
+"""Times of queries and catalogues, with encoders whose seconds a made clock knows."""
+
+import pandas as pd
+import pytest
+
+from recsys.speed import query_timing
+from recsys.speed.query_timing import (
+    QueryTiming,
+    query_tail,
+    time_queries,
+    time_titles,
+    time_two_clients,
+    time_two_workers,
+)
+from recsys.speed.timing import Timing
+from tests.speed.shop_texts import QUERIES
+
+
+class Clock:
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(query_timing, "time", clock)
+    return clock
+
+
+class Recorder:
+    """Takes a millisecond of the clock for a query, or as long as is said of it."""
+
+    workers = 1
+
+    def __init__(self, clock=None, **seconds):
+        self.clock, self.seconds, self.asked = clock or Clock(), seconds, []
+
+    def encode(self, texts, **_):
+        self.asked.append(texts)
+        self.clock.now += self.seconds.get(texts, 0.001) if isinstance(texts, str) else 0
+
+
+def test_the_median_query_is_no_mean_and_the_tail_is_told(clock):
+    fast, slow = Recorder(clock), Recorder(clock, **{QUERIES[0]: 0.05})
+    timing = time_queries({"fast": fast, "slow": slow}, QUERIES, rounds=2)
+    assert timing.wall["slow"].tolist() == pytest.approx([0.001, 0.001])
+    assert timing.percentile(99)["slow"] > 0.02
+    assert timing.percentile(99)["fast"] == pytest.approx(0.001)
+    assert timing.single.shape == (2 * len(QUERIES), 2)
+    assert fast.asked == slow.asked == 3 * QUERIES, (
+        "all of one's queries in its turn, a round of warm-up first"
+    )
+    assert timing.table("fast").loc["slow", "speedup"] == pytest.approx(1)
+
+
+def test_busy_is_of_mean_seconds_though_the_wall_is_of_the_median():
+    """A slow query is in the processor's mean: beside the wall's median that would be more than there was."""
+    single = pd.DataFrame({"a": [1.0, 1.0, 10.0]})
+    timing = QueryTiming(pd.DataFrame({"a": [1.0]}), pd.DataFrame({"a": [4.0]}), 2, 0.0, single)
+    assert timing.table("a").loc["a", "busy"] == 0.5
+
+
+def test_times_of_titles_are_of_one(monkeypatch):
+    seconds = pd.DataFrame({"a": [8.0]})
+    monkeypatch.setattr(query_timing, "interleave", lambda *_, **__: Timing(seconds, seconds / 2, 1, 0.0))
+    found = time_titles({"a": Recorder()}, QUERIES[:4])
+    assert (found.wall == 2).all(axis=None)
+    assert (found.process == 1).all(axis=None)
+
+
+def test_two_workers_beside_one(monkeypatch):
+    """The same encoder with one worker and with two, which leaves its own number alone."""
+
+    def interleave(calls, **_):
+        workers = {name: call.__defaults__[0].workers for name, call in calls.items()}
+        assert workers == {"1": 1, "2": 2}
+        seconds = pd.DataFrame({name: [1.0 / count] * 3 for name, count in workers.items()})
+        return Timing(seconds, seconds, 1, 0.0)
+
+    monkeypatch.setattr(query_timing, "interleave", interleave)
+    recorder = Recorder()
+    found = time_two_workers({"a": recorder}, QUERIES)
+    assert found.loc["a"].to_dict() == dict.fromkeys(
+        ["two_workers_speedup", "two_workers_speedup_low", "two_workers_speedup_high"], 2.0
+    )
+    assert recorder.workers == 1
+
+
+def test_two_clients_ask_every_query_once():
+    recorder = Recorder()
+    time_two_clients(recorder, QUERIES, rounds=1)
+    # a round of warm-up and one that counts, of two ways each
+    assert sorted(recorder.asked) == sorted(QUERIES * 4)
+
+
+def test_the_tail_of_queries(clock):
+    found = query_tail(Recorder(clock, **{QUERIES[0]: 0.05}), QUERIES)
+    assert found["query_p50_ms"] == pytest.approx(1)
+    assert 20 < found["query_p99_ms"] < 50
+    several = query_tail(Recorder(clock), QUERIES, threads=2, rounds=3)
+    names = ("two_clients_speedup_low", "two_clients_speedup", "two_clients_speedup_high")
+    assert [several[name] for name in names] == sorted(several[name] for name in names)
