@@ -4,7 +4,7 @@ Rounding is put into the forward pass and left out of the backward pass (the str
 Jacob et al. 2018, arXiv:1712.05877, section 3), so that the weights learn to suit it. What is mimicked are
 the graphs of `recsys.speed.onnx_build`: weights symmetric int8 with a scale an output, activations asymmetric
 uint8 with one scale a matrix, found as it comes. There a query is a batch of its own, so here each text has a
-scale of its own, whatever else is in its batch. Embedding tables are rounded to int8 row by row.
+scale of its own, whatever else is in its batch. Embedding tables are rounded to int8 block by block.
 
 B: texts of a batch. T: tokens of the longest. D: inputs of a map.
 """
@@ -21,7 +21,7 @@ from torch.nn.functional import embedding, linear
 from recsys.encoders.backbone import Backbone
 from recsys.encoders.embed import embed_texts
 from recsys.speed.linear_maps import linear_maps, named
-from recsys.speed.onnx_embedding import LARGE
+from recsys.speed.onnx_embedding import LARGE, block_of
 from recsys.speed.variants import SHARE
 from recsys.speed.weight_rounding import LARGEST
 
@@ -47,7 +47,7 @@ def fake_int8(
     Args:
         backbone: an encoder with `nn.Linear` maps, such as BERT.
         kept: regular expressions of names of maps that are not rounded. The names begin with the layer's
-            number: r"5\..*" is the sixth layer, `variants.FFN_SECOND` the FFNs' second maps in a BERT.
+            number: r"5\..*" is the sixth layer, `variants.FFN` the FFNs' maps in a BERT.
         careful: the same for maps that are rounded with a scale for each `block` inputs, weights as well as
             activations, token by token, as `onnx_build.mixed` does. Their inputs are not divided.
         block: inputs that share a scale there; divides their number.
@@ -148,9 +148,9 @@ def round_by_text(rows: Tensor, real: Tensor) -> Tensor:
     return torch.fake_quantize_per_channel_affine(rows, step, zero.to(torch.int32), 0, 0, LEVELS)
 
 
-def round_by_row(table: Tensor) -> Tensor:
-    """[R, D] -> [R, D]: symmetric int8, one scale a row; the gradient passes."""
-    step = (table.detach().abs().amax(dim=1) / LARGEST).clamp(min=TINY)
+def round_by_row(table: Tensor, scales: torch.dtype = torch.float32) -> Tensor:
+    """[R, D] -> [R, D]: symmetric int8, one scale a row, of this type; the gradient passes."""
+    step = (table.detach().abs().amax(dim=1) / LARGEST).to(scales).float().clamp(min=TINY)
     zeros = torch.zeros(len(table), dtype=torch.int32, device=table.device)
     return torch.fake_quantize_per_channel_affine(table, step, zeros, 0, -LARGEST, LARGEST)
 
@@ -201,7 +201,7 @@ def _by_blocks(module: nn.Linear, block: int) -> Callable[[Tensor], Tensor]:
 def _rounded_table(module: nn.Embedding) -> Callable[[Tensor], Tensor]:
     def forward(ids: Tensor) -> Tensor:
         rows = embedding(ids, module.weight, module.padding_idx)  # only these are rounded
-        return round_by_row(rows.reshape(-1, rows.shape[-1])).view(rows.shape)
+        return round_by_row(rows.reshape(-1, block_of(rows.shape[-1])), torch.float16).view(rows.shape)
 
     return forward
 

@@ -33,14 +33,13 @@ from recsys.speed.model_source import model_source
 from recsys.speed.pruning import prune
 from recsys.speed.quality import closeness
 from recsys.speed.query_timing import time_queries
-from recsys.speed.variants import FFN_SECOND, SHARE, VARIANTS
+from recsys.speed.variants import FFN, SHARE, VARIANTS
 from recsys.speed.word_table import SETTINGS as TABLE_SETTINGS
 from recsys.speed.word_table import table_encoder, train_word_table
 from recsys.training.settings import TrainingSettings
 
 QUICKEST = "onnx-fp32"  # in which a student of floats is served, one query at a time
 PRUNED = 0.5  # of the heads and the neurons
-FFN = [r"\d+\.(intermediate|output)\.dense"]  # both maps
 THIN = 0.4  # of their products are left at low rank
 TEXTS_OF_CHANNELS = 256
 TEXTS_OF_MOMENTS = 2048  # more tokens than the widest map has inputs, by far
@@ -182,7 +181,7 @@ def _pruned(lesson: _Lesson) -> Made:
 
 def _low_rank(lesson: _Lesson) -> Made:
     student = copy.deepcopy(lesson.teacher)
-    names = sorted(named(linear_maps(student), FFN))
+    names = sorted(named(linear_maps(student), [FFN]))
     moments = input_moments(student, names, lesson.texts[:TEXTS_OF_MOMENTS])
     factorise(student, ranks_of_equal_loss(student, names, THIN, moments), moments)
     return lesson.teach(student)
@@ -215,6 +214,6 @@ STUDENTS: dict[str, Callable[[_Lesson], Made]] = {
     "pruned": _pruned,
     "low-rank": _low_rank,
     "quantised": _rounded("onnx-gptq"),
-    "quantised-mixed": _rounded("onnx-mixed-gptq", FFN_SECOND),
+    "quantised-mixed": _rounded("onnx-mixed-gptq", FFN),
     "word-table": _word_table,
 }

@@ -12,7 +12,7 @@ PACKED = "recsys.speed.packed"
 ONNX, RUN_ONNX = "recsys.speed.onnx_build", "recsys.speed.onnx_engine:load"
 ONNX_PACKAGES = ("onnxruntime", "onnx")
 OPENVINO, RUN_OPENVINO = "recsys.speed.openvino_build", "recsys.speed.openvino_engine:load"
-FFN_SECOND = r"\d+\.output\.dense"  # names of the FFNs' second maps in a BERT
+FFN = r"\d+\.(intermediate|output)\.dense"  # names of the FFNs' maps in a BERT
 
 
 def _torch(name: str, idea: str, precision: str, kind: str, packages: tuple[str, ...] = ()) -> Variant:
@@ -83,17 +83,17 @@ VARIANTS = {
         _onnx("onnx-8bit", "8-bit weights, a scale for 32 inputs", "int8", "weights_8_bit"),
         _onnx(
             "onnx-mixed",
-            "the FFNs' second products as in onnx-8bit, all else as in onnx-int8",
+            "the FFNs' products as in onnx-8bit, attention's as in onnx-int8",
             "int8",
             "mixed",
-            careful=[FFN_SECOND],
+            careful=[FFN],
         ),
         _onnx(
             "onnx-mixed-gptq",
             "the same, channels made alike and weights rounded by what they multiply",
             "int8",
             "mixed",
-            careful=[FFN_SECOND],
+            careful=[FFN],
             smooth=SHARE,
             second_order=True,
         ),

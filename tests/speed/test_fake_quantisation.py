@@ -17,7 +17,7 @@ from recsys.speed.fake_quantisation import (
     smoothing,
 )
 from recsys.speed.linear_maps import linear_maps
-from recsys.speed.variants import FFN_SECOND
+from recsys.speed.variants import FFN
 from tests.speed.shop_texts import QUERIES, TITLES
 
 TEXTS = QUERIES + TITLES
@@ -73,7 +73,7 @@ def test_a_text_s_scale_is_its_own(minilm):
 def test_what_is_kept_and_what_is_careful(minilm, exact):
     only_tables = error(vectors(minilm, kept=[".*"]), exact)
     careful = error(vectors(minilm, careful=[".*"]), exact)
-    second = error(vectors(minilm, careful=[FFN_SECOND]), exact)
+    second = error(vectors(minilm, careful=[FFN]), exact)
     everything = error(vectors(minilm), exact)
     assert 0 < only_tables < careful < second < everything
 

@@ -17,13 +17,13 @@ from recsys.speed.fake_quantisation import (
 from recsys.speed.int8_grid import divide_inputs, divisors_of, on_grid
 from recsys.speed.linear_maps import linear_maps, named
 from recsys.speed.model_source import model_source
-from recsys.speed.variants import FFN_SECOND
+from recsys.speed.variants import FFN
 from tests.speed.shop_texts import QUERIES, TITLES
 
 TEXTS = QUERIES + TITLES
 
 
-@pytest.fixture(scope="module", params=[(), (FFN_SECOND,)], ids=["by output", "some by block"])
+@pytest.fixture(scope="module", params=[(), (FFN,)], ids=["by output", "some by block"])
 def careful(request):
     return request.param
 
@@ -87,4 +87,6 @@ def test_the_graph_is_what_was_trained(rounded, careful, tmp_path):
     real = np.stack([real.encode(text) for text in TEXTS])
     with fake_int8(rounded, smooth=divisors_of(rounded), careful=careful):
         simulated = embed_texts(rounded, TEXTS, precision="fp32")
-    assert error(simulated, real) < error(real, embed_texts(rounded, TEXTS, precision="fp32")) / 3
+    # an entry half-way between two levels may fall either way and moves others behind it, so not the same to
+    # the bit; roundings that had nothing in common would be twice as far apart as one is from none
+    assert error(simulated, real) < 0.6 * error(real, embed_texts(rounded, TEXTS, precision="fp32"))

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -51,16 +52,20 @@ QUICK = [name for name, variant in VARIANTS.items() if variant.quick and name !=
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_equals_the_reference(name, bert, bert_source, tmp_path, request):
+def test_equals_the_reference_and_serves_two_at_once(name, bert, bert_source, tmp_path, request):
     variant = VARIANTS[name]
     skip_where_missing(variant)
     if not name.startswith("packed") and "gptq" not in name:  # those export weights of their own
         request.getfixturevalue("quick_export")
     folder = artefact.build(bert_source, variant, TITLES, tmp_path)
     assert {p.suffix for p in folder.rglob("*")} <= {".onnx", ".xml", ".bin", ".safetensors", ".json"}
-    found = artefact.load(bert_source, variant, tmp_path).encode(TEXTS)
+    encoder = artefact.load(bert_source, variant, tmp_path)
     expected = embed_texts(bert, TEXTS, precision="fp32", max_tokens=512)
-    assert (found * expected).sum(axis=1).min() > LEAST_COSINE[variant.precision]
+    assert (encoder.encode(TEXTS) * expected).sum(axis=1).min() > LEAST_COSINE[variant.precision]
+    alone = np.stack([encoder.encode(text) for text in TEXTS])
+    with ThreadPoolExecutor(2) as pool:
+        at_once = np.stack(list(pool.map(encoder.encode, 3 * TEXTS)))
+    assert np.abs(at_once - np.tile(alone, (3, 1))).max() < 1e-6
 
 
 def test_eager_equals_the_reference(bert, bert_source, tmp_path):
