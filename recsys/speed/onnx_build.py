@@ -61,7 +61,7 @@ def int8_dynamic(
 
     Args:
         kept: parts of names of the matrix products that stay as they are, for instance "output/dense".
-        embedding: how the table of the embeddings is stored, "int8" (a scale a row) or "fp16".
+        embedding: how the tables of the embeddings are stored, see `onnx_embedding.round_embedding`.
         smooth: share of the channels' reach on `texts` that goes over to the weights first, see
             `recsys.speed.onnx_smoothing`; 0: none. A backbone with divisors of its own keeps those.
         second_order: choose the weights by the products' inputs on `texts`, see `int8_grid.on_grid`.
