@@ -39,6 +39,11 @@ def _onnx(name: str, idea: str, precision: str, kind: str, **options) -> Variant
     return Variant(name, idea, precision, f"{ONNX}:{kind}", RUN_ONNX, ONNX_PACKAGES, options)
 
 
+def _dynamic(name: str, idea: str, kind: str, **options) -> Variant:
+    """One scale for all that a product is given: texts of a batch would share it, and alone is faster too."""
+    return Variant(name, idea, "int8", f"{ONNX}:{kind}", RUN_ONNX, ONNX_PACKAGES, options, alone=True)
+
+
 def _openvino(name: str, idea: str, precision: str, kind: str, *packages: str, **options) -> Variant:
     packages = ("openvino", *packages)
     return Variant(name, idea, precision, f"{OPENVINO}:{kind}", RUN_OPENVINO, packages, options)
@@ -68,30 +73,25 @@ VARIANTS = {
             ["qkv", "attention", "up"],
         ),
         _onnx("onnx-fp32", "onnxruntime, fused attention, norms and GELUs", "fp32", "fp32"),
-        _onnx("onnx-int8", "int8 products, a scale a matrix, found as it comes", "int8", "int8_dynamic"),
-        _onnx(
-            "onnx-smooth", "the same, channels made alike beforehand", "int8", "int8_dynamic", smooth=SHARE
-        ),
-        _onnx(
+        _dynamic("onnx-int8", "int8 products, a scale a matrix, found as it comes", "int8_dynamic"),
+        _dynamic("onnx-smooth", "the same, channels made alike beforehand", "int8_dynamic", smooth=SHARE),
+        _dynamic(
             "onnx-gptq",
             "the same, weights rounded by what they multiply",
-            "int8",
             "int8_dynamic",
             smooth=SHARE,
             second_order=True,
         ),
         _onnx("onnx-8bit", "8-bit weights, a scale for 32 inputs", "int8", "weights_8_bit"),
-        _onnx(
+        _dynamic(
             "onnx-mixed",
             "the FFNs' products as in onnx-8bit, attention's as in onnx-int8",
-            "int8",
             "mixed",
             careful=[FFN],
         ),
-        _onnx(
+        _dynamic(
             "onnx-mixed-gptq",
             "the same, channels made alike and weights rounded by what they multiply",
-            "int8",
             "mixed",
             careful=[FFN],
             smooth=SHARE,

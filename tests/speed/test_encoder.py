@@ -36,6 +36,14 @@ def test_rows_are_in_the_order_of_the_texts_and_equal_ones_computed_once(encoder
     assert (together == alone).all()
 
 
+def test_alone_whatever_the_batch_size(encoder):
+    encoder.seen.clear()
+    alone = Encoder(encoder.engine, encoder.words, 3, unit_length=False, alone=True, workers=2)
+    found = alone.encode(TITLES, batch_size=4)
+    assert encoder.seen == [1] * len(TITLES)
+    assert (found == encoder.encode(TITLES)).all()
+
+
 def test_workers_give_the_same(encoder):
     parallel = Encoder(encoder.engine, encoder.words, 3, unit_length=False, workers=3, token_budget=20)
     texts = TITLES * 5 + QUERIES
