@@ -43,7 +43,7 @@ INT8_ACTIVATIONS = 4  # onnxruntime's "accuracy level": activations rounded to i
 
 
 def fp32(backbone: Backbone, folder: Path, texts: Sequence[str]) -> None:
-    """Attention, layer norms with their residuals, and GELUs as one operator each."""
+    """Attention, layer norms, and GELUs with their bias as one operator each."""
     _save(fused(backbone), folder)
 
 
@@ -142,6 +142,8 @@ def fused(backbone: Backbone, whole_attention: bool = True) -> ModelProto:
     options = FusionOptions("bert")
     options.use_multi_head_attention = not whole_attention
     options.enable_embed_layer_norm = False  # it hides the table, which `round_embedding` looks for
+    # see onnx_engine.SLOWER
+    options.enable_skip_layer_norm = options.enable_bias_skip_layer_norm = False
     with tempfile.TemporaryDirectory() as work, quiet_logs():
         path = Path(work) / "model.onnx"
         export_onnx(backbone, path)

@@ -1,0 +1,30 @@
+"""The graph that onnxruntime makes of a built one when it is loaded."""
+
+from collections import Counter
+
+import onnx
+import onnxruntime
+import pytest
+
+from recsys.speed import onnx_build, onnx_engine
+from recsys.speed.artefact import words_of
+from recsys.speed.variants import FFN
+from tests.speed.shop_texts import TITLES
+
+
+@pytest.mark.parametrize("kind", ["fp32", "mixed"])
+def test_sums_and_norms_stay_apart(bert, tmp_path, monkeypatch, kind):
+    """onnxruntime ignores a misspelt name of an optimiser, and then joins them."""
+    options = {"careful": [FFN]} if kind == "mixed" else {}
+    getattr(onnx_build, kind)(bert, tmp_path, TITLES, **options)
+
+    class Telling(onnxruntime.SessionOptions):
+        def __init__(self):
+            super().__init__()
+            self.optimized_model_filepath = str(tmp_path / "loaded.onnx")
+
+    monkeypatch.setattr(onnxruntime, "SessionOptions", Telling)
+    onnx_engine.load(tmp_path, words_of(bert))
+    operators = Counter(node.op_type for node in onnx.load(tmp_path / "loaded.onnx").graph.node)
+    assert operators["LayerNormalization"] == 1 + 2 * bert.model.config.num_hidden_layers
+    assert operators["SkipLayerNormalization"] == 0
