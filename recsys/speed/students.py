@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -174,9 +175,14 @@ def _fewer_layers(count: int) -> Callable[[_Lesson], Made]:
 
 
 def _pruned(lesson: _Lesson) -> Made:
+    return lesson.build(_taught_pruned(lesson), QUICKEST)
+
+
+def _taught_pruned(lesson: _Lesson) -> Backbone:
     student = copy.deepcopy(lesson.teacher)
     prune(student, list(lesson.texts[:TEXTS_OF_CHANNELS]), heads=PRUNED, neurons=PRUNED, seed=lesson.seed)
-    return lesson.teach(student)
+    lesson.distil(student)
+    return student.eval()
 
 
 def _low_rank(lesson: _Lesson) -> Made:
@@ -187,9 +193,11 @@ def _low_rank(lesson: _Lesson) -> Made:
     return lesson.teach(student)
 
 
-def _rounded(variant: str, *careful: str) -> Callable[[_Lesson], Made]:
+def _rounded(
+    variant: str, *careful: str, of: Callable[[_Lesson], Backbone] = attrgetter("teacher")
+) -> Callable[[_Lesson], Made]:
     def make(lesson: _Lesson) -> Made:
-        student = on_grid(lesson.teacher, list(lesson.texts[:TEXTS_OF_CHANNELS]), SHARE, careful)
+        student = on_grid(of(lesson), list(lesson.texts[:TEXTS_OF_CHANNELS]), SHARE, careful)
         with fake_int8(student, careful=careful, smooth=divisors_of(student)):
             lesson.distil(student, UNDER_ROUNDING)
         return lesson.build(student, variant)
@@ -215,5 +223,6 @@ STUDENTS: dict[str, Callable[[_Lesson], Made]] = {
     "low-rank": _low_rank,
     "quantised": _rounded("onnx-gptq"),
     "quantised-mixed": _rounded("onnx-mixed-gptq", FFN),
+    "pruned-quantised": _rounded("onnx-gptq", of=_taught_pruned),
     "word-table": _word_table,
 }

@@ -1,5 +1,8 @@
 """The graph that onnxruntime makes of a built one when it is loaded."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import onnx
@@ -28,3 +31,13 @@ def test_sums_and_norms_stay_apart(bert, tmp_path, monkeypatch, kind):
     operators = Counter(node.op_type for node in onnx.load(tmp_path / "loaded.onnx").graph.node)
     assert operators["LayerNormalization"] == 1 + 2 * bert.model.config.num_hidden_layers
     assert operators["SkipLayerNormalization"] == 0
+
+
+def test_nothing_is_reported(tmp_path):
+    """onnxruntime keeps an identity of the device and a queue of events to send, from its import on."""
+    own = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    left_out = ("CI", "ORT_DISABLE_TELEMETRY")  # either would keep it quiet
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    command = [sys.executable, "-c", "import recsys.speed.onnx_engine"]
+    subprocess.run(command, env=kept | own, check=True)
+    assert not [path for path in tmp_path.rglob("*") if "onnxruntime" in path.name]

@@ -12,7 +12,7 @@ from tests.speed.shop_texts import QUERIES, TITLES
 LEARNT = [f"{title}, {colour}" for colour in ("red", "blue", "green") for title in TITLES]
 
 
-@pytest.mark.parametrize("name", ["layers-1", "pruned", "low-rank", "quantised", "word-table"])
+@pytest.mark.parametrize("name", ["layers-1", "pruned", "low-rank", "quantised", "pruned-quantised", "word-table"])
 def test_every_student_is_built_and_judged(bert, name, tmp_path):
     before = embed_texts(bert, QUERIES, precision="fp32")
     student = make_student(name, bert, LEARNT, QUERIES, steps=3, cache=tmp_path, progress=False)
@@ -22,7 +22,7 @@ def test_every_student_is_built_and_judged(bert, name, tmp_path):
     assert student.cosine > 0.3
     assert student.seconds > 0
     whole = sum(weights.numel() for weights in bert.parameters())
-    if name in ("layers-1", "pruned", "low-rank"):
+    if name in ("layers-1", "pruned", "low-rank", "pruned-quantised"):
         assert 0 < student.parameters < whole
     assert np.array_equal(embed_texts(bert, QUERIES, precision="fp32"), before), "the teacher has changed"
 
