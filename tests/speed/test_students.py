@@ -12,7 +12,9 @@ from tests.speed.shop_texts import QUERIES, TITLES
 LEARNT = [f"{title}, {colour}" for colour in ("red", "blue", "green") for title in TITLES]
 
 
-@pytest.mark.parametrize("name", ["layers-1", "pruned", "low-rank", "quantised", "pruned-quantised", "word-table"])
+@pytest.mark.parametrize(
+    "name", ["layers-1", "pruned", "low-rank", "quantised", "pruned-quantised", "word-table"]
+)
 def test_every_student_is_built_and_judged(bert, name, tmp_path):
     before = embed_texts(bert, QUERIES, precision="fp32")
     student = make_student(name, bert, LEARNT, QUERIES, steps=3, cache=tmp_path, progress=False)
