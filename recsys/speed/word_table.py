@@ -34,7 +34,8 @@ from recsys.training.result import TrainingResult
 from recsys.training.settings import TrainingSettings
 
 FILE = "word_table.safetensors"
-PAIRS = 1 << 16
+# on Home Depot's validation lists an NDCG@10 of .9029, with 1 << 16 .9022 and .9025; but 0.4 GB of memory
+PAIRS = 1 << 18
 FIRST, SECOND = 1_000_003, 2_654_435_761  # odd, and far from 1 modulo any power of two (Knuth's hash)
 START_PIECES = 1024  # of a batch
 
