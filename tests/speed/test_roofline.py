@@ -1,5 +1,6 @@
 import pytest
 
+from recsys.speed import roofline
 from recsys.speed.roofline import Cost, Peaks, cost_of, least_seconds, measure_peaks, share_of_limit
 
 PEAKS = Peaks(1, {"fp32": 1e11, "int8": 4e11}, {"fp32": 1e10, "int8": 1e10}, memory=2e10)
@@ -33,3 +34,13 @@ def test_peaks_are_measured():
     assert peaks.threads == 1
     assert {"fp32"} <= set(peaks.large) <= {"fp32", "bf16", "int8"}
     assert min(*peaks.large.values(), *peaks.skinny.values(), peaks.memory) > 0
+
+
+@pytest.mark.parametrize("precision", list(roofline.BYTES))
+def test_all_ways_to_a_product_give_it(precision):
+    right = roofline.LARGE[1]  # of ones
+    found = [product() for product in roofline._products(precision, roofline.SKINNY_ROWS)]
+    assert precision != "fp32" or found
+    for product in found:
+        assert product.shape == (roofline.SKINNY_ROWS, roofline.LARGE[2])
+        assert (product == right).all()
