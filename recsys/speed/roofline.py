@@ -58,7 +58,8 @@ class Peaks:
     """Of this machine with some number of threads, measured.
 
     large, skinny: precision -> operations a second in matrix products of many rows, of a query's 8 rows;
-        a precision that torch cannot multiply here is absent. memory: bytes a second that a copy moves, both ways.
+        a precision that torch cannot multiply here is absent. memory: bytes a second that a copy moves, there
+        and back.
     """
 
     threads: int
