@@ -18,7 +18,7 @@ FIGURES = (
     "titles_speedup_low",
 )
 FIGURES += ("titles_per_second", "overlap_query", "same_ranking", "overlap_titles", "overlap", "cosine")
-FIGURES += ("megabytes", "bytes_ratio", "memory", "ready_seconds", "two_workers_speedup")
+FIGURES += ("megabytes", "bytes_ratio", "memory", "ready_seconds")
 
 
 JUDGED = ("ndcg@10", "random", "difference", "low", "margin", "spare")
@@ -97,7 +97,11 @@ def at_floors(found: pd.DataFrame) -> dict[str, float]:
 
 
 def record_metrics(
-    found: pd.DataFrame, on_search: pd.DataFrame, on_purchases: pd.DataFrame, forms: pd.DataFrame
+    found: pd.DataFrame,
+    on_search: pd.DataFrame,
+    on_purchases: pd.DataFrame,
+    forms: pd.DataFrame,
+    both: pd.DataFrame,
 ) -> dict[str, float]:
     """What a run of notebook 05 records.
 
@@ -105,6 +109,7 @@ def record_metrics(
         found: of `recsys.speed.comparison.table`. on_search, on_purchases: of
             `recsys.speed.search_quality.search_table`, may be empty; names of the latter: "purchases_…".
         forms: of `recsys.speed.attention_in_encoder.forms_by_length`; "form:attention_tokens" is its speedup.
+        both: of `recsys.speed.second_thread.second_thread`, may be empty.
 
     Returns:
         query_ms (of the baseline), those of `at_floors`, and the variants' figures as `flat` names them.
@@ -117,4 +122,5 @@ def record_metrics(
         **flat(on_search, JUDGED),
         **flat(on_purchases.add_prefix("purchases_"), [f"purchases_{name}" for name in JUDGED]),
         **flat(by_form, by_form.columns),
+        **flat(both, both.columns),
     }

@@ -9,8 +9,6 @@ from recsys.speed.query_timing import (
     query_tail,
     time_queries,
     time_titles,
-    time_two_clients,
-    time_two_workers,
 )
 from recsys.speed.timing import Timing
 from tests.speed.shop_texts import QUERIES
@@ -71,35 +69,7 @@ def test_times_of_titles_are_of_one(monkeypatch):
     assert (found.process == 1).all(axis=None)
 
 
-def test_two_workers_beside_one(monkeypatch):
-    """The same encoder with one worker and with two, which leaves its own number alone."""
-
-    def interleave(calls, **_):
-        workers = {name: call.__defaults__[0].workers for name, call in calls.items()}
-        assert workers == {"1": 1, "2": 2}
-        seconds = pd.DataFrame({name: [1.0 / count] * 3 for name, count in workers.items()})
-        return Timing(seconds, seconds, 1, 0.0)
-
-    monkeypatch.setattr(query_timing, "interleave", interleave)
-    recorder = Recorder()
-    found = time_two_workers({"a": recorder}, QUERIES)
-    assert found.loc["a"].to_dict() == dict.fromkeys(
-        ["two_workers_speedup", "two_workers_speedup_low", "two_workers_speedup_high"], 2.0
-    )
-    assert recorder.workers == 1
-
-
-def test_two_clients_ask_every_query_once():
-    recorder = Recorder()
-    time_two_clients(recorder, QUERIES, rounds=1)
-    # a round of warm-up and one that counts, of two ways each
-    assert sorted(recorder.asked) == sorted(QUERIES * 4)
-
-
 def test_the_tail_of_queries(clock):
     found = query_tail(Recorder(clock, **{QUERIES[0]: 0.05}), QUERIES)
     assert found["query_p50_ms"] == pytest.approx(1)
     assert 20 < found["query_p99_ms"] < 50
-    several = query_tail(Recorder(clock), QUERIES, threads=2, rounds=3)
-    names = ("two_clients_speedup_low", "two_clients_speedup", "two_clients_speedup_high")
-    assert [several[name] for name in names] == sorted(several[name] for name in names)
