@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import peft
 import torch
@@ -28,9 +28,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from recsys.encoders.backbone import Backbone
-
-if TYPE_CHECKING:
-    from recsys.encoders.peft_methods import PeftMethod
+from recsys.encoders.peft_registry import PeftMethod
 
 FORMAT = 1
 RECORD, WEIGHTS = "adapter.json", "adapter.safetensors"
@@ -129,7 +127,7 @@ def load_adapter(backbone: Backbone, folder: str | Path) -> dict[str, int]:
     Raises:
         ValueError: no adapter there, another backbone, tensors that do not fit, a method applied already.
     """
-    from recsys.encoders.peft_methods import wrap  # the registry is built upon this file
+    from recsys.encoders.peft_methods import wrap  # which is built upon this file
 
     record, state = _read(folder)
     if getattr(backbone, "peft", None) is not None:

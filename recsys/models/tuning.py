@@ -15,7 +15,8 @@ import numpy as np
 
 from recsys.encoders.adaptive_rank import AdaptiveRank, with_orthogonality
 from recsys.encoders.backbone import Backbone
-from recsys.encoders.peft_methods import apply_method, get_method
+from recsys.encoders.peft_methods import apply_method
+from recsys.encoders.peft_registry import get_method
 from recsys.encoders.tokens import Tokens
 from recsys.training.loop import OnStep
 from recsys.training.samples import Samples, epoch_batches
@@ -30,7 +31,7 @@ RANK_OPTIONS = {"prompt": "num_virtual_tokens", "houlsby": "size", "pfeiffer": "
 
 @dataclass(frozen=True)
 class Tuning:
-    """method: of `recsys.encoders.peft_methods.METHODS`, or "last-K". options: over the method's defaults.
+    """method: of `recsys.encoders.peft_registry.METHODS`, or "last-K". options: over the method's defaults.
 
     Raises:
         ValueError: no such method.

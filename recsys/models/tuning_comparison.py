@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from recsys.baselines.tfidf_linear import STRENGTHS, TfidfLinear
 from recsys.encoders.backbone import Backbone
-from recsys.encoders.peft_methods import usual_rate
+from recsys.encoders.peft_registry import usual_rate
 from recsys.models.labelled_task import Part
 from recsys.models.tuned_task import Labelled, TunedTask
 from recsys.models.tuning import Tuning, tuning
@@ -91,7 +91,7 @@ def learn_by_name(
     """`learn` or `learn_words`, as a notebook's parameters say it.
 
     Args:
-        method: of `recsys.encoders.peft_methods.METHODS`, "last-K", or WORDS. rank, places: see `tuning`.
+        method: of `recsys.encoders.peft_registry.METHODS`, "last-K", or WORDS. rank, places: see `tuning`.
         learning_rate: 0 searches, with `rates_tried` tries from the method's usual one, see `next_place`.
         search_share: see `learn`.
 

@@ -3,7 +3,8 @@
 import pytest
 
 from recsys.encoders.backbone import load_backbone
-from recsys.encoders.peft_methods import METHODS, apply_method, usual_rate
+from recsys.encoders.peft_methods import apply_method
+from recsys.encoders.peft_registry import METHODS, usual_rate
 from recsys.models.tuning import Tuning, tuning
 from recsys.models.tuning_comparison import learn_by_name
 from recsys.training.settings import TrainingSettings
