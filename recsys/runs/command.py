@@ -13,7 +13,14 @@ from rich.table import Table
 from recsys.data import sources
 from recsys.data.errors import DataUnavailable
 from recsys.runs import paths
-from recsys.runs.experiment import EMBEDDED_DATA, PROFILES, ExperimentError, choose, load_experiments
+from recsys.runs.experiment import (
+    EMBEDDED_DATA,
+    PROFILES,
+    Experiment,
+    ExperimentError,
+    choose,
+    load_experiments,
+)
 from recsys.runs.parameters import resolve
 from recsys.runs.plan import DATA_CHOICES, PlannedRun, declared_parameters, plan
 from recsys.runs.worker import EXECUTED, Outcome
@@ -43,8 +50,9 @@ def run_command(
         if value not in choices:
             raise ExperimentError(f"no {what} '{value}'; there are {', '.join(choices)}")
     runs = runs.resolve() if runs else paths.RUNS
+    chosen = choose(load_experiments(), names)
     planned = plan(
-        choose(load_experiments(), names),
+        chosen,
         profile,
         data=data,
         seeds=seeds,
@@ -54,7 +62,7 @@ def run_command(
     )
     planned = [one for one in planned if all(_matches(one, text) for text in only)]
     if not planned:
-        raise ExperimentError("no run matches: see `recsys show EXPERIMENT` for its grids and parameters")
+        raise ExperimentError(_why_none(chosen, profile))
     due = [one for one in planned if one.reason or force]
     if dry_run:
         console.print(plan_table(planned))
@@ -70,6 +78,18 @@ def run_command(
     outcomes = _run(console, ready, runs, address, cores, planned, profile) if ready else []
     _write_last(runs, planned, outcomes, profile)
     return _sum_up(console, planned, due, outcomes)
+
+
+def _why_none(chosen: list[Experiment], profile: str) -> str:
+    """Why no run is planned, and what to do."""
+    lacking = [
+        f"{one.name} has no runs of the profile {profile}; it has some of {', '.join(one.profiles)}"
+        for one in chosen
+        if profile not in one.profiles
+    ]
+    if len(lacking) == len(chosen):
+        return ". ".join(lacking)
+    return "no run matches: see `recsys show EXPERIMENT` for its grids and parameters"
 
 
 def _run(

@@ -144,6 +144,6 @@ def choose(experiments: dict[str, Experiment], wanted: list[str]) -> list[Experi
         if not matches:
             near = difflib.get_close_matches(name, experiments, n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
-            raise ExperimentError(f"no experiment '{name}'; {hint}There are: {', '.join(experiments)}")
+            raise ExperimentError(f"no experiment '{name}'; {hint}there are {', '.join(experiments)}")
         chosen += [match for match in matches if match not in chosen]
     return chosen

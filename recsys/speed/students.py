@@ -65,6 +65,12 @@ class Student:
     cosine: float
 
 
+def check_student(name: str) -> None:
+    """Raises ValueError for a name that is not of `STUDENTS`: to be asked before the long work starts."""
+    if name not in STUDENTS:
+        raise ValueError(f"unknown student {name!r}; there are {', '.join(STUDENTS)}")
+
+
 def make_student(
     name: str,
     teacher: Backbone,
@@ -90,8 +96,7 @@ def make_student(
     Raises:
         ValueError: an unknown name, or see `distil`.
     """
-    if name not in STUDENTS:
-        raise ValueError(f"unknown student {name!r}; there are {', '.join(STUDENTS)}")
+    check_student(name)
     exact = partial(embed_texts, teacher, precision="fp32", max_tokens=MAX_TOKENS)
     kept = Path(cache) / "vectors" if cache else None
     targets = kept_vectors(exact, teacher, f"embed_texts, fp32, {MAX_TOKENS} tokens", kept)(texts)

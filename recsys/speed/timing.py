@@ -127,7 +127,9 @@ def interleave(
 
 @contextmanager
 def thread_count(threads: int) -> Iterator[None]:
-    """So many threads in torch and in every BLAS that is loaded."""
+    """So many threads in torch and in every BLAS that is loaded. Raises ValueError for less than one."""
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
     import torch
 
     before = torch.get_num_threads()

@@ -190,6 +190,7 @@ def test_a_change_reruns_exactly_what_it_touches(ran, file, old, new, due, why):
         (["--profile", "quik"], "no profile 'quik'; there are smoke, quick"),
         (["--data", "fake"], "no --data 'fake'"),
         (["--only", "nothing"], "no run matches"),
+        (["00", "--profile", "full"], "00_good has no runs of the profile full; it has some of quick"),
         (["00", "--only", "rnak=1"], "did you mean 'rank' (int)?"),
         (["00", "--address", "127.0.0.1:1", "--force"], "no Ray cluster answers at 127.0.0.1:1"),
         (["9_nothing"], "no experiment '9_nothing'"),

@@ -6,7 +6,7 @@ import pytest
 from recsys.encoders.embed import embed_texts
 from recsys.speed import comparison
 from recsys.speed.choice import Texts
-from recsys.speed.students import STUDENTS, make_student, student_metrics
+from recsys.speed.students import STUDENTS, check_student, make_student, student_metrics
 from tests.speed.shop_texts import QUERIES, TITLES
 
 LEARNT = [f"{title}, {colour}" for colour in ("red", "blue", "green") for title in TITLES]
@@ -47,3 +47,7 @@ def test_a_perfect_student_loses_no_neighbour(bert, tmp_path):
 def test_unknown_students_are_named(bert):
     with pytest.raises(ValueError, match=f"unknown student 'tiny'; there are {', '.join(STUDENTS)}"):
         make_student("tiny", bert, LEARNT, QUERIES)
+    check_student("word-table")
+    for wrong in ("tiny", ""):
+        with pytest.raises(ValueError, match=f"unknown student '{wrong}'"):
+            check_student(wrong)

@@ -62,3 +62,5 @@ def test_counts_are_checked(wrong):
         interleave({"a": int}, **wrong)
     with pytest.raises(ValueError, match="must be callables"):
         interleave({})
+    with pytest.raises(ValueError, match="threads must be at least 1, got 0"), thread_count(0):
+        pass
