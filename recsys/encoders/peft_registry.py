@@ -42,9 +42,10 @@ class PeftMethod:
 
     name: as `apply_method` takes it. paper: arXiv id, or "" where there is none. config: name of peft's
     configuration class, "" for what needs no peft. defaults: of its options. kinds: backbones it supports;
-    on a decoder of GPT-2's kind the weights lie transposed, which few methods know. place: key of PLACES,
-    "" where nothing is targeted. rank: the option that is a rank. merges: can become part of the weights.
-    redrawn: what it freezes is drawn from its configuration's seed again, so files need not hold it.
+    on a decoder of GPT-2's kind the weights lie transposed, which few methods know. place: key of
+    `recsys.encoders.peft_methods.PLACES`, "prompt", or "" where nothing is targeted. rank: the option that
+    is a rank. merges: can become part of the weights. redrawn: what it freezes is drawn from its
+    configuration's seed again, so files need not hold it.
     """
 
     name: str

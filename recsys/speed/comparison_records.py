@@ -101,7 +101,7 @@ def record_metrics(
     on_search: pd.DataFrame,
     on_purchases: pd.DataFrame,
     forms: pd.DataFrame,
-    both: pd.DataFrame,
+    second: pd.DataFrame,
 ) -> dict[str, float]:
     """What a run of notebook 05 records.
 
@@ -109,7 +109,7 @@ def record_metrics(
         found: of `recsys.speed.comparison.table`. on_search, on_purchases: of
             `recsys.speed.search_quality.search_table`, may be empty; names of the latter: "purchases_…".
         forms: of `recsys.speed.attention_in_encoder.forms_by_length`; "form:attention_tokens" is its speedup.
-        both: of `recsys.speed.second_thread.second_thread`, may be empty.
+        second: of `recsys.speed.second_thread.second_thread`, may be empty.
 
     Returns:
         query_ms (of the baseline), those of `at_floors`, and the variants' figures as `flat` names them.
@@ -122,5 +122,5 @@ def record_metrics(
         **flat(on_search, JUDGED),
         **flat(on_purchases.add_prefix("purchases_"), [f"purchases_{name}" for name in JUDGED]),
         **flat(by_form, by_form.columns),
-        **flat(both, both.columns),
+        **flat(second, second.columns),
     }

@@ -14,15 +14,15 @@ from recsys.speed.encoder import Encoder
 from recsys.speed.query_timing import NO_BAR, time_titles
 from recsys.speed.timing import Timed, Timing, interleave
 
-PRODUCT = "plain product"
-SIDE = 256  # of its matrices: they stay in a core's cache, and a product takes about as long as a query
+PRODUCT = "plain-product"
+SIDE = 256  # of its matrices, which stay in a core's cache
 MORE_ROUNDS = 3  # for clients: theirs are short, and the machine below changes its mind within seconds
 
 
 class PlainProduct:
-    """Multiplies matrices in place of encoding. It neither holds Python's lock nor waits for memory, so a
-    second thread adds to it what the machine has to give just then: a virtual machine's two processors may be
-    one core of the machine below."""
+    """Multiplies matrices in place of encoding, for comparison. It neither holds Python's lock nor waits for
+    memory; where a second thread adds little to it too, the machine had no more to give just then: a virtual
+    machine's two processors may be one core of the machine below."""
 
     def __init__(self) -> None:
         self.matrix = np.ones((SIDE, SIDE), dtype=np.float32)
@@ -47,14 +47,18 @@ def second_thread(
         threads: with 1 there is no second one, and the table is empty.
 
     Returns:
-        A row an encoder and, for queries, one of the plain product. Columns two_workers_speedup and
-        two_clients_speedup with their quartiles (…_low, …_high): the time with one ÷ the time with two.
+        A row an encoder and, for queries, one of the plain product. Columns: one_client_ms, the median
+        query with one; two_clients_speedup and two_workers_speedup with their quartiles (…_low, …_high): the
+        time with one ÷ the time with two. It may exceed 2: one_client_ms beside the variant's query_ms says
+        what a lone client lost.
     """
-    if threads == 1:
+    if threads < 2:
         return pd.DataFrame()
     workers = _added(time_workers(encoders, texts.titles[:timed_titles], rounds), encoders, "two_workers_")
     asked = {**encoders, PRODUCT: PlainProduct()}
-    clients = _added(time_clients(asked, texts.queries, MORE_ROUNDS * rounds), asked, "two_clients_")
+    by_client = time_clients(asked, texts.queries, MORE_ROUNDS * rounds)
+    alone = by_client.wall.median()[[f"1 {name}" for name in asked]]
+    clients = _added(by_client, asked, "two_clients_").assign(one_client_ms=1e3 * alone.to_numpy())
     return clients.join(workers).rename_axis("variant")
 
 
@@ -69,7 +73,7 @@ def time_workers(encoders: Mapping[str, Encoder], titles: Sequence[str], rounds:
 
 
 def time_clients(encoders: Mapping[str, object], queries: Sequence[str], rounds: int) -> Timing:
-    """Seconds of all queries, asked one after the other, "1 name", and halved between two, "2 name".
+    """Seconds of a query, asked one after the other, "1 name", and halved between two clients, "2 name".
 
     Args:
         encoders: name -> an object with sentence-transformers' `encode`, safe to call from two threads.
@@ -86,7 +90,7 @@ def time_clients(encoders: Mapping[str, object], queries: Sequence[str], rounds:
 
     calls = {f"{count} {name}": asks(one, count) for name, one in encoders.items() for count in (1, 2)}
     with ThreadPoolExecutor(2) as pool:
-        return interleave(calls, rounds=rounds)
+        return interleave(calls, rounds=rounds).each(len(queries))
 
 
 def _added(timing: Timing, names: Mapping[str, object], prefix: str) -> pd.DataFrame:

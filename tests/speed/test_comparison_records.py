@@ -38,14 +38,14 @@ def test_what_a_run_records():
     found = pd.DataFrame(columns, index=pd.Index(["base", "fast", "broken"], name="variant"))
     forms = pd.DataFrame({"form": ["full", "linear"], "tokens": [128, 128], "speedup": [1.0, 1.5]})
     on_purchases = pd.DataFrame({"ndcg@10": [0.03], "spare": [0.001]}, index=["fast"])
-    both = pd.DataFrame({"two_clients_speedup": [1.8, 2.0]}, index=["fast", "plain product"])
-    metrics = record_metrics(found, pd.DataFrame(), on_purchases, forms, both)
+    second = pd.DataFrame({"two_clients_speedup": [1.8, 2.0]}, index=["fast", "plain-product"])
+    metrics = record_metrics(found, pd.DataFrame(), on_purchases, forms, second)
     assert metrics["query_ms"] == 8
     assert metrics["fast:query_speedup"] == 4
     assert metrics["fast:purchases_ndcg@10"] == 0.03
     assert metrics["fast:purchases_spare"] == 0.001
     assert metrics["linear:attention_128"] == 1.5
-    assert metrics["plain product:two_clients_speedup"] == 2.0
+    assert metrics["plain-product:two_clients_speedup"] == 2.0
     drawn = for_pareto(found)
     assert drawn["variant"].tolist() == ["base", "fast"]
     assert drawn["latency"].tolist() == [0.008, 0.002]

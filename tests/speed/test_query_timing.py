@@ -4,12 +4,7 @@ import pandas as pd
 import pytest
 
 from recsys.speed import query_timing
-from recsys.speed.query_timing import (
-    QueryTiming,
-    query_tail,
-    time_queries,
-    time_titles,
-)
+from recsys.speed.query_timing import QueryTiming, query_tail, time_queries, time_titles
 from recsys.speed.timing import Timing
 from tests.speed.shop_texts import QUERIES
 
@@ -30,8 +25,6 @@ def clock(monkeypatch):
 
 class Recorder:
     """Takes a millisecond of the clock for a query, or as long as is said of it."""
-
-    workers = 1
 
     def __init__(self, clock=None, **seconds):
         self.clock, self.seconds, self.asked = clock or Clock(), seconds, []

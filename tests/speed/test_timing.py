@@ -62,5 +62,8 @@ def test_counts_are_checked(wrong):
         interleave({"a": int}, **wrong)
     with pytest.raises(ValueError, match="must be callables"):
         interleave({})
+
+
+def test_no_threads_are_refused():
     with pytest.raises(ValueError, match="threads must be at least 1, got 0"), thread_count(0):
         pass
