@@ -16,7 +16,7 @@ from typing import Any
 from recsys.runs import paths
 from recsys.runs.notebook_cells import read_cells
 
-NUMBER_LINK = re.compile(r"\[([^\]]+)\]\(((?:\.\./)?experiments/reference/[^)#\s]+\.json)#([^)\s]+)\)")
+NUMBER_LINK = re.compile(r"\[([^\]]+)\]\(((?:\.\./)?experiments/reference/[^)#\s]+\.json)#([^)]+)\)")
 
 
 @dataclass(frozen=True)

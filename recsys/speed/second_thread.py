@@ -16,7 +16,7 @@ from recsys.speed.timing import Timed, Timing, interleave
 
 PRODUCT = "plain-product"
 SIDE = 256  # of its matrices, which stay in a core's cache
-MORE_ROUNDS = 3  # for clients: theirs are short, and the machine below changes its mind within seconds
+MORE_ROUNDS = 8  # for clients: theirs are short, and the machine below changes its mind within seconds
 
 
 class PlainProduct:

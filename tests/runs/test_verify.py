@@ -126,6 +126,7 @@ def test_one_seed_must_repeat_exactly(tmp_path):
         ("1,234", "metrics.users", None),
         (".1236", "metrics.ndcg@10", "disagrees"),
         (".1235", "metrics.hr@10", "can't be read"),
+        (".1235", "metrics.two words", "can't be read"),  # no link to Markdown, and not to be passed over
         ("many", "metrics.users", "is not a number"),
     ],
 )
