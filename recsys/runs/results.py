@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 
 def as_frame(records: list[Record], origin: str) -> pd.DataFrame:
-    """One row a run: its parameters, its metrics, seconds, profile, run and where it comes from."""
+    """One row a run: its parameters, its metrics, seconds, profile, experiment, run and where it is from."""
     rows = [
         {
             **record.parameters,
             **record.metrics,
             "seconds": record.seconds,
             "profile": record.profile,
+            "experiment": record.experiment,
             "run": record.run,
             "origin": origin,
         }
@@ -149,6 +150,7 @@ def comparison_plot(frame: pd.DataFrame, metric: str, by: str, hue: str | None =
         palette="colorblind" if hue else None,
         ax=axes,
     )
+    axes.set_title(frame["experiment"].iloc[0])  # a notebook may show several
     axes.set_xlabel(f"{metric} (mean over seeds, 95 % interval; {frame['origin'].iloc[0]} records)")
     axes.grid(axis="x", alpha=0.3)
     return axes

@@ -95,7 +95,9 @@ def test_numbers_are_compared_as_names_in_their_order():
     frame = pd.DataFrame(
         {"learning_rate": rates * 2, "optimizer": ["", "adafactor"] * 3, "ndcg@10": [0.1, 0.2, 0.3] * 2}
     )
-    axes = comparison_plot(frame.assign(origin="your"), "ndcg@10", "learning_rate", "optimizer")
+    frame = frame.assign(origin="your", experiment="02_x")
+    axes = comparison_plot(frame, "ndcg@10", "learning_rate", "optimizer")
+    assert axes.get_title(loc="left") + axes.get_title() == "02_x"
     axes.figure.canvas.draw()
     assert [label.get_text() for label in axes.get_yticklabels()] == ["1e-05", "0.0001", "0.001"]
     assert {text.get_text() for text in axes.get_legend().get_texts()} == {"default", "adafactor"}
