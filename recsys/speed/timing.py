@@ -100,8 +100,8 @@ def interleave(
     Raises:
         ValueError: a count below 1 (`warm_up` below 0), or no callable.
     """
-    if min(rounds, calls, threads) < 1 or warm_up < 0 or not callables:
-        raise ValueError("there must be callables, and rounds, calls and threads must be at least 1")
+    if min(rounds, calls) < 1 or warm_up < 0 or not callables:
+        raise ValueError("there must be callables, and rounds and calls must be at least 1")
     generator = np.random.default_rng(seed)
     names = list(callables)
     rows = []

@@ -159,3 +159,18 @@ def forget_states(claims: Path) -> None:
         r"state: (supported|refuted|undecided),", "state: not yet tested,", claims.read_text("utf-8")
     )
     claims.write_text(text, encoding="utf-8")
+
+
+def objective(
+    folder, name, seeds=(0, 1, 2), mean_rank=None, gaps=None, profile="quick", dataset="demo_store"
+):
+    """A record of 01_loss_derivation for each seed, with ranks around a mean or with a gap."""
+    for seed in seeds:
+        make_record(
+            folder,
+            "01_loss_derivation",
+            {"objective": name, "dataset": dataset, "seed": seed},
+            metrics=None if gaps is None else {"gap": gaps[seed]},
+            ranks=None if mean_rank is None else positions(400, mean_rank, 1000 + seed),
+            profile=profile,
+        )
