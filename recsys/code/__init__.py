@@ -1,0 +1,1 @@
+"""What the kit knows of its own code: lazy registries, and which definitions a run can reach."""
