@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from recsys.runs.plan import PlannedRun
+from recsys.runs.grid.plan import PlannedRun
 from recsys.runs.worker import Outcome
 
 

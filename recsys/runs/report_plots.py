@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from recsys.runs.experiment import Plot
+from recsys.runs.grid.experiment import Plot
 from recsys.runs.report_numbers import number, setting
 from recsys.runs.report_tables import Cell
 

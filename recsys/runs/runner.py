@@ -5,14 +5,13 @@ import fcntl
 import os
 import shutil
 import socket
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from recsys.runs import paths
-from recsys.runs.plan import PlannedRun
+from recsys.runs.grid.plan import PlannedRun
 from recsys.runs.warm_parent import CAN_FORK, SOCKET, WarmParent
 from recsys.runs.watchdog import watched
 from recsys.runs.worker import IN_FLIGHT, Outcome, Request, execute
@@ -51,29 +50,12 @@ def only_driver(runs: Path) -> Iterator[None]:
         yield
 
 
-def code_version() -> dict[str, Any]:
-    """The commit, and whether any file (untracked ones too) differs from it; nulls outside a git checkout."""
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(["git", *arguments], cwd=paths.PROJECT, capture_output=True, text=True)
-        except OSError:
-            return None
-        return done.stdout if done.returncode == 0 else None
-
-    commit = git("rev-parse", "HEAD")
-    status = git("status", "--porcelain", "--", ".", ":!experiments/reference", ":!README.md")
-    return {
-        "commit": commit.strip() if commit else None,
-        "dirty": bool(status.strip()) if status is not None else None,
-    }
-
-
 def run(
     planned: list[PlannedRun],
     *,
     address: str | None = None,
     cores: int | None = None,
+    committed_only: bool = False,
     on_start: Callable[[float], None] = lambda slots: None,
     on_tick: Callable[[], None] = lambda: None,
     on_finish: Callable[[PlannedRun, Outcome], None] = lambda run, outcome: None,
@@ -83,12 +65,12 @@ def run(
     Args:
         address: of a Ray cluster that sees this project's folder; None starts Ray on this machine.
         cores: how many a local Ray may use (default: all).
+        committed_only: fail a run whose notebook or modules are not those of the commit.
 
     Raises:
         RunnerError: no run of the plan can ever be placed, or the cluster can't be reached.
         KeyboardInterrupt: passed on after runs in flight were stopped; finished ones are kept.
     """
-    code = code_version()
     environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
     threads = {run.needs.threads for run in planned}
     with watched(), _warm_parents(threads) as warm, _ray(address, cores) as ray:
@@ -106,7 +88,7 @@ def run(
                 continue
             options = {"num_cpus": one.needs.threads, "num_gpus": one.needs.gpus, "max_retries": 0}
             options["memory"] = int(one.needs.memory_gb * 2**30)
-            waiting[task.options(**options).remote(_request(one, code, environment))] = one
+            waiting[task.options(**options).remote(_request(one, environment, committed_only))] = one
         while waiting:
             done, _ = ray.wait(list(waiting), timeout=1.0)
             for reference in done:
@@ -182,7 +164,7 @@ def _unplaceable(run: PlannedRun, total: dict[str, float]) -> str | None:
     return None
 
 
-def _request(run: PlannedRun, code: dict[str, Any], environment: dict[str, str]) -> Request:
+def _request(run: PlannedRun, environment: dict[str, str], committed_only: bool) -> Request:
     return Request(
         project=str(paths.PROJECT),
         folder=str(run.folder),
@@ -193,7 +175,7 @@ def _request(run: PlannedRun, code: dict[str, Any], environment: dict[str, str])
         parameters=run.parameters,
         threads=run.needs.threads,
         metrics=run.experiment.metrics,
-        code=code,
+        committed_only=committed_only,
         environment=environment,
     )
 

@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recsys.runs.record import REQUEST
+from recsys.runs.evidence.record import REQUEST
+from recsys.runs.execution.completion import complete_record
+from recsys.runs.execution.failures import RunFailed
 
 EXECUTED = "executed.ipynb"
 IN_FLIGHT = ".in-flight-"
@@ -30,7 +32,7 @@ class Request:
     parameters: dict[str, Any]
     threads: int
     metrics: list[str]
-    code: dict[str, Any] = field(default_factory=dict)  # commit and dirty flag
+    committed_only: bool = False  # refuse to record a run of code that is not the commit's
     environment: dict[str, str] = field(default_factory=dict)  # RECSYS_* settings of the driver
 
 
@@ -48,14 +50,6 @@ class Outcome:
     traceback: str = ""
 
 
-class RunFailed(Exception):
-    """A run ended without a record that can stand; the message is what the reader is told."""
-
-    def __init__(self, reason: str, cell: int | None = None, source: str = "", trace: str = "") -> None:
-        super().__init__(reason)
-        self.cell, self.source, self.trace = cell, source, trace
-
-
 def execute(request: Request) -> Outcome:
     """Run one notebook and put its folder in place by one rename; never raises for a failed notebook."""
     started, clock = datetime.now(UTC), time.perf_counter()
@@ -65,7 +59,7 @@ def execute(request: Request) -> Outcome:
     working.mkdir(parents=True)
     try:
         _run_notebook(request, working)
-        _complete_record(working, started, time.perf_counter() - clock)
+        complete_record(request, working, started, time.perf_counter() - clock)
         _replace(working, final)
         shutil.rmtree(failed_folder(final), ignore_errors=True)
         return Outcome(request.run, True, time.perf_counter() - clock, str(final))
@@ -109,9 +103,9 @@ def _run_notebook(request: Request, working: Path) -> None:
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
 
-    from recsys.runs.fingerprint import notebook_sha256
-    from recsys.runs.notebook_cells import read_cells
-    from recsys.runs.parameters import reassigned
+    from recsys.runs.grid.git import file_blob, head
+    from recsys.runs.grid.notebook_cells import read_cells
+    from recsys.runs.grid.parameters import reassigned
     from recsys.runs.warm_kernel import WarmKernelManager
     from recsys.runs.warm_parent import CAN_FORK, kernel_environment
 
@@ -119,10 +113,9 @@ def _run_notebook(request: Request, working: Path) -> None:
     again = reassigned(read_cells(notebook), set(request.parameters))
     if again:
         raise RunFailed("override not used: " + "; ".join(again))
-    # The hash of what is executed now: by the time of record() the file may have been edited.
-    notebook_sha256.cache_clear()
-    ask = {**asdict(request), "folder": str(working), "notebook_sha256": notebook_sha256(notebook)}
-    ask["started_ns"] = time.time_ns()
+    # What is executed now: by the time of record() the notebook may have been edited, or the commit another.
+    ask = {**asdict(request), "folder": str(working), "started_ns": time.time_ns()}
+    ask |= {"code": {"commit": head()}, "notebook_blob": file_blob(notebook)}
     (working / "request.json").write_text(json.dumps(ask))
     os.environ.update(kernel_environment(request.threads))
     os.environ.update(request.environment)
@@ -153,7 +146,7 @@ def _run_notebook(request: Request, working: Path) -> None:
 
 def _number_as_written(notebook: Path, index: int) -> int:
     """The cell's number from 1 in the notebook as written; papermill counts from 0, its own cell included."""
-    from recsys.runs.notebook_cells import read_cells
+    from recsys.runs.grid.notebook_cells import read_cells
 
     parameters = next(cell.number for cell in read_cells(notebook) if "parameters" in cell.tags)
     return index + 1 if index < parameters else index
@@ -176,15 +169,3 @@ def _kernel_death(error: Exception, working: Path) -> str:
         "the kernel died without a word from Python; most often it was killed because memory ran out"
         f" (ask for more with `needs: memory_gb` or make the run smaller){said}"
     )
-
-
-def _complete_record(working: Path, started: datetime, seconds: float) -> None:
-    path = working / "record.json"
-    if not path.is_file():
-        raise RunFailed("no record: the notebook's last cell must call recsys.runs.record.record(...)")
-    record = json.loads(path.read_text(encoding="utf-8"))
-    record["started"] = started.isoformat(timespec="seconds").replace("+00:00", "Z")
-    record["seconds"] = round(seconds, 3)
-    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (working / "request.json").unlink()
-    (working / "kernel.log").unlink(missing_ok=True)  # what C libraries said; of use after a failure only

@@ -31,7 +31,7 @@ def ran(tmp_path_factory):
     """A project after one `recsys run`: two good runs of one notebook and five that must fail."""
     project = make_project(tmp_path_factory.mktemp("project"))
     (project / "recsys" / "metrics" / "sample_model.py").write_text(MODEL)
-    start = "from recsys.metrics.sample_model import double\nfrom recsys.runs.record import record"
+    start = "from recsys.metrics.sample_model import double\nfrom recsys.runs.evidence.record import record"
     end = "record(metrics={'score': double(rank)})"
     picture = "import matplotlib.pyplot as plt\nplt.plot([rank, 2]);"
     add_experiment(project, "00_good", "[1, 2]", start, picture, end)
@@ -65,8 +65,11 @@ def test_good_runs_are_recorded_whole(ran):
         ("00_good", 2, {"score": 4.0}),
     ]
     first = good[0]
-    assert first["code"]["modules"].keys() >= {"recsys.metrics.sample_model", "recsys.runs.record"}
-    assert "recsys.runs.runner" not in first["code"]["modules"]
+    (folder,) = (project / "experiments" / "runs" / "00_good").glob("rank=1-*")
+    shared = json.loads((folder / "provenance.json").read_text())
+    assert list(shared["definitions"]) == ["recsys.metrics.sample_model:double"]
+    assert shared["versions"].keys() == {"python"}
+    assert (first["code"]["commit"], first["code"]["dirty"]) == (None, True), "no git checkout"
     assert first["seconds"] > 0
     assert first["peak_memory_mb"] > 0
     assert 0 < first["core_seconds"] < 8 * first["seconds"]
@@ -96,7 +99,7 @@ def test_failures_leave_the_others_and_make_the_command_fail(ran):
         ("06_raises", "IndexError: list index out of range"),
         ("07_killed", "the kernel died"),
         ("08_import", "No module named 'no_such_package'"),
-        ("09_edited", "recsys.metrics.sample_model was edited while this run was going"),
+        ("09_edited", "sample_model.py was edited while this run was going"),
     ],
 )
 def test_each_failure_says_why(ran, name, reason):
@@ -160,10 +163,13 @@ def edited(path, old, new):
 @pytest.mark.parametrize(
     ("file", "old", "new", "due", "why"),
     [
-        ("recsys/metrics/sample_model.py", "2 * x", "x * 2", 2, "recsys.metrics.sample_model changed"),
+        ("recsys/metrics/sample_model.py", "2 * x", "x * 2", 2, "changed: metrics.sample_model.double"),
         ("recsys/metrics/sample_model.py", "return", "# why\n    return", 0, ""),
-        ("recsys/runs/plan.py", "DATA_CHOICES = (", "OTHER = 1\nDATA_CHOICES = (", 0, ""),
+        ("recsys/runs/grid/plan.py", "DATA_CHOICES = (", "OTHER = 1\nDATA_CHOICES = (", 0, ""),
         ("recsys/runs/runner.py", "waiting: dict", "waiting_: dict", 0, ""),
+        ("recsys/metrics/sample_model.py", "def double", "OTHER = 1\n\n\ndef double", 0, ""),
+        ("notebooks/00_good.ipynb", "plt.plot([rank, 2])", "plt.plot([rank, 3])", 0, ""),
+        ("experiments/00_good.yaml", "metrics: [score]", "metrics: [score, more]", 2, "now demands more"),
         ("notebooks/00_good.ipynb", "double(rank)", "double(rank + 0)", 2, "code of notebooks/00_good"),
         ("experiments/00_good.yaml", "[1, 2]", "[1, 2, 3]", 1, "not run yet"),
         ("experiments/00_good.yaml", "threads: 1", "threads: 2", 2, "not run yet"),

@@ -1,6 +1,6 @@
 import pytest
 
-from recsys.runs.experiment import ExperimentError, choose, load_experiment, load_experiments
+from recsys.runs.grid.experiment import ExperimentError, choose, load_experiment, load_experiments
 
 TEXT = """\
 name: 09_sample

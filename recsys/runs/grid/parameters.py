@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from recsys.runs.notebook_cells import Cell, code_cells
+from recsys.runs.grid.notebook_cells import Cell, code_cells
 
 SIMPLE_TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from recsys.runs import paths
-from recsys.runs.experiment import EMBEDDED_DATA, PROFILES, Experiment, Needs
-from recsys.runs.fingerprint import change_since, run_hash
-from recsys.runs.notebook_cells import read_cells
-from recsys.runs.parameters import Parameter, ParameterError, read_parameters, resolve
-from recsys.runs.records import Record, read_record
+from recsys.runs.evidence.records import Record, read_record
+from recsys.runs.grid.experiment import EMBEDDED_DATA, PROFILES, Experiment, Needs
+from recsys.runs.grid.fingerprint import change_since, run_hash
+from recsys.runs.grid.notebook_cells import read_cells
+from recsys.runs.grid.parameters import Parameter, ParameterError, read_parameters, resolve
 
 DATA_CHOICES = ("demo", "real", "all")
 
@@ -123,6 +123,6 @@ def _planned_run(
         failed = folder.with_name(folder.name + ".failed").is_dir()
         reason = "failed last time" if failed else "not run yet"
     else:
-        reason = change_since(record.raw) or _lesser(record, profile)
+        reason = change_since(record.raw, record.provenance(), experiment.metrics) or _lesser(record, profile)
     seconds = record.seconds if record else None
     return PlannedRun(experiment, profile, parameters, label, needs, folder, reason, seconds)

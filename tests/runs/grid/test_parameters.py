@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.runs.notebook_cells import Cell, read_cells
-from recsys.runs.parameters import ParameterError, read_parameters, reassigned, resolve
+from recsys.runs.grid.notebook_cells import Cell, read_cells
+from recsys.runs.grid.parameters import ParameterError, read_parameters, reassigned, resolve
 from tests.conftest import write_notebook
 
 CELL = """\

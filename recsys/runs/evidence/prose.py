@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.runs import paths
-from recsys.runs.notebook_cells import read_cells
+from recsys.runs.grid.notebook_cells import read_cells
 
 NUMBER_LINK = re.compile(r"\[([^\]]+)\]\(((?:\.\./)?experiments/reference/[^)#\s]+\.json)#([^)]+)\)")
 

@@ -1,0 +1,1 @@
+"""What runs left behind, and what it proves: records, verdicts, verification, publication, repetition."""
