@@ -197,9 +197,9 @@ def rerun(
 
     Exit status: 0 equal, 1 not equal, 2 it cannot be repeated.
     """
-    from recsys.runs.evidence.records import load_records
     from recsys.runs.evidence.rerun import find_records, rerun
     from recsys.runs.evidence.verify import other_seeds
+    from recsys.runs.records import load_records
 
     reference = load_records(paths.REFERENCE)
     (chosen,) = find_records(record, reference)

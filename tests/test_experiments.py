@@ -4,10 +4,10 @@ import pytest
 
 from recsys.runs import paths
 from recsys.runs.claims import check_states, load_claims
-from recsys.runs.evidence.records import load_records
 from recsys.runs.evidence.verify import check_record
 from recsys.runs.grid.experiment import PROFILES, load_experiments
 from recsys.runs.grid.plan import plan
+from recsys.runs.records import load_records
 
 EXPERIMENTS = load_experiments(paths.PROJECT / "experiments")
 REFERENCE = load_records(paths.REFERENCE)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from recsys.metrics.significance import holm
 from recsys.runs.criterion import Criterion, Finding, decide, examine
-from recsys.runs.evidence.records import Record
+from recsys.runs.records import Record
 
 CLAIM_STATES = ("supported", "refuted", "undecided", "not yet tested", "untestable")
 ClaimState = Literal["supported", "refuted", "undecided", "not yet tested", "untestable"]

@@ -231,7 +231,7 @@ def _sum_up(
 def report_command(console: Console, out: Path, runs: Path) -> None:
     """Write the site and print the verdict table."""
     from recsys.runs.claims import load_claims, verdicts
-    from recsys.runs.evidence.records import load_records
+    from recsys.runs.records import load_records
     from recsys.runs.report import write_report
 
     experiments = load_experiments()

@@ -20,8 +20,8 @@ from scipy import stats
 
 from recsys.metrics.ranking import ranking_metrics
 from recsys.metrics.significance import paired_bootstrap, paired_differences, paired_permutation_test
-from recsys.runs.evidence.records import Record
 from recsys.runs.grid.experiment import PROFILES
+from recsys.runs.records import Record
 
 LEVEL = 0.05  # of the corrected p-value; intervals are 95 %
 FEWEST_SEEDS = 3  # two differences have no spread worth a t-test

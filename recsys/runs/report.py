@@ -15,8 +15,8 @@ import jinja2
 
 from recsys.runs import paths
 from recsys.runs.claims import Claims, verdicts
-from recsys.runs.evidence.records import Record
 from recsys.runs.grid.experiment import Experiment
+from recsys.runs.records import Record
 from recsys.runs.report_numbers import duration, setting
 from recsys.runs.report_plots import Picture, draw
 from recsys.runs.report_provenance import provenance

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from recsys.runs.evidence.records import Record
+from recsys.runs.records import Record
 from recsys.runs.report_numbers import duration
 
 HEADLINE_PACKAGES = ("python", "torch", "transformers", "numpy", "pandas", "scipy")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recsys.metrics.significance import Interval, mean_with_interval
-from recsys.runs.evidence.records import Record
+from recsys.runs.records import Record
 from recsys.runs.report_numbers import duration, mean_and_half_width, setting
 
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from recsys.runs import paths
-from recsys.runs.evidence.records import Record, load_records
 from recsys.runs.grid.experiment import PROFILES, load_experiments
 from recsys.runs.grid.parameters import resolve
 from recsys.runs.grid.plan import declared_parameters
+from recsys.runs.records import Record, load_records
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ def recorded_tables(experiment: str, table: str, *parameters: str) -> pd.DataFra
     """A table that runs recorded beside their metrics: of all runs that `results` shows, one below another.
 
     Args:
-        table: as given to `recsys.runs.evidence.record.record`.
+        table: as given to `recsys.runs.record.record`.
         parameters: of each run, added as columns.
 
     Returns:

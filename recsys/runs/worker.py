@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recsys.runs.evidence.record import REQUEST
 from recsys.runs.execution.completion import complete_record
 from recsys.runs.execution.failures import RunFailed
+from recsys.runs.record import REQUEST
 
 EXECUTED = "executed.ipynb"
 IN_FLIGHT = ".in-flight-"

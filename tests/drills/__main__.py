@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from recsys.runs import paths
-from recsys.runs.evidence.checksums import with_checksums
+from recsys.runs.checksums import with_checksums
 from recsys.runs.grid import git
 from tests.drills import faults, kills, loss, overhead, parallel, repeat, setup, training_kills
 

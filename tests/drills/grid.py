@@ -11,7 +11,7 @@ from tests.conftest import make_project, write_notebook
 
 NAME = "00_drill"
 PARAMETERS = "seed: int = 0\nsize: int = 200  # rows and columns"
-IMPORTS = "import torch, transformers\nfrom recsys.runs.evidence.record import record"
+IMPORTS = "import torch, transformers\nfrom recsys.runs.record import record"
 # Some floating-point work whose result depends on the seed and on every bit of the arithmetic.
 WORK = """\
 generator = torch.Generator().manual_seed(seed)

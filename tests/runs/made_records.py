@@ -11,8 +11,8 @@ import pandas as pd
 
 from recsys.metrics.ranking import ranking_metrics
 from recsys.runs.claims import Claims
-from recsys.runs.evidence.records import FORMAT, Record, read_record
 from recsys.runs.grid.experiment import Experiment
+from recsys.runs.records import FORMAT, Record, read_record
 
 FILE = "000_e79ae3cbaa31c4fc.txt"
 

@@ -8,9 +8,9 @@ import yaml
 
 from recsys.runs import paths
 from recsys.runs.claims import ARTICLES, CRITERIA, ClaimsError, check_states, load_claims, update_states
-from recsys.runs.evidence.records import load_records
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.plan import plan
+from recsys.runs.records import load_records
 from tests.conftest import ROOT
 from tests.runs.made_records import forget_states, objective
 

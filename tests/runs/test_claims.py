@@ -5,7 +5,7 @@ import pytest
 
 from recsys.metrics.significance import paired_bootstrap, paired_permutation_test
 from recsys.runs.claims import verdicts
-from recsys.runs.evidence.records import load_records
+from recsys.runs.records import load_records
 from tests.runs.made_records import claims_of, objective
 
 BCE_BEATS = {

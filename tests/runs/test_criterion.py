@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.runs.criterion import Criterion, Finding, decide, examine
-from recsys.runs.evidence.records import load_records
+from recsys.runs.records import load_records
 from tests.runs.made_records import make_record
 
 GAP_FALLS = {

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from recsys.metrics.significance import Interval
-from recsys.runs.evidence.records import load_records
+from recsys.runs.records import load_records
 from recsys.runs.report import ReportError, write_report
 from recsys.runs.report_notebooks import mathml
 from recsys.runs.report_numbers import duration, mean_and_half_width, number, p_value, setting

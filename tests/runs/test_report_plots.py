@@ -2,8 +2,8 @@
 
 import pytest
 
-from recsys.runs.evidence.records import load_records
 from recsys.runs.grid.experiment import Plot
+from recsys.runs.records import load_records
 from recsys.runs.report_plots import _figure, _layout, draw
 from recsys.runs.report_tables import cells, results_table
 from tests.runs.made_records import make_record

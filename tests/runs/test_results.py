@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from recsys.runs import paths
-from recsys.runs.evidence.records import load_records
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.plan import plan
+from recsys.runs.records import load_records
 from recsys.runs.results import as_frame, comparison_plot, one_at_a_time, recorded_tables, results
 from tests.runs.made_records import make_record
 

@@ -31,7 +31,7 @@ def ran(tmp_path_factory):
     """A project after one `recsys run`: two good runs of one notebook and five that must fail."""
     project = make_project(tmp_path_factory.mktemp("project"))
     (project / "recsys" / "metrics" / "sample_model.py").write_text(MODEL)
-    start = "from recsys.metrics.sample_model import double\nfrom recsys.runs.evidence.record import record"
+    start = "from recsys.metrics.sample_model import double\nfrom recsys.runs.record import record"
     end = "record(metrics={'score': double(rank)})"
     picture = "import matplotlib.pyplot as plt\nplt.plot([rank, 2]);"
     add_experiment(project, "00_good", "[1, 2]", start, picture, end)

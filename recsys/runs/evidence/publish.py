@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recsys.runs import paths
+from recsys.runs.checksums import with_checksums
 from recsys.runs.claims import update_states
-from recsys.runs.evidence.checksums import with_checksums
-from recsys.runs.evidence.records import PROVENANCE, Record, load_records
 from recsys.runs.grid.experiment import Experiment, choose, load_experiments
 from recsys.runs.grid.fingerprint import change_since
 from recsys.runs.grid.git import missing_commits
 from recsys.runs.grid.plan import plan
+from recsys.runs.records import PROVENANCE, Record, load_records
 
 COST = "cost.json"
 PUBLISHED_PROFILES = ("reference", "full")

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from recsys.runs import paths
-from recsys.runs.evidence.records import Record
 from recsys.runs.grid.fingerprint import versions
 from recsys.runs.grid.git import git, missing_commits
+from recsys.runs.records import Record
 
 TOLERANCE = 1e-4  # relative; other processors sum in another order
 MEASURED = ("*second*", "*_ms", "*:ms", "*speedup*", "*memory*", "*megabytes*", "*throughput*", "*latency*")

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from recsys.runs import paths
-from recsys.runs.evidence.checksums import altered, values
+from recsys.runs.checksums import altered, values
 from recsys.runs.evidence.prose import quoted_numbers
 from recsys.runs.evidence.publish import COST, cost
-from recsys.runs.evidence.records import PROVENANCE, Record, load_records, read_record
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.fingerprint import change_since, sha256_of_file
 from recsys.runs.grid.git import missing_commits
+from recsys.runs.records import PROVENANCE, Record, load_records, read_record
 
 ACCURACY = "accuracy"  # of classes: whose right one stands first
 # Metrics come from the same float64 code: only the order of summation may differ between machines.

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.runs import paths
-from recsys.runs.evidence.checksums import content_name
-from recsys.runs.evidence.records import PROVENANCE
+from recsys.runs.checksums import content_name
 from recsys.runs.execution.failures import RunFailed
 from recsys.runs.grid.fingerprint import dependencies
 from recsys.runs.grid.git import differing, file_blob
+from recsys.runs.records import PROVENANCE
 
 if TYPE_CHECKING:
     from recsys.runs.worker import Request
@@ -25,9 +25,7 @@ def complete_record(request: "Request", working: Path, started: datetime, second
     """
     path = working / "record.json"
     if not path.is_file():
-        raise RunFailed(
-            "no record: the notebook's last cell must call record(...) of recsys.runs.evidence.record"
-        )
+        raise RunFailed("no record: the notebook's last cell must call record(...) of recsys.runs.record")
     record = json.loads(path.read_text(encoding="utf-8"))
     ask = json.loads((working / "request.json").read_text(encoding="utf-8"))
     record["code"] = _code(request, record["code"], ask["notebook_blob"], working)

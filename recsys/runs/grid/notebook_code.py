@@ -14,7 +14,7 @@ from recsys.code.definitions import Definition, aliases_of, code_of
 from recsys.runs.grid.notebook_cells import Cell, code_cells
 from recsys.runs.grid.parameters import parse_cell
 
-RECORD = "recsys.runs.evidence.record"
+RECORD = "recsys.runs.record"
 SHOWS = ("recsys.plots", "recsys.runs", "IPython", "matplotlib", "seaborn", "pandas", "display")
 CHANGES = ("exec", "eval", "setattr", "delattr", "next", "open", "input")  # of the built-in functions
 # methods of tables and figures that give something new and leave what they are asked of as it is

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from recsys.runs import paths
-from recsys.runs.evidence.records import Record, read_record
 from recsys.runs.grid.experiment import EMBEDDED_DATA, PROFILES, Experiment, Needs
 from recsys.runs.grid.fingerprint import change_since, run_hash
 from recsys.runs.grid.notebook_cells import read_cells
 from recsys.runs.grid.parameters import Parameter, ParameterError, read_parameters, resolve
+from recsys.runs.records import Record, read_record
 
 DATA_CHOICES = ("demo", "real", "all")
 

@@ -7,8 +7,8 @@ import pytest
 
 from recsys.runs import paths
 from recsys.runs.evidence import rerun as rerun_module
-from recsys.runs.evidence.records import read_record
 from recsys.runs.evidence.rerun import RerunError, compare, find_records, is_measured, rerun
+from recsys.runs.records import read_record
 from tests.conftest import make_project, recsys_command, write_notebook
 from tests.runs.made_records import make_record
 
@@ -76,7 +76,7 @@ def test_a_run_is_repeated_at_its_commit_though_the_code_went_on(tmp_path, monke
     project = make_project(tmp_path / "project")
     model = project / "recsys" / "metrics" / "sample_model.py"
     model.write_text("def double(x):\n    return 2.0 * x\n")
-    start = "from recsys.metrics.sample_model import double\nfrom recsys.runs.evidence.record import record"
+    start = "from recsys.metrics.sample_model import double\nfrom recsys.runs.record import record"
     end = "record(metrics={'score': double(rank)})"
     write_notebook(project / "notebooks" / "00_x.ipynb", "rank: int = 8\nseed: int = 0", start, end)
     (project / "experiments" / "00_x.yaml").write_text(

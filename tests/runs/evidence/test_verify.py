@@ -9,15 +9,15 @@ import pytest
 
 from recsys.metrics.ranking import ranking_metrics
 from recsys.runs import paths
+from recsys.runs.checksums import CHECKSUMS, content_name, with_checksums
 from recsys.runs.evidence import prose
-from recsys.runs.evidence.checksums import CHECKSUMS, content_name, with_checksums
 from recsys.runs.evidence.publish import publish_reference
-from recsys.runs.evidence.records import FORMAT, PROVENANCE, load_records, read_record
 from recsys.runs.evidence.verify import check_record, other_seeds, standing, unreadable
 from recsys.runs.grid import fingerprint, git
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.fingerprint import dependencies, sha256_of_file
 from recsys.runs.grid.plan import plan
+from recsys.runs.records import FORMAT, PROVENANCE, load_records, read_record
 from tests.conftest import make_project, write_notebook
 
 SHARED = {"definitions": {"recsys.baselines.ease:EASE": "12" * 8}, "versions": {"python": "3.11"}}
@@ -258,7 +258,7 @@ def test_publish_takes_only_what_can_be_traced(tmp_path, monkeypatch):
 
 def test_what_changed_since_is_told(tmp_path, monkeypatch):
     project = make_project(tmp_path)
-    code = "from recsys.baselines.ease import EASE\nfrom recsys.runs.evidence.record import record\n"
+    code = "from recsys.baselines.ease import EASE\nfrom recsys.runs.record import record\n"
     write_notebook(project / "notebooks" / "00_x.ipynb", "seed: int = 0", code + "record({'mrr': EASE(2.0)})")
     (project / "experiments" / "00_x.yaml").write_text(
         "name: 00_x\nnotebook: notebooks/00_x.ipynb\nquestion: q\nmetrics: [mrr]\nprimary_metric: mrr\n"

@@ -7,7 +7,7 @@ from recsys.runs.grid.notebook_code import notebook_code
 
 START = "import numpy as np\nimport pandas as pd\nfrom recsys.baselines import ease, popularity\n"
 START += "from recsys.metrics import ranking\nfrom recsys.plots import long_tail\n"
-START += "from recsys.runs.evidence.record import record"
+START += "from recsys.runs.record import record"
 CELLS = [
     START,
     "penalty: float = 2.0",
@@ -58,7 +58,7 @@ def test_what_it_refers_to_is_spelt_out():
     assert code_of(*CELLS).code.uses == {
         "recsys.baselines.ease.EASE",
         "recsys.metrics.ranking.evaluate",
-        "recsys.runs.evidence.record.record",
+        "recsys.runs.record.record",
     }
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from recsys.code import registry
 from recsys.data import sources
-from recsys.runs.evidence.records import FORMAT
+from recsys.runs.records import FORMAT
 
 if TYPE_CHECKING:
     import pandas as pd

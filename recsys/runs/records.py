@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recsys.runs.evidence.checksums import content_name
+from recsys.runs.checksums import content_name
 
 FORMAT = 2  # of record.json
 PROVENANCE = "provenance"  # folder beside published experiments, and <name>.json in a run's own folder
