@@ -9,11 +9,13 @@ that is imported from another place, changes no hash.
 import ast
 import functools
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 
 PACKAGE = "recsys"
+PLACE = re.compile(rf"\b{PACKAGE}(\.[a-z_]\w*)+")  # a module, or something in it, as texts name them
 BODY = "<import>"  # the statements that run at import and define nothing
 
 
@@ -243,10 +245,18 @@ class _Bare(ast.NodeTransformer):
 
 
 class _Unplaced(ast.NodeTransformer):
-    """Forgets in which module of `recsys` a name was found: `timing.measure` is the same after a move."""
+    """Forgets in which module of `recsys` a name was found: `timing.measure` is the same after a move.
+
+    The same in texts, which name modules to importlib, to other processes and to readers of errors.
+    """
 
     def __init__(self, modules: set[str]) -> None:
         self._modules = modules  # lower-case imported names: modules, where something is asked of them
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if not isinstance(node.value, str):
+            return node
+        return ast.Constant(PLACE.sub(lambda found: found[0].rpartition(".")[2], node.value))
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.value, ast.Name) and node.value.id in self._modules:
