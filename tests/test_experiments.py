@@ -3,7 +3,7 @@
 import pytest
 
 from recsys.runs import paths
-from recsys.runs.claims import check_states, load_claims
+from recsys.runs.evidence.claims import check_states, load_claims
 from recsys.runs.evidence.verify import check_record
 from recsys.runs.grid.experiment import PROFILES, load_experiments
 from recsys.runs.grid.plan import plan

@@ -13,6 +13,7 @@ from rich.table import Table
 from recsys.data import sources
 from recsys.data.errors import DataUnavailable
 from recsys.runs import paths
+from recsys.runs.execution.worker import EXECUTED, Outcome
 from recsys.runs.grid.experiment import (
     EMBEDDED_DATA,
     PROFILES,
@@ -23,7 +24,6 @@ from recsys.runs.grid.experiment import (
 )
 from recsys.runs.grid.parameters import resolve
 from recsys.runs.grid.plan import DATA_CHOICES, PlannedRun, declared_parameters, plan
-from recsys.runs.worker import EXECUTED, Outcome
 
 LAST = "last.json"
 
@@ -103,8 +103,8 @@ def _run(
     profile: str,
     committed_only: bool,
 ) -> list[Outcome]:
-    from recsys.runs.progress import GridProgress
-    from recsys.runs.runner import only_driver, run
+    from recsys.runs.execution.progress import GridProgress
+    from recsys.runs.execution.runner import only_driver, run
 
     console.print(f"{len(ready)} of {len(planned)} runs are due; the others are up to date or have no data.")
     outcomes: list[Outcome] = []
@@ -230,9 +230,9 @@ def _sum_up(
 
 def report_command(console: Console, out: Path, runs: Path) -> None:
     """Write the site and print the verdict table."""
-    from recsys.runs.claims import load_claims, verdicts
+    from recsys.runs.evidence.claims import load_claims, verdicts
     from recsys.runs.records import load_records
-    from recsys.runs.report import write_report
+    from recsys.runs.report.pages import write_report
 
     experiments = load_experiments()
     own = [record for record in load_records(runs) if record.profile != "smoke"]

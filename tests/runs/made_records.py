@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.metrics.ranking import ranking_metrics
-from recsys.runs.claims import Claims
+from recsys.runs.evidence.claims import Claims
 from recsys.runs.grid.experiment import Experiment
 from recsys.runs.records import FORMAT, Record, read_record
 

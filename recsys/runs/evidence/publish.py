@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recsys.runs import paths
 from recsys.runs.checksums import with_checksums
-from recsys.runs.claims import update_states
+from recsys.runs.evidence.claims import update_states
 from recsys.runs.grid.experiment import Experiment, choose, load_experiments
 from recsys.runs.grid.fingerprint import change_since
 from recsys.runs.grid.git import missing_commits

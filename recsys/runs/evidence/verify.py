@@ -34,7 +34,7 @@ def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list
     Returns:
         The problems, each naming its number, and how many numbers were checked.
     """
-    from recsys.runs.claims import check_states, load_claims
+    from recsys.runs.evidence.claims import check_states, load_claims
 
     reference = load_records(paths.REFERENCE)
     problems: list[str] = unreadable(paths.REFERENCE)

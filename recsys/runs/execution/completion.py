@@ -13,7 +13,7 @@ from recsys.runs.grid.git import differing, file_blob
 from recsys.runs.records import PROVENANCE
 
 if TYPE_CHECKING:
-    from recsys.runs.worker import Request
+    from recsys.runs.execution.worker import Request
 
 
 def complete_record(request: "Request", working: Path, started: datetime, seconds: float) -> None:
