@@ -18,7 +18,7 @@ from recsys.models.labelled import task as labelled_task
 from recsys.models.labelled.task import LabelledTask
 from recsys.models.labelled.text_classifier import Shared, TextClassifier
 from recsys.models.next_item.data import NextItemData, load_next_item
-from recsys.models.next_item.evaluation import as_trained, fewer_users, informed
+from recsys.models.next_item.evaluation import fewer_users, with_known_history, with_training_history
 from recsys.models.next_item.text_recommender import ITEM_TOKENS, Reading, TextRecommender
 from recsys.models.tuning_method import Tuning
 from recsys.training.samples import Samples
@@ -110,7 +110,11 @@ class NextItem:
         return model.fit(self.data.train, split.n_users, split.n_items, progress=progress)
 
     def judge(self, model: TextRecommender, part: str) -> Judged:
-        asked = informed(model, self.data) if part == "test" else as_trained(model, self.data)
+        asked = (
+            with_known_history(model, self.data)
+            if part == "test"
+            else with_training_history(model, self.data)
+        )
         most = self.tested if part == "test" else self.judged
         split = fewer_users(self.data.split, most) if most else self.data.split
         positions = evaluate(asked, split, part)
