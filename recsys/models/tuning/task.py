@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from recsys.data.labelled.dataset import LABELLED_FAMILIES
+from recsys.data.families import LABELLED
 from recsys.data.sources import all_sources
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.embed import embed_texts
@@ -154,7 +154,7 @@ def load_tuned_task(
         raise ValueError(f"head_rate must be at least 0, got {head_rate}")
     kept = layers or None
     source = all_sources().get(dataset)
-    if source is not None and source.family in LABELLED_FAMILIES:
+    if source is not None and source.family in LABELLED:
         task = labelled_task.load_task(dataset, train_share, judged, tested)
         return Labelled(task, backbone, kept, head_rate or Labelled.head_rate)
     reading = Reading(max_items=1, max_tokens=32) if reading is None else reading
