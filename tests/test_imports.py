@@ -38,9 +38,17 @@ def layer_of(path: Path) -> str:
     return path.relative_to(ROOT / "recsys").with_suffix("").parts[0]
 
 
-def imported(path: Path, source: str) -> Iterator[str]:
-    """Dotted names of recsys that a module imports, wherever in it: of modules, or of objects in them."""
-    for node in ast.walk(ast.parse(source)):
+def imported(path: Path, source: str, types: bool = True) -> Iterator[str]:
+    """Dotted names of recsys that a module imports, wherever in it: of modules, or of objects in them.
+
+    types: also what is imported for annotations alone, under `if TYPE_CHECKING`.
+    """
+    tree = ast.parse(source)
+    if not types:
+        tree.body = [
+            node for node in tree.body if "TYPE_CHECKING" not in ast.dump(getattr(node, "test", ast.Pass()))
+        ]
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
@@ -64,7 +72,7 @@ def arrows() -> dict[str, set[str]]:
     known = set(names.values())
     graph = {}
     for path, name in names.items():
-        found = imported(path, path.read_text(encoding="utf-8"))
+        found = imported(path, path.read_text(encoding="utf-8"), types=False)
         graph[name] = {target if target in known else target.rpartition(".")[0] for target in found} - {name}
     return graph
 
