@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "tokenizers")
 
 
-def kept_vectors(
+def cached_vectors(
     encode: Encode, model: str | Path | Backbone, settings: str = "", cache: str | Path | None = None
 ) -> Encode:
     """`encode`, which reads from disk what it computed before: for this model, these libraries and texts.

@@ -103,7 +103,7 @@ def _run_notebook(request: Request, working: Path) -> None:
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
 
-    from recsys.runs.execution.forked_kernel import WarmKernelManager
+    from recsys.runs.execution.forked_kernel import ForkedKernelManager
     from recsys.runs.execution.kernel_parent import CAN_FORK, kernel_environment
     from recsys.runs.grid.git import file_blob, head
     from recsys.runs.grid.notebook_cells import read_cells
@@ -133,7 +133,7 @@ def _run_notebook(request: Request, working: Path) -> None:
             progress_bar=False,
             kernel_name="python3",
             start_timeout=120,
-            **({"kernel_manager_class": WarmKernelManager} if CAN_FORK else {}),
+            **({"kernel_manager_class": ForkedKernelManager} if CAN_FORK else {}),
         )
     except PapermillExecutionError as error:
         reason = f"{error.ename}: {error.evalue}"
