@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from recsys.runs import paths
 from recsys.runs.execution.completion import complete_record
 from recsys.runs.execution.failures import RunFailed
 from recsys.runs.record import REQUEST
 
-EXECUTED = "executed.ipynb"
 IN_FLIGHT = ".in-flight-"
 
 
@@ -127,7 +127,7 @@ def _run_notebook(request: Request, working: Path) -> None:
     try:
         execute_notebook(
             str(notebook),
-            str(working / EXECUTED),
+            str(working / paths.EXECUTED),
             parameters=request.parameters,
             cwd=str(notebook.parent),
             progress_bar=False,
