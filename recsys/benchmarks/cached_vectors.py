@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "tokenizers")
 
 
-def kept_vectors(
+def cached_vectors(
     encode: Encode,
     model: str | Path | Backbone,
     made_by: Sequence[str],
@@ -39,8 +39,8 @@ def kept_vectors(
     Args:
         encode: texts -> [n, D].
         model: whose vectors they are, see `recsys.speed.model_source.model_source`.
-        made_by: the functions that `encode` calls, as "module:function"; vectors made by other code of theirs,
-            or of what they reach, are not taken.
+        made_by: the functions that `encode` calls, as "module:function"; vectors that were made by other code
+            of theirs, or of what they reach, are not taken.
         settings: what they depend on besides.
         cache: folder; None for "vectors" in the kit's own.
     """

@@ -17,7 +17,7 @@ from typing import Any
 
 from recsys.data import registry
 from recsys.data.errors import RegistryError
-from recsys.data.files import locations as whereabouts
+from recsys.data.files import locations
 from recsys.data.labelled.sources import LABELLED
 from recsys.data.logs.sources import LOGS
 from recsys.data.registry import Source, SourceFile
@@ -77,7 +77,7 @@ def local_file(source_name: str, file_name: str) -> Path:
         DataUnavailable: one of its kinds, in one line that says why and how to mend it.
     """
     source = get(source_name)
-    path, digest = whereabouts.obtain(source, source.file(file_name), progress=True)
+    path, digest = locations.obtain(source, source.file(file_name), progress=True)
     files_read[f"{source_name}/{file_name}"] = digest
     return path
 
@@ -96,7 +96,7 @@ def note_weights(asked: str, folder: Path) -> None:
     """
     for pattern in WEIGHT_FILES:
         for path in sorted(folder.glob(pattern)):
-            files_read[f"{WEIGHTS}{asked}/{path.name}"] = whereabouts.sha256_now(path)
+            files_read[f"{WEIGHTS}{asked}/{path.name}"] = locations.sha256_now(path)
 
 
 def _options_sha256(source: Source) -> str:
@@ -114,7 +114,7 @@ def ensure(dataset_name: str, progress: bool = True) -> None:
         return
     source = get(dataset_name)
     for file in source.files:
-        whereabouts.obtain(source, file, progress)
+        locations.obtain(source, file, progress)
 
 
 def current_sha256(key: str) -> str | None:
@@ -129,12 +129,12 @@ def current_sha256(key: str) -> str | None:
         if key.startswith(WEIGHTS):
             asked, _, file_name = key.removeprefix(WEIGHTS).rpartition("/")
             path = Path(asked).expanduser() / file_name
-            return whereabouts.sha256_now(path) if path.is_file() else None
+            return locations.sha256_now(path) if path.is_file() else None
         if file_name == OPTIONS:
             return _options_sha256(get(name))
         file = get(name).file(file_name)
-        found = whereabouts.find(file)
-        return whereabouts.sha256_now(found[0]) if found else file.sha256
+        found = locations.find(file)
+        return locations.sha256_now(found[0]) if found else file.sha256
     except (RegistryError, OSError):
         return None
 
@@ -167,7 +167,7 @@ def listing() -> list[dict[str, Any]]:
                 "size": "unknown" if None in sizes else f"{sum(sizes) / 1e6:.1f} MB",
                 "bytes": None if None in sizes else sum(sizes),
                 "files": len(parts),
-                "where": whereabouts.summary([part["where"] for part in parts]),
+                "where": locations.summary([part["where"] for part in parts]),
                 "source": source.origin,
             }
         )
@@ -178,7 +178,7 @@ def file_listing(name: str) -> list[dict[str, Any]]:
     """One row per file of a data set: file, role, bytes, sha256, where, path on this machine, urls."""
     rows = []
     for file in get(name).files:
-        found = whereabouts.find(file)
+        found = locations.find(file)
         rows.append(
             {
                 "file": file.name,

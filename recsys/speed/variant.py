@@ -29,7 +29,7 @@ class Variant:
     loader: "module:function", called as f(folder, words, **options): returns an `Engine`.
     options: keyword arguments of both.
     quick: loads in under a second, so that it can serve `fast_encoder`.
-    alone: texts are encoded one at a time, see `recsys.speed.encoder.Encoder`.
+    one_at_a_time: texts are encoded one at a time, see `recsys.speed.encoder.Encoder`.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Variant:
     packages: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     quick: bool = True
-    alone: bool = False
+    one_at_a_time: bool = False
 
     def missing(self) -> list[str]:
         """The packages that are not installed."""

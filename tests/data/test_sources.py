@@ -165,7 +165,7 @@ def test_source_and_licence_are_printed_once(register, capsys):
     notice = capsys.readouterr().err
     assert all(part in notice for part in ("A small log", "CC0", "https://example.org"))
     sources.ensure("small")
-    sources.whereabouts._announced.clear()  # as in a new process
+    sources.locations._announced.clear()  # as in a new process
     sources.ensure("small")
     assert capsys.readouterr().err == ""
     register(title="A small log", licence="changed terms")
