@@ -1,0 +1,1 @@
+"""What the records prove: criteria, the policy of statistics, verdicts on claims, power and pre-registration."""
