@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recsys.runs import paths
-from recsys.runs.claims import update_states
+from recsys.runs.evidence.claims import load_claims
+from recsys.runs.evidence.judge import judge
+from recsys.runs.evidence.stored import update_states
 from recsys.runs.experiment import choose, load_experiments
 from recsys.runs.fingerprint import change_since
 from recsys.runs.plan import plan
@@ -49,8 +51,8 @@ def publish_reference(names: list[str], runs: Path, reference: Path | None = Non
         if published := load_records(reference, experiment.name):
             text = json.dumps(cost(published), indent=1) + "\n"
             (reference / experiment.name / COST).write_text(text, encoding="utf-8")
-    for change in update_states(paths.EXPERIMENTS / "claims.yaml", load_records(reference)):
-        yield f"claims.yaml: {change}"
+    for change in update_states(judge(load_claims(), load_records(reference), load_experiments())):
+        yield f"verdicts.json: {change}"
 
 
 def cost(records: list[Record]) -> dict[str, float]:
