@@ -1,9 +1,9 @@
 """Experiments, claims and the committed reference fit together."""
 
 import pytest
+from recsys.runs.claims import check_states, load_claims
 
 from recsys.runs import paths
-from recsys.runs.claims import check_states, load_claims
 from recsys.runs.experiment import PROFILES, load_experiments
 from recsys.runs.plan import plan
 from recsys.runs.records import load_records

@@ -91,7 +91,9 @@ class Effect:
 
     def with_numbers(self, seeds: int | None = None, units: float | None = None) -> Effect:
         """The same spread with other numbers of seeds a side and users: what a larger grid would give."""
-        parts = [SeedPart(p.variance * p.seeds / (seeds or p.seeds), seeds or p.seeds) for p in self.seed_parts]
+        parts = [
+            SeedPart(p.variance * p.seeds / (seeds or p.seeds), seeds or p.seeds) for p in self.seed_parts
+        ]
         users = self.unit_variance * (self.units / units if units else 1.0)
         total = users + sum(part.variance for part in parts)
         share = [(users, (units or self.units) - 1), *((p.variance, p.seeds - 1) for p in parts)]

@@ -121,7 +121,11 @@ def sides(finding: Finding) -> str:
     # what a model is left to choose by itself need not be said here: "How it was decided" lists all
     said = {name: value for name, value in criterion.where.items() if value not in ("", "none", 0)}
     places = [v if isinstance(v, str) else f"{name}={setting(v)}" for name, v in said.items()]
-    pairs = [] if criterion.pair == "seed" or not finding.n else [f"{finding.n:,}\N{NO-BREAK SPACE}{criterion.pair}s"]
+    pairs = (
+        []
+        if criterion.pair == "seed" or not finding.n
+        else [f"{finding.n:,}\N{NO-BREAK SPACE}{criterion.pair}s"]
+    )
     seeds = " and ".join(map(str, finding.seeds))
     one = "seed" if finding.seeds == (1,) else "seeds"
     return ", ".join([text, *places, *pairs, *([f"{seeds}\N{NO-BREAK SPACE}{one}"] if seeds else [])])

@@ -86,8 +86,7 @@ def validated(
         return model.model_validate(plain(tree)), tree
     except ValidationError as problem:
         told = "; ".join(
-            f"{path.name}, line {line_of(tree, e['loc']) or 1}: "
-            f"{(named or _dotted)(e['loc'])}: {e['msg']}"
+            f"{path.name}, line {line_of(tree, e['loc']) or 1}: {(named or _dotted)(e['loc'])}: {e['msg']}"
             for e in problem.errors()
         )
         raise error(told) from None

@@ -8,9 +8,9 @@ import matplotlib.figure
 import nbformat
 import numpy as np
 import pandas as pd
+from recsys.runs.claims import Claims
 
 from recsys.metrics.ranking import ranking_metrics
-from recsys.runs.claims import Claims
 from recsys.runs.experiment import Experiment
 from recsys.runs.records import Record, read_record
 

@@ -168,7 +168,9 @@ class Claims(_Strict):
             listed = self.sections.get(claim.file, {}).get(claim.section, [])
             if claim.id not in listed or isinstance(listed, str):
                 problems.append(f"{claim.id}: {ARTICLES} does not list it under {claim.place}")
-            problems += [f"{claim.id}: merged into unknown '{i}'" for i in claim.merged_into if i not in known]
+            problems += [
+                f"{claim.id}: merged into unknown '{i}'" for i in claim.merged_into if i not in known
+            ]
         problems += [
             f"error {error.id}: no notebook '{error.notebook}' in {ARTICLES}"
             for error in self.errors

@@ -14,8 +14,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from recsys.metrics.variance_components import Effect, contrast
 from recsys.runs.evidence.criterion import Ambiguous, Criterion, Matched, Records, match
 from recsys.runs.evidence.observations import NotRecorded, control_mean, sides_of
@@ -73,9 +71,7 @@ class Finding:
         return None if self.p_support is None else min(self.p_support, self.p_refute)
 
 
-def examine(
-    criterion: Criterion, kind: Rule, experiment: str, records: Records, policy: Policy
-) -> Finding:
+def examine(criterion: Criterion, kind: Rule, experiment: str, records: Records, policy: Policy) -> Finding:
     """Judge one expanded criterion by the records that match it.
 
     Args:
@@ -125,8 +121,9 @@ def _fact(criterion: Criterion, rule: Rule, matched: Matched, family: Family) ->
         criterion,
         rule,
         state,
-        "counted: every run lies on the claimed side" if passed.all() else
-        f"counted: {int((~passed).sum())} of {len(passed)} runs lie on the other side",
+        "counted: every run lies on the claimed side"
+        if passed.all()
+        else f"counted: {int((~passed).sum())} of {len(passed)} runs lie on the other side",
         effect=told(float(values.mean())),
         low=told(float(values.min())),
         high=told(float(values.max())),
@@ -136,9 +133,7 @@ def _fact(criterion: Criterion, rule: Rule, matched: Matched, family: Family) ->
     )
 
 
-def _tested(
-    criterion: Criterion, rule: Rule, matched: Matched, family: Family, policy: Policy
-) -> Finding:
+def _tested(criterion: Criterion, rule: Rule, matched: Matched, family: Family, policy: Policy) -> Finding:
     ratio = family.scale == "log ratio" and rule != "level"
     estimate = contrast(sides_of(criterion, matched, log=ratio))
     line = _line(criterion, rule, matched, family, ratio)

@@ -88,9 +88,7 @@ def _of_units(criterion: Criterion, matched: Matched) -> dict[str, np.ndarray]:
     return _aligned(matched, f"{criterion.pair}s", read)
 
 
-def _aligned(
-    matched: Matched, units: str, read: Callable[[Record], pd.Series]
-) -> dict[str, np.ndarray]:
+def _aligned(matched: Matched, units: str, read: Callable[[Record], pd.Series]) -> dict[str, np.ndarray]:
     first: pd.Index | None = None
     tables = {}
     for name, side in matched.sides.items():

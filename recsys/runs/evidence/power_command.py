@@ -27,7 +27,9 @@ def power_command(console: Console, name: str, profile: str) -> None:
         open_claims = dict.fromkeys(one.claim.id for one in found if one.decides is False)
         unknown = dict.fromkeys(one.claim.id for one in found if one.detectable is None)
         if open_claims:
-            console.print(f"Cannot decide (no effect would not be told from the line): {', '.join(open_claims)}")
+            console.print(
+                f"Cannot decide (no effect would not be told from the line): {', '.join(open_claims)}"
+            )
         if unknown:
             told = "Unknown, for want of an earlier record with a spread like it"
             console.print(f"{told}: {', '.join(unknown)}")
@@ -35,7 +37,9 @@ def power_command(console: Console, name: str, profile: str) -> None:
 
 def _table(name: str, profile: str, found: list[Power], power: float) -> Table:
     table = Table("claim", "metric", "where", "seeds", "line", "detectable", "seeds needed", "spread from")
-    table.title = f"{name}, {profile} grid: smallest distance from the line that {power:.0%} of such grids detect"
+    table.title = (
+        f"{name}, {profile} grid: smallest distance from the line that {power:.0%} of such grids detect"
+    )
     for one in found:
         table.add_row(
             one.claim.id,

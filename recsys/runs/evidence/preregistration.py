@@ -70,7 +70,10 @@ def histories(judged: list[Verdict], confirming: list[Verdict]) -> dict[str, His
         first = datetime.fromisoformat(verdict.first_started)
         names = {c.experiment or verdict.claim.experiment for c in verdict.claim.criteria}
         names |= {c.control_experiment for c in verdict.claim.criteria if c.control_experiment}
-        of_it = [*changes.get(f"criteria {verdict.claim.id}", ()), *changes.get(f"kind {verdict.claim.id}", ())]
+        of_it = [
+            *changes.get(f"criteria {verdict.claim.id}", ()),
+            *changes.get(f"kind {verdict.claim.id}", ()),
+        ]
         of_it += changes.get("policy", ())
         for name in sorted(names):
             of_it += changes.get(f"experiment {name}", ())

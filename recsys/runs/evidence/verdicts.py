@@ -107,8 +107,9 @@ def _with_q_values(found: list[Verdict], policy: Policy) -> list[Verdict]:
 
 def _only_facts(verdict: Verdict) -> bool:
     return verdict.claim.kind == "fact" or (
-        bool(verdict.findings) and all(f.p_value is None for f in verdict.findings) and verdict.state in
-        ("supported", "refuted")
+        bool(verdict.findings)
+        and all(f.p_value is None for f in verdict.findings)
+        and verdict.state in ("supported", "refuted")
     )
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from recsys.runs.claims import ARTICLES, CRITERIA, ClaimsError, check_states, load_claims, update_states
 
 from recsys.runs import paths
-from recsys.runs.claims import ARTICLES, CRITERIA, ClaimsError, check_states, load_claims, update_states
 from recsys.runs.experiment import load_experiments
 from recsys.runs.plan import plan
 from recsys.runs.records import load_records

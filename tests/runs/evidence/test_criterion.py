@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from recsys.runs.criterion import Criterion, Finding, decide, examine
+
 from recsys.runs.records import load_records
 from tests.runs.made_records import make_record
 

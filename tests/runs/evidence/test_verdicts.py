@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from recsys.runs.claims import verdicts
 
 from recsys.metrics.significance import paired_bootstrap, paired_permutation_test
-from recsys.runs.claims import verdicts
 from recsys.runs.records import load_records
 from tests.runs.made_records import claims_of, objective
 
