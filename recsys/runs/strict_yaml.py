@@ -1,4 +1,4 @@
-"""YAML read strictly: YAML 1.2, where `1e-4` is a number and a key that stands twice is an error with its line.
+"""YAML read strictly: version 1.2, where `1e-4` is a number, and a key that stands twice is an error.
 
 PyYAML reads YAML 1.1: `1e-4` becomes text there, `yes` becomes true, and of two equal keys the last one wins
 in silence. ruamel.yaml does none of that, and its round-trip tree knows each entry's line, so that what is

@@ -1,9 +1,9 @@
-"""What would decide a claim that is open: more seeds, more sessions, more users, or records that are missing."""
+"""What would decide a claim that is open: seeds, sessions, users, or records that are missing."""
 
 from recsys.metrics.detectable import seeds_needed, units_needed
 from recsys.runs.evidence.findings import Finding
 from recsys.runs.evidence.policy import Policy, load_policy
-from recsys.runs.evidence.verdicts import Verdict
+from recsys.runs.evidence.verdicts import Verdict, labels
 
 MANY_SEEDS = 10  # a side; more than that and users are asked for
 
@@ -17,10 +17,11 @@ def would_decide(verdict: Verdict, policy: Policy | None = None) -> str:
         return ""
     policy = policy or load_policy()
     told: dict[str, list[str]] = {}
-    for finding in verdict.findings:
-        if finding.state == "undecided" and (need := _need(finding, policy)):
-            told.setdefault(need, []).append(finding.place or finding.criterion.metric)
-    parts = [f"{need} ({', '.join(dict.fromkeys(where))})" for need, where in told.items()]
+    for finding, label in zip(verdict.findings, labels(verdict.findings), strict=True):
+        if finding.state == "undecided":
+            told.setdefault(_need(finding, policy), []).append(label)
+    one = len(verdict.findings) == 1
+    parts = [need if one else f"{need} ({'; '.join(where)})" for need, where in told.items()]
     if "not yet tested" in verdict.message:
         parts.append("the records that are missing")
     return "; ".join(parts)
@@ -30,8 +31,8 @@ def _need(finding: Finding, policy: Policy) -> str:
     estimate = finding.estimate
     if estimate is None:
         return finding.message
-    if finding.message.endswith("are needed") or "timings need" in finding.message:
-        return finding.message
+    if finding.lacks:
+        return finding.lacks
     distance = abs(estimate.effect - finding.test_line)
     if finding.rule == "no effect":
         distance = abs(abs(estimate.effect) - abs(finding.test_line))

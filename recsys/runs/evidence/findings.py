@@ -37,6 +37,7 @@ class Finding:
         p_support, p_refute: two-sided p-values; each is small on its own side of the line; None for a
             fact and where nothing was tested.
         n: units (users, lists, or runs where paired by seed). seeds: of the treatment and the control.
+        lacks: what is missing by rule, in words: seeds or sessions.
         runs: names of the records used. first_started: when the earliest of them began.
         estimate: on the scale of the test, for power.
     """
@@ -58,6 +59,7 @@ class Finding:
     runs: tuple[str, ...] = ()
     profile: str | None = None
     first_started: str | None = None
+    lacks: str = ""
     estimate: Effect | None = None
     test_line: float = NAN  # on the scale of the estimate, turned back to the metric's own direction
 
@@ -157,9 +159,10 @@ def _tested(criterion: Criterion, rule: Rule, matched: Matched, family: Family, 
         estimate=estimate,
         test_line=criterion.sign * line,
     )
-    if lacking := _too_few(criterion, matched, family, policy):
+    message, lacks = _too_few(matched, family, policy)
+    if lacks:
         # the estimate may be shown, but it has no say
-        return replace(finding, message=lacking, p_support=1.0, p_refute=1.0)
+        return replace(finding, message=message, lacks=lacks, p_support=1.0, p_refute=1.0)
     return _decided(finding, low * criterion.sign, high * criterion.sign, policy.level)
 
 
@@ -188,16 +191,23 @@ def _p_values(estimate: Effect, sign: int, line: float, rule: Rule) -> tuple[flo
     return min(1.0, 2 * support), min(1.0, 2 * refute)
 
 
-def _too_few(criterion: Criterion, matched: Matched, family: Family, policy: Policy) -> str:
+def _too_few(matched: Matched, family: Family, policy: Policy) -> tuple[str, str]:
+    """Why a comparison is undecided by rule, and what it lacks; empty where it lacks nothing."""
     for name, side in matched.sides.items():
-        trains = any(policy.trains(r.experiment, r.parameters) for r in side.values())
-        if family.timing and len(side) < policy.fewest_sessions:
-            return f"{len(side)} sessions of the {name}: timings need {policy.fewest_sessions}"
-        if trains and len(side) < policy.fewest_seeds:
-            return f"{len(side)} {'seed' if len(side) == 1 else 'seeds'} of the {name}, which trains: " + (
-                f"at least {policy.fewest_seeds} are needed"
+        ran = len(side)
+        if family.timing and ran < policy.fewest_sessions:
+            return (
+                f"{ran} sessions of the {name}: timings need {policy.fewest_sessions}",
+                f"{policy.fewest_sessions} sessions, {ran} ran",
             )
-    return ""
+        trains = any(policy.trains(r.experiment, r.parameters) for r in side.values())
+        if trains and ran < policy.fewest_seeds:
+            seeds = "1 seed" if ran == 1 else f"{ran} seeds"
+            return (
+                f"{seeds} of the {name}, which trains: at least {policy.fewest_seeds} are needed",
+                f"{policy.fewest_seeds} seeds of the {name}, {ran} ran",
+            )
+    return "", ""
 
 
 def _decided(finding: Finding, near: float, far: float, level: float) -> Finding:

@@ -1,4 +1,4 @@
-"""Verdicts from the records that have a say: those of the experiments' grids, with criteria that are sound."""
+"""Verdicts from the records that have a say: those of the experiments' grids, by criteria that are sound."""
 
 import functools
 from collections.abc import Iterable, Mapping

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recsys.metrics.detectable import detectable, seeds_needed
+from recsys.metrics.detectable import detectable, seeds_needed, units_needed
 from recsys.metrics.variance_components import Effect
 from recsys.runs.evidence.claims import Claim, Claims
 from recsys.runs.evidence.criterion import Criterion, Records
@@ -32,6 +32,7 @@ class Power:
             (logarithms of ratios where `ratio`); None where no record gives a spread or a line.
         spread_from: the comparison whose spread was taken.
         seeds_needed: a side, to tell an effect of nothing from the line; None where none is enough.
+        units_needed: users or lists for the same, with as many seeds as the grid has.
     """
 
     claim: Claim
@@ -42,6 +43,7 @@ class Power:
     detectable: float | None
     spread_from: str
     seeds_needed: int | None
+    units_needed: int | None = None
 
     @property
     def decides(self) -> bool | None:
@@ -101,10 +103,7 @@ def _power(
     other, finding = best
     estimate: Effect = finding.estimate
     line = abs(finding.test_line)
-    if not estimate.seed_parts and seeds > 1:
-        after = estimate
-    else:
-        after = estimate.with_numbers(seeds=max(2, seeds)) if estimate.seed_parts else estimate
+    after = estimate.with_numbers(seeds=max(2, seeds)) if estimate.seed_parts else estimate
     smallest = detectable(after, policy.level, policy.power)
     same = finding.criterion == criterion
     return Power(
@@ -116,6 +115,7 @@ def _power(
         smallest if math.isfinite(smallest) else None,
         "its own records" if same else f"{other.id}, {finding.place or finding.criterion.metric}",
         seeds_needed(estimate, line, policy.level, policy.power) if line else None,
+        units_needed(after, line, None, policy.level, policy.power) if line else None,
     )
 
 

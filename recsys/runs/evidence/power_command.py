@@ -27,19 +27,18 @@ def power_command(console: Console, name: str, profile: str) -> None:
         open_claims = dict.fromkeys(one.claim.id for one in found if one.decides is False)
         unknown = dict.fromkeys(one.claim.id for one in found if one.detectable is None)
         if open_claims:
-            console.print(
-                f"Cannot decide (no effect would not be told from the line): {', '.join(open_claims)}"
-            )
+            told = "Cannot decide, because no effect could not be told from the line"
+            console.print(f"{told}: {', '.join(open_claims)}")
         if unknown:
             told = "Unknown, for want of an earlier record with a spread like it"
             console.print(f"{told}: {', '.join(unknown)}")
 
 
 def _table(name: str, profile: str, found: list[Power], power: float) -> Table:
-    table = Table("claim", "metric", "where", "seeds", "line", "detectable", "seeds needed", "spread from")
-    table.title = (
-        f"{name}, {profile} grid: smallest distance from the line that {power:.0%} of such grids detect"
+    table = Table(
+        "claim", "metric", "where", "seeds", "line", "detectable", "seeds needed", "or users", "spread from"
     )
+    table.title = f"{name}, {profile}: smallest distance from the line that {power:.0%} of such grids detect"
     for one in found:
         table.add_row(
             one.claim.id,
@@ -49,6 +48,7 @@ def _table(name: str, profile: str, found: list[Power], power: float) -> Table:
             _size(one.line, one.ratio),
             _size(one.detectable, one.ratio) + ("" if one.decides is not False else "  [yellow]too much[/]"),
             str(one.seeds_needed) if one.seeds_needed else "-",
+            f"{one.units_needed:,}" if one.units_needed else "-",
             escape(one.spread_from or "no record"),
         )
     return table

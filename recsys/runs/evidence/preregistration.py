@@ -70,13 +70,9 @@ def histories(judged: list[Verdict], confirming: list[Verdict]) -> dict[str, His
         first = datetime.fromisoformat(verdict.first_started)
         names = {c.experiment or verdict.claim.experiment for c in verdict.claim.criteria}
         names |= {c.control_experiment for c in verdict.claim.criteria if c.control_experiment}
-        of_it = [
-            *changes.get(f"criteria {verdict.claim.id}", ()),
-            *changes.get(f"kind {verdict.claim.id}", ()),
-        ]
-        of_it += changes.get("policy", ())
-        for name in sorted(names):
-            of_it += changes.get(f"experiment {name}", ())
+        about = [f"{what} {verdict.claim.id}" for what in ("criteria", "kind")]
+        about += ["policy", *(f"experiment {name}" for name in sorted(names))]
+        of_it = [change for key in about for change in changes.get(key, ())]
         later = tuple(sorted((c for c in of_it if c.when > first), key=lambda change: change.when))
         confirmed = verdict.state in ("supported", "refuted") and again.get(verdict.claim.id) == verdict.state
         found[verdict.claim.id] = History(not later, later, "confirmed" if confirmed else "exploratory")
@@ -128,7 +124,7 @@ def _head() -> str | None:
 
 @functools.lru_cache(maxsize=2)
 def _changes(head: str | None) -> dict[str, tuple[Change, ...]] | None:
-    """Commits by what they changed: "criteria ID", "kind ID", "policy", "experiment NAME"; None without git."""
+    """Commits by what they changed: "criteria ID", "kind ID", "policy", "experiment NAME"; or None."""
     if head is None:
         return None
     log = _git("log", "--reverse", "--first-parent", "-m", "--format=%H %cI %P", "--name-only", head, *FILES)

@@ -12,7 +12,7 @@ another claim says enters; beside each verdict stands its q-value (Benjamini–H
 testable claims, those not tested with p = 1), which marks a decided claim as fragile and changes no state.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -205,13 +205,32 @@ def _words(kind: str, settings: list[_Setting], state: str, decisive: Finding) -
 
 
 def _by_state(findings: tuple[Finding, ...]) -> str:
-    """Such as: refuted on dataset=beauty; undecided on dataset=planted."""
+    """Such as: refuted on beauty; undecided on planted."""
     places: dict[str, list[str]] = {}
-    for finding in findings:
-        where = finding.place or finding.criterion.metric
-        if where not in places.setdefault(finding.state, []):
-            places[finding.state].append(where)
+    for finding, label in zip(findings, labels(findings), strict=True):
+        places.setdefault(finding.state, []).append(label)
     return "; ".join(f"{state} on {', '.join(where)}" for state, where in places.items())
+
+
+def labels(findings: Sequence[Finding]) -> list[str]:
+    """What tells each of a claim's comparisons from the others, such as "beauty, popularity"."""
+    told = []
+    for finding in findings:
+        one = finding.criterion
+        words: dict[str, object] = {"metric": one.metric, **one.where}
+        words |= {f"treatment's {name}": value for name, value in one.treatment.items()}
+        words |= {f"control's {name}": value for name, value in (one.control or {}).items()}
+        words["items bought at most"] = one.seen_at_most
+        told.append(words)
+    shared = {n for n in told[0] if len(told) > 1 and all(words.get(n) == told[0][n] for words in told)}
+    return [
+        " ".join(
+            f"{value}" if isinstance(value, str) and value else f"{name} {value!r}"
+            for name, value in words.items()
+            if name not in shared and value is not None
+        )
+        for words in told
+    ]
 
 
 def _decisive(findings: tuple[Finding, ...], state: str) -> Finding:
