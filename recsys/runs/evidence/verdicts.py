@@ -214,6 +214,9 @@ def _by_state(findings: tuple[Finding, ...]) -> str:
 
 def labels(findings: Sequence[Finding]) -> list[str]:
     """What tells each of a claim's comparisons from the others, such as "beauty, popularity"."""
+    metrics = [finding.criterion.metric for finding in findings]
+    if len(set(metrics)) == len(metrics):
+        return metrics
     told = []
     for finding in findings:
         one = finding.criterion
