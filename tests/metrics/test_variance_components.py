@@ -44,6 +44,7 @@ def test_seeds_alone_are_welch():
     a, b = random.normal(0, 1, 3), random.normal(1, 3, 6)
     found = contrast([Side(1, a[None]), Side(-1, b[None])])
     expected = stats.ttest_ind(a, b, equal_var=False)
+    assert found.df > 2
     assert found.p_value() == pytest.approx(expected.pvalue)
     assert found.df == pytest.approx(expected.df)
     assert found.interval() == pytest.approx(tuple(expected.confidence_interval()))
@@ -93,6 +94,17 @@ def test_an_exact_difference_has_no_error():
     assert found.interval() == (pytest.approx(0.2), pytest.approx(0.2))
     assert (found.p_above(0.1), found.p_below(0.1)) == (0, 1)
     assert found.p_value(found.effect) == 1
+
+
+def test_sides_that_share_their_noise_keep_their_degrees_of_freedom():
+    """Models of one seed may err alike: the difference is then far steadier than either side."""
+    random = np.random.default_rng(3)
+    noise = random.normal(0, 1, (400, 3))
+    sides = [Side(1, noise + random.normal(0.3, 0.01, (400, 1))), Side(-1, noise)]
+    found = contrast(sides)
+    assert found.df >= 2
+    low, high = found.interval()
+    assert 0.25 < low < 0.3 < high < 0.35
 
 
 def test_what_rounding_leaves_is_no_spread():
