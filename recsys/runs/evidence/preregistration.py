@@ -155,7 +155,7 @@ def _commits(log: str) -> list[tuple[str, datetime, list[str]]]:
     it runs, and is merged afterwards.
     """
     commits: list[tuple[str, datetime, list[str]]] = []
-    for line in filter(None, log.splitlines()):
+    for line in filter(None, map(str.strip, log.splitlines())):
         head = re.fullmatch(r"([0-9a-f]{40}) (\S+)((?: [0-9a-f]{40})*)", line)
         if head:
             commit, when, parents = head[1], head[2], head[3].split()

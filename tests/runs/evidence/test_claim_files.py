@@ -151,7 +151,7 @@ def edit(path, old, new):
             LOSS,
             "alternative: less",
             "alternative: smaller",
-            r"line \d+: .*alternative: .*'greater' or 'less'",
+            r"line \d+: .*: Input should be 'greater' or 'less'",
         ),
         (LOSS, ", alternative: less", "", "a criterion lacks `alternative`"),
         (LOSS, "control: {objective: untrained}", "value: 1, control: {a: 1}", "either `control`"),
