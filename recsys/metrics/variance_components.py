@@ -1,7 +1,8 @@
 """Effect of a comparison over users *and* seeds: variance components, Satterthwaite's degrees of freedom, t.
 
 Each side of a comparison is a table of scores, users (queries, lists) in rows and seeds in columns. All
-sides score the same users; seeds are draws of their own on every side, in whatever number. With n seeds and
+sides score the same users; seeds are draws of their own on every side, in whatever number. (Where the seeds
+of both sides are pairs, pass their differences as one side.) With n seeds and
 U users, a side's mean varies with the seed by σ²_s/n and with what one user gets from one seed by σ²_e/(nU);
 the users themselves, drawn from all users, add the variance of their mean differences. So
 

@@ -6,6 +6,7 @@ from recsys.runs.evidence.policy import Policy, load_policy
 from recsys.runs.evidence.verdicts import Verdict, labels
 
 MANY_SEEDS = 10  # a side; more than that and users are asked for
+MANY_TIMES = 30  # as many users as there were: no shop at hand has more
 
 
 def would_decide(verdict: Verdict, policy: Policy | None = None) -> str:
@@ -41,9 +42,9 @@ def _need(finding: Finding, policy: Policy) -> str:
     if seeds is not None and seeds <= MANY_SEEDS:
         return f"{seeds} seeds a side"
     units = units_needed(estimate, distance, MANY_SEEDS if estimate.seed_parts else None, **told)
-    if units is not None and units > estimate.units:
+    if units is not None and estimate.units < units <= MANY_TIMES * estimate.units:
         what = f"{units:,} {finding.criterion.pair}s"
         return what + (f" with {MANY_SEEDS} seeds a side" if estimate.seed_parts else "")
     if seeds is not None:
         return f"{seeds} seeds a side"
-    return f"nothing at hand: the effect lies too near its line for {MANY_SEEDS} seeds a side and any users"
+    return f"nothing at hand: too near its line for {MANY_SEEDS} seeds a side and {MANY_TIMES} times the users"

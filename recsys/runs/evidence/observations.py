@@ -24,7 +24,8 @@ def sides_of(criterion: Criterion, matched: Matched, log: bool = False) -> list[
     """One table for each side, [units, seeds], over the same units in the same order.
 
     Paired by seed there are no units: a side is [1, seeds] of the runs' own metrics. Where every side has
-    the same seeds, these are pairs (a seed may draw the data too) and one side of differences is returned.
+    the same seeds these are pairs too, and one side of differences is returned: a seed may draw the data, the
+    users judged or their order, which then cancels.
 
     Args:
         log: take logarithms first (of costs, so that differences are ratios).
@@ -36,14 +37,13 @@ def sides_of(criterion: Criterion, matched: Matched, log: bool = False) -> list[
     if criterion.pair == "seed":
         values = {name: _of_runs(side.values(), criterion.metric) for name, side in matched.sides.items()}
         tables = {name: np.array([row]) for name, row in values.items()}
-        seeds = {tuple(side) for side in matched.sides.values()}
-        paired = len(seeds) == 1 and len(tables) > 1 and len(next(iter(seeds))) > 1
     else:
-        tables, paired = _of_units(criterion, matched), False
+        tables = _of_units(criterion, matched)
     if log:
         tables = {name: _log(table, criterion.metric) for name, table in tables.items()}
     sides = [Side(WEIGHTS[name], table) for name, table in tables.items()]
-    if paired:
+    seeds = {tuple(side) for side in matched.sides.values()}
+    if len(seeds) == 1 and len(sides) > 1:
         sides = [Side(1.0, sum(side.weight * side.scores for side in sides))]
     if criterion.value is not None:
         fixed = np.log(criterion.value) if log else criterion.value
