@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml.comments import CommentedMap
 
 from recsys.runs import paths
-from recsys.runs.evidence.criterion import Criterion
-from recsys.runs.evidence.policy import Kind
+from recsys.runs.evidence.statistics.criterion import Criterion
+from recsys.runs.evidence.statistics.policy import Kind
 from recsys.runs.strict_yaml import line_of, plain, read_yaml
 
 CLAIM_STATES = (

@@ -1,8 +1,8 @@
 """What would decide a claim that is open: seeds, sessions, users, or records that are missing."""
 
 from recsys.metrics.detectable import seeds_needed, units_needed
-from recsys.runs.evidence.findings import Finding
-from recsys.runs.evidence.policy import Policy, load_policy
+from recsys.runs.evidence.statistics.examination import Finding
+from recsys.runs.evidence.statistics.policy import Policy, load_policy
 from recsys.runs.evidence.verdicts import Verdict, labels
 
 MANY_SEEDS = 10  # a side; more than that and users are asked for
@@ -47,4 +47,6 @@ def _need(finding: Finding, policy: Policy) -> str:
         return what + (f" with {MANY_SEEDS} seeds a side" if estimate.seed_parts else "")
     if seeds is not None:
         return f"{seeds} seeds a side"
-    return f"nothing at hand: too near its line for {MANY_SEEDS} seeds a side and {MANY_TIMES} times the users"
+    return (
+        f"nothing at hand: too near its line for {MANY_SEEDS} seeds a side and {MANY_TIMES} times the users"
+    )

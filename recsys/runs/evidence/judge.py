@@ -7,12 +7,12 @@ from typing import Any
 
 from recsys.runs import paths
 from recsys.runs.evidence.claims import Claim, Claims
-from recsys.runs.evidence.criterion import Criterion
-from recsys.runs.evidence.policy import Policy, PolicyError, load_policy
+from recsys.runs.evidence.statistics.criterion import Criterion
+from recsys.runs.evidence.statistics.policy import Policy, PolicyError, load_policy
 from recsys.runs.evidence.verdicts import Verdict, verdicts
-from recsys.runs.experiment import PROFILES, Experiment
-from recsys.runs.parameters import Parameter, ParameterError, resolve
-from recsys.runs.plan import declared_parameters
+from recsys.runs.grid.experiment import PROFILES, Experiment
+from recsys.runs.grid.parameters import Parameter, ParameterError, resolve
+from recsys.runs.grid.plan import declared_parameters
 from recsys.runs.records import Record
 from recsys.runs.strict_yaml import line_of, read_yaml
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from recsys.metrics.detectable import detectable, seeds_needed, units_needed
 from recsys.metrics.variance_components import Effect
 from recsys.runs.evidence.claims import Claim, Claims
-from recsys.runs.evidence.criterion import Criterion, Records
-from recsys.runs.evidence.findings import Finding, examine
 from recsys.runs.evidence.judge import grid_records
-from recsys.runs.evidence.policy import Policy, Rule, load_policy
+from recsys.runs.evidence.statistics.criterion import Criterion, Records
+from recsys.runs.evidence.statistics.examination import Finding, examine
+from recsys.runs.evidence.statistics.policy import Policy, Rule, load_policy
 from recsys.runs.evidence.verdicts import COMPOUND
-from recsys.runs.experiment import Experiment
-from recsys.runs.parameters import resolve
-from recsys.runs.plan import declared_parameters
+from recsys.runs.grid.experiment import Experiment
+from recsys.runs.grid.parameters import resolve
+from recsys.runs.grid.plan import declared_parameters
 from recsys.runs.records import Record
 
 

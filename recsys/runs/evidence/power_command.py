@@ -8,9 +8,9 @@ from rich.table import Table
 
 from recsys.runs import paths
 from recsys.runs.evidence.claims import load_claims
-from recsys.runs.evidence.policy import load_policy
 from recsys.runs.evidence.power import Power, power_of
-from recsys.runs.experiment import choose, load_experiments
+from recsys.runs.evidence.statistics.policy import load_policy
+from recsys.runs.grid.experiment import choose, load_experiments
 from recsys.runs.records import load_records
 
 

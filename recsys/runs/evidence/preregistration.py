@@ -17,7 +17,7 @@ from typing import Any, Literal
 import yaml
 
 from recsys.runs import paths
-from recsys.runs.evidence.policy import Policy, load_policy
+from recsys.runs.evidence.statistics.policy import Policy, load_policy
 from recsys.runs.evidence.verdicts import Verdict
 
 Standing = Literal["confirmed", "exploratory", "unknown"]

@@ -19,9 +19,9 @@ import numpy as np
 from statsmodels.stats.multitest import multipletests
 
 from recsys.runs.evidence.claims import Claim, Claims, ClaimState
-from recsys.runs.evidence.criterion import Records
-from recsys.runs.evidence.findings import Finding, examine
-from recsys.runs.evidence.policy import Policy, Rule, load_policy
+from recsys.runs.evidence.statistics.criterion import Records
+from recsys.runs.evidence.statistics.examination import Finding, examine
+from recsys.runs.evidence.statistics.policy import Policy, Rule, load_policy
 from recsys.runs.records import Record
 
 COMPOUND = ("can", "all", "most")

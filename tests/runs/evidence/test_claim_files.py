@@ -8,8 +8,8 @@ import pytest
 from recsys.runs import paths
 from recsys.runs.evidence.claims import ARTICLES, ClaimsError, load_claims
 from recsys.runs.evidence.judge import broken_criteria
-from recsys.runs.experiment import load_experiments
-from recsys.runs.plan import plan
+from recsys.runs.grid.experiment import load_experiments
+from recsys.runs.grid.plan import plan
 from tests.conftest import ROOT
 
 CLAIMS = ROOT / "experiments" / "claims"

@@ -6,10 +6,10 @@ import pytest
 
 from recsys.runs.evidence.claims import Claims
 from recsys.runs.evidence.judge import broken_criteria, grid_records, judge
+from recsys.runs.evidence.results import load_records
 from recsys.runs.evidence.stored import check_states, update_states
-from recsys.runs.experiment import load_experiments
+from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.records import Record
-from recsys.runs.results import load_records
 from tests.conftest import ROOT
 from tests.runs.made_records import claims_of
 

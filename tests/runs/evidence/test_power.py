@@ -9,7 +9,7 @@ from recsys.runs import paths
 from recsys.runs.evidence import power_command as command
 from recsys.runs.evidence.claims import load_claims
 from recsys.runs.evidence.power import power_of
-from recsys.runs.experiment import load_experiments
+from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.records import load_records
 from tests.conftest import ROOT
 from tests.runs.made_records import claims_of
@@ -61,9 +61,9 @@ def test_more_seeds_detect_less(records):
 
 
 def test_what_is_detectable_is_that_of_the_estimate(records):
-    from recsys.runs.evidence.criterion import Criterion, Records
-    from recsys.runs.evidence.findings import examine
-    from recsys.runs.evidence.policy import load_policy
+    from recsys.runs.evidence.statistics.criterion import Criterion, Records
+    from recsys.runs.evidence.statistics.examination import examine
+    from recsys.runs.evidence.statistics.policy import load_policy
 
     asked = BASE | {"where": {"dataset": "demo_store"}, "treatment": {"objective": "bce"}}
     finding = examine(Criterion(**asked), "keeps", LOSS, Records(records), load_policy())

@@ -1,0 +1,168 @@
+"""The verdict table: what the committed records say about each claim, and whether the reader's runs agree."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from recsys.runs.evidence.claims import CLAIM_STATES, Claim
+from recsys.runs.evidence.deciding import would_decide
+from recsys.runs.evidence.preregistration import History
+from recsys.runs.evidence.statistics.examination import Finding
+from recsys.runs.evidence.verdicts import Verdict
+from recsys.runs.report.numbers import number, p_value, setting
+
+DECIDED = ("supported", "refuted", "undecided")
+
+
+@dataclass(frozen=True)
+class VerdictRow:
+    """One claim with both verdicts and how the second relates to the first."""
+
+    claim: Claim
+    reference: Verdict
+    own: Verdict
+    agreement: str
+    tone: str  # good | bad | open | none: the colour of `agreement`
+    history: History | None = None  # of the reference's verdict
+
+    @property
+    def shown(self) -> Verdict:
+        """The verdict whose effect is drawn: the reference's, else the reader's."""
+        return self.reference if self.reference.decisive else self.own
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be known beside the reference's state, such as "fragile (q = .07)" and what is open."""
+        verdict, told = self.reference, []
+        if verdict.words:
+            told.append(verdict.words)
+        if verdict.q_value is not None and verdict.state in ("supported", "refuted"):
+            q = "q" + p_value(verdict.q_value)[1:]
+            told.append(f"fragile ({q})" if verdict.fragile else q)
+        if self.history and verdict.state in ("supported", "refuted"):
+            told.append(self.history.standing)
+        if need := would_decide(verdict):
+            told.append(f"would decide it: {need}")
+        return told
+
+    @property
+    def later_changes(self) -> list[str]:
+        """Commits after the first record that changed what the verdict rests on, and what was disclosed."""
+        by_commit: dict[str, list[str]] = {}
+        for change in self.history.later if self.history else ():
+            by_commit.setdefault(change.commit[:7], []).append(change.what)
+        told = [f"{commit}: {', '.join(dict.fromkeys(what))}" for commit, what in by_commit.items()]
+        return told + [f"{note.commit}: {note.what}" for note in self.claim.disclosed]
+
+
+def verdict_rows(
+    reference: list[Verdict], own: list[Verdict], histories: Mapping[str, History] | None = None
+) -> list[VerdictRow]:
+    """Pair the verdicts by claim; `histories`: what git says of the reference's, by claim."""
+    mine = {verdict.claim.id: verdict for verdict in own}
+    rows = []
+    for verdict in reference:
+        other = mine[verdict.claim.id]
+        said = agreement(verdict.state, other.state)
+        rows.append(VerdictRow(verdict.claim, verdict, other, *said, (histories or {}).get(verdict.claim.id)))
+    return rows
+
+
+def agreement(reference: str, own: str) -> tuple[str, str]:
+    """How the reader's runs relate to the committed verdict, in words and as a tone."""
+    if own not in DECIDED:
+        return "did not test it", "none"
+    if reference not in DECIDED:
+        return f"{own}, with no committed record beside it", "open"
+    if own == reference:
+        return "agrees", "open" if own == "undecided" else "good"
+    if {own, reference} == {"supported", "refuted"}:
+        return f"disagrees: {own}", "bad"
+    if own == "undecided":
+        return "leaves it open", "open"
+    return f"says {own}", "open"
+
+
+def counts(rows: list[VerdictRow]) -> dict[str, int]:
+    """Claims by the state that the committed records give, every state named."""
+    found = Counter(row.reference.state for row in rows)
+    return {state: found[state] for state in CLAIM_STATES}
+
+
+def effect(finding: Finding) -> tuple[str, str]:
+    """The difference (a ratio where it is one), and its interval, line and p-value, in words."""
+    if not math.isfinite(finding.effect):
+        return finding.message, ""
+    absolute = finding.ratio or finding.rule in ("level", "fact")
+    sign = "× " if finding.ratio else "" if absolute or finding.effect <= 0 else "+"
+    line = f", line at {number(finding.line, 3)}" if finding.line else ""
+    tested = f", {p_value(finding.p_value)}" if finding.p_value is not None else ", counted"
+    return (
+        f"{finding.criterion.metric} {sign}{number(finding.effect, 3)}",
+        f"[{number(finding.low, 3)}, {number(finding.high, 3)}]{line}{tested}",
+    )
+
+
+def sides(finding: Finding) -> str:
+    """What was compared with what, where, and over how many pairs."""
+    criterion = finding.criterion
+    treatment, control = criterion.treatment, criterion.control
+    if control is None:
+        text = f"{_settings(treatment)} against {number(criterion.value)}"
+    elif list(treatment) == list(control) and len(control) == 1 and _words(treatment, control):
+        # one name, and its values say enough
+        text = f"{setting(*treatment.values())} against {setting(*control.values())}"
+    else:
+        text = f"{_settings(treatment)} against {_settings(control)}"
+    # what a model is left to choose by itself need not be said here: "How it was decided" lists all
+    said = {name: value for name, value in criterion.where.items() if value not in ("", "none", 0)}
+    places = [v if isinstance(v, str) else f"{name}={setting(v)}" for name, v in said.items()]
+    pairs = (
+        []
+        if criterion.pair == "seed" or not finding.n
+        else [f"{finding.n:,}\N{NO-BREAK SPACE}{criterion.pair}s"]
+    )
+    seeds = " and ".join(map(str, finding.seeds))
+    one = "seed" if finding.seeds == (1,) else "seeds"
+    return ", ".join([text, *places, *pairs, *([f"{seeds}\N{NO-BREAK SPACE}{one}"] if seeds else [])])
+
+
+def _words(*sides: dict[str, Any]) -> bool:
+    return all(isinstance(value, str) and value for side in sides for value in side.values())
+
+
+def _settings(parameters: dict[str, Any]) -> str:
+    told = (f"{name}={setting(value) or repr(value)}" for name, value in parameters.items())
+    return ", ".join(told) or "the same runs"
+
+
+def interval_picture(finding: Finding, width: int = 132, height: int = 16) -> Markup:
+    """The interval against the line it must pass, as a small drawing; the words beside it say the same."""
+    values = [finding.low, finding.high, finding.line, finding.effect]
+    if not all(map(math.isfinite, values)):
+        return Markup("")
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+
+    def x(value: float) -> str:
+        return f"{6 + (width - 12) * (value - low) / span:.1f}"
+
+    middle = height / 2
+    return Markup(
+        '<svg class="interval" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-hidden="true">'
+        '<line class="line" x1="{line}" y1="0" x2="{line}" y2="{h}"/>'
+        '<line class="range" x1="{low}" y1="{m}" x2="{high}" y2="{m}"/>'
+        '<circle cx="{at}" cy="{m}" r="4"/></svg>'
+    ).format(
+        w=width,
+        h=height,
+        m=middle,
+        line=x(finding.line),
+        low=x(finding.low),
+        high=x(finding.high),
+        at=x(finding.effect),
+    )
