@@ -121,6 +121,8 @@ def test_scale_shift_and_sides_do_what_they_must(seed, scale, shift):
     moved = contrast([Side(s.weight, scale * s.scores + shift) for s in sides])
     assert moved.effect == pytest.approx(scale * plain.effect, abs=1e-9 * scale)
     assert moved.se == pytest.approx(scale * plain.se, rel=1e-6)
+    weighted = contrast([Side(2 * s.weight, s.scores / 2) for s in sides])
+    assert (weighted.effect, weighted.se) == pytest.approx((plain.effect, plain.se))
     mirrored = contrast([Side(-s.weight, s.scores) for s in sides])
     assert mirrored.p_above(0.2) == pytest.approx(plain.p_below(-0.2))
     shuffled = np.random.default_rng(seed).permutation(12)

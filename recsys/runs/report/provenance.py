@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from recsys.runs.durations import duration
 from recsys.runs.records import Record
-from recsys.runs.report.numbers import duration
 
 HEADLINE_PACKAGES = ("python", "torch", "transformers", "numpy", "pandas", "scipy")
 
@@ -24,7 +24,7 @@ def provenance(title: str, records: list[Record]) -> Provenance | None:
     if not records:
         return None
     started = sorted(record.started for record in records)
-    versions = _merge(record.versions.items() for record in records)
+    versions = _merge((record.provenance() or {}).get("versions", {}).items() for record in records)
     facts = [
         ("Runs", f"{len(records)} ({_listed(sorted({record.profile for record in records}))})"),
         ("Commit", _listed(dict.fromkeys(_commit(record) for record in records))),
