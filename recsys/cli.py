@@ -180,6 +180,17 @@ def report(
 
 
 @app.command()
+def power(
+    experiment: Annotated[str, typer.Argument(help="Its name or leading number.")],
+    profile: Annotated[str, typer.Option(help="Whose grid is looked at.")] = "reference",
+) -> None:
+    """Say, before anything runs, which effects a grid can detect, and which claims it cannot decide."""
+    from recsys.runs.evidence.power_command import power_command
+
+    power_command(console, experiment, _profile(profile))
+
+
+@app.command()
 def rerun(
     record: Annotated[
         str,

@@ -35,7 +35,10 @@ def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list
     Returns:
         The problems, each naming its number, and how many numbers were checked.
     """
-    from recsys.runs.evidence.claims import check_states, load_claims
+    from recsys.runs.evidence.claims import load_claims
+    from recsys.runs.evidence.judge import judge
+    from recsys.runs.evidence.stored import check_states
+    from recsys.runs.grid.experiment import load_experiments
 
     reference = load_records(paths.REFERENCE)
     problems: list[str] = unreadable(paths.REFERENCE)
@@ -72,8 +75,8 @@ def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list
     quoted = quoted_numbers()
     problems += [problem for number in quoted if (problem := number.problem())]
     say(f"{len(quoted)} numbers in README and notebooks compared with their records")
-    claims = load_claims(paths.EXPERIMENTS / "claims.yaml")
-    problems += check_states(claims, reference)
+    claims = load_claims()
+    problems += check_states(judge(claims, reference, load_experiments()))
     say(f"{len(claims.claims)} claims: states computed again from the records")
     if rerun:
         problems += check_reruns(reference, rerun, say)
