@@ -33,6 +33,7 @@ from recsys.speed.variants import VARIANTS
 
 BASELINE = "sentence-transformers"
 KEPT_AS = "SentenceTransformer.encode, unit length"
+MADE_BY = ("recsys.speed.engines.torch_graphs:reference", "recsys.benchmarks.comparison:encode_with")
 SEEN = 20  # queries encoded before memory is looked at
 
 
@@ -93,7 +94,7 @@ def build_variants(
         weights = sum(path.stat().st_size for path in (source.folder or Path(saved)).rglob("*.safetensors"))
     exact = encode_with(baseline)
     vectors = Path(cache) / "vectors" if cache else None
-    titles = cached_vectors(exact, model, KEPT_AS, vectors)(texts.titles)
+    titles = cached_vectors(exact, model, MADE_BY, KEPT_AS, vectors)(texts.titles)
     encoders, failing, files = {}, {}, {BASELINE: (weights / 1e6, np.nan)}
     for name in names or VARIANTS:
         try:

@@ -99,7 +99,8 @@ def make_student(
     check_student(name)
     exact = partial(embed_texts, teacher, precision="fp32", max_tokens=MAX_TOKENS)
     kept = Path(cache) / "vectors" if cache else None
-    targets = cached_vectors(exact, teacher, f"embed_texts, fp32, {MAX_TOKENS} tokens", kept)(texts)
+    made_by = ("recsys.encoders.embed:embed_texts", "recsys.encoders.backbone:Backbone")
+    targets = cached_vectors(exact, teacher, made_by, f"fp32, {MAX_TOKENS} tokens", kept)(texts)
     start = time.perf_counter()
     encoder, *size = STUDENTS[name](_Lesson(teacher, texts, targets, steps, seed, cache, progress))
     seconds = time.perf_counter() - start

@@ -29,6 +29,8 @@ LABELLED = Registry(
         "chinese_reviews": "recsys.data.labelled.chinese_reviews:FAMILY",
     },
 )
+# made by code, from a seed
+GENERATED = Registry("generated data set", {"demo_store": "recsys.data.demo_store.store:load"})
 KINDS = (LOGS, LABELLED)
 
 

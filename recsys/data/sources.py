@@ -23,6 +23,8 @@ from recsys.data.logs.sources import LOGS
 from recsys.data.registry import Source, SourceFile
 
 DEMO_STORE = "demo_store"
+WEIGHTS = "weights of "  # before a model's name among the files that were read
+WEIGHT_FILES = ("*.safetensors", "config.json", "tokenizer*.json", "vocab.txt", "*.model")
 OPTIONS = "(options)"  # stands for an entry's options among the files that were read
 BUILT_IN = (*LOGS, *LABELLED)
 
@@ -85,6 +87,18 @@ def note_options(source: Source) -> None:
     files_read[f"{source.name}/{OPTIONS}"] = _options_sha256(source)
 
 
+def note_weights(asked: str, folder: Path) -> None:
+    """Count the files of a model's folder among the files that were read.
+
+    Args:
+        asked: the model's name as it was asked for, which is where a later run would look.
+        folder: where it lies.
+    """
+    for pattern in WEIGHT_FILES:
+        for path in sorted(folder.glob(pattern)):
+            files_read[f"{WEIGHTS}{asked}/{path.name}"] = locations.sha256_now(path)
+
+
 def _options_sha256(source: Source) -> str:
     return hashlib.sha256(json.dumps(source.options, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -112,6 +126,10 @@ def current_sha256(key: str) -> str | None:
     """
     name, _, file_name = key.partition("/")
     try:
+        if key.startswith(WEIGHTS):
+            asked, _, file_name = key.removeprefix(WEIGHTS).rpartition("/")
+            path = Path(asked).expanduser() / file_name
+            return locations.sha256_now(path) if path.is_file() else None
         if file_name == OPTIONS:
             return _options_sha256(get(name))
         file = get(name).file(file_name)

@@ -20,7 +20,9 @@ from recsys.runs.records import Record
 
 TEMPLATE, FINDINGS = "findings.template.md", "findings.md"
 SELECTOR = re.compile(r"\{\{([^{}|]+)\|([^{}|]*)\|([^{}|]+)\|([^{}|]+)\}\}", re.DOTALL)
-NOTICE = f"<!-- Written by `recsys findings` from {TEMPLATE} and the committed records: edit the template. -->\n"
+NOTICE = (
+    f"<!-- Written by `recsys findings` from {TEMPLATE} and the committed records: edit the template. -->\n"
+)
 
 
 class FindingsError(ValueError):
@@ -29,7 +31,7 @@ class FindingsError(ValueError):
 
 @dataclass(frozen=True)
 class Selector:
-    """experiment, parameters: which records. metric: of theirs. factor: it is multiplied by. form: its digits."""
+    """experiment, parameters: which records. metric: of theirs, multiplied by factor. form: its digits."""
 
     experiment: str
     parameters: dict[str, str]
@@ -67,7 +69,9 @@ class Selector:
             raise FindingsError(f"{self}: no committed record has these parameters")
         cells = {tuple(sorted((k, repr(v)) for k, v in r.parameters.items() if k != "seed")) for r in found}
         if len(cells) > 1:
-            differ = sorted({name for name, _ in set.union(*map(set, cells)) - set.intersection(*map(set, cells))})
+            differ = sorted(
+                {name for name, _ in set.union(*map(set, cells)) - set.intersection(*map(set, cells))}
+            )
             raise FindingsError(f"{self}: chooses {len(cells)} cells, which differ in {', '.join(differ)}")
         if lacking := [r for r in found if self.metric not in r.metrics]:
             raise FindingsError(f"{self}: {lacking[0].run} has no metric '{self.metric}'")
