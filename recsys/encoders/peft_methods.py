@@ -18,8 +18,9 @@ from peft.tuners.lora.eva import initialize_lora_eva_weights
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from recsys.encoders.adapter_files import Applied, TextPeftModel, changed_fields, digest, tensors_of
+from recsys.encoders.adapter_files import Applied, TextPeftModel, changed_fields, tensors_of
 from recsys.encoders.backbone import Backbone, transformer_layers
+from recsys.encoders.backbone_digest import backbone_digest
 from recsys.encoders.bottleneck_adapters import insert_adapters
 from recsys.encoders.peft_registry import FAILS, METHODS, PeftMethod, get_method
 from recsys.encoders.trainable import set_trainable
@@ -78,7 +79,7 @@ def apply_method(
 
 def wrap(backbone: Backbone, name: str, options: dict, seed: int = 0, batches=None) -> dict[str, int]:
     """As `apply_method`, with all options given and checked: what a file of an adapter is built with."""
-    method, base = get_method(name), digest(tensors_of(backbone.model))
+    method, base = get_method(name), backbone_digest(backbone)
     before = {id(tensor) for tensor in tensors_of(backbone.model).values()}
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft's, about model cards and task types
