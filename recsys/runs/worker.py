@@ -111,6 +111,7 @@ def _run_notebook(request: Request, working: Path) -> None:
 
     from recsys.runs.fingerprint import notebook_sha256
     from recsys.runs.notebook_cells import read_cells
+    from recsys.runs.notebook_client import ENGINE, KernelDied, last_words
     from recsys.runs.parameters import reassigned
     from recsys.runs.warm_kernel import WarmKernelManager
     from recsys.runs.warm_parent import CAN_FORK, kernel_environment
@@ -139,6 +140,7 @@ def _run_notebook(request: Request, working: Path) -> None:
             cwd=str(notebook.parent),
             progress_bar=False,
             kernel_name="python3",
+            engine_name=ENGINE,
             start_timeout=120,
             **({"kernel_manager_class": WarmKernelManager} if CAN_FORK else {}),
         )
@@ -147,8 +149,13 @@ def _run_notebook(request: Request, working: Path) -> None:
         trace = _plain("\n".join(error.traceback))
         number = _number_as_written(notebook, error.cell_index)
         raise RunFailed(reason, number, error.source, trace) from None
+    except KernelDied as error:
+        said = last_words(working / "kernel.log")
+        number = None if error.index is None else _number_as_written(notebook, error.index)
+        source = next((cell.source for cell in read_cells(notebook) if cell.number == number), "")
+        raise RunFailed(f"{error}{f'; it last said: {said}' if said else ''}", number, source) from None
     except Exception as error:
-        raise RunFailed(_kernel_death(error, working), trace=traceback.format_exc()) from None
+        raise RunFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()) from None
 
 
 def _number_as_written(notebook: Path, index: int) -> int:
@@ -164,18 +171,6 @@ def _plain(text: str) -> str:
     import re
 
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
-
-
-def _kernel_death(error: Exception, working: Path) -> str:
-    if type(error).__name__ != "DeadKernelError":
-        return f"{type(error).__name__}: {error}"
-    log = working / "kernel.log"
-    last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-    said = f"; it last said: {last[0]}" if last else ""
-    return (
-        "the kernel died without a word from Python; most often it was killed because memory ran out"
-        f" (ask for more with `needs: memory_gb` or make the run smaller){said}"
-    )
 
 
 def _complete_record(working: Path, started: datetime, seconds: float) -> None:
