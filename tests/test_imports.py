@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = [
+    {"code", "command_line"},
     {"data", "metrics"},
     {"plots", "losses"},
     {"encoders"},

@@ -56,7 +56,7 @@ def run_command(
         profile,
         data=data,
         seeds=seeds,
-        overrides=dict(_pair(text) for text in overrides),
+        overrides=_pairs(overrides),
         threads=threads,
         runs=runs,
     )
@@ -70,13 +70,13 @@ def run_command(
         return 0
     if not due:
         console.print(f"All {len(planned)} runs are up to date; 0 notebooks executed.")
-        _write_last(runs, planned, [], profile)
+        _write_last(console, runs, planned, [], profile)
         return 0
     _refuse_dirty_reference(profile, allow_dirty)
     _fetch(console, due)
     ready = [one for one in due if not one.unavailable]
     outcomes = _run(console, ready, runs, address, cores, planned, profile) if ready else []
-    _write_last(runs, planned, outcomes, profile)
+    _write_last(console, runs, planned, outcomes, profile)
     return _sum_up(console, planned, due, outcomes)
 
 
@@ -117,7 +117,7 @@ def _run(
                 on_finish=lambda one, outcome: (outcomes.append(outcome), progress.finished(one, outcome)),
             )
         except KeyboardInterrupt:
-            _write_last(runs, planned, outcomes, profile)
+            _write_last(console, runs, planned, outcomes, profile)
             console.print(
                 f"\nStopped. {len(outcomes)} runs had ended and are kept; the same command goes on."
             )
@@ -125,11 +125,21 @@ def _run(
     return outcomes
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ExperimentError(f"-p takes name=value, got '{text}'")
-    return name.strip(), value
+def _pairs(texts: list[str]) -> dict[str, str]:
+    """-p name=value, each name once: with two values the last one alone would run, without a word."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise ExperimentError(f"-p takes name=value, got '{text}'")
+        if name in found:
+            raise ExperimentError(
+                f"-p {name} is given twice ({found[name]} and {value}): run the command once for each value, "
+                "or write them into a grid of experiments/*.yaml"
+            )
+        found[name] = value
+    return found
 
 
 def _matches(run: PlannedRun, text: str) -> bool:
@@ -173,8 +183,13 @@ def plan_table(planned: list[PlannedRun]) -> Table:
     return table
 
 
-def _write_last(runs: Path, planned: list[PlannedRun], outcomes: list[Outcome], profile: str) -> None:
-    """A summary of the last command for the report: what failed and what could not run is said there too."""
+def _write_last(
+    console: Console, runs: Path, planned: list[PlannedRun], outcomes: list[Outcome], profile: str
+) -> None:
+    """A summary of the last command for the report: what failed and what could not run is said there too.
+
+    Where it cannot be written (a full disk, a read-only folder), what ran is kept and told all the same.
+    """
     by_name = {outcome.run: outcome for outcome in outcomes}
     entries: list[dict[str, Any]] = []
     for one in planned:
@@ -189,12 +204,36 @@ def _write_last(runs: Path, planned: list[PlannedRun], outcomes: list[Outcome], 
             {"experiment": one.experiment.name, "run": one.name, "label": one.label, "state": state}
             | {"reason": reason, "cell": outcome.cell if outcome else None}
         )
-    runs.mkdir(parents=True, exist_ok=True)
     when = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     summary = {"when": when, "profile": profile, "runs": entries}
     partial = runs / f"{LAST}.part"
-    partial.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(runs / LAST)
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(runs / LAST)
+    except OSError as error:
+        console.print(
+            f"[yellow]not written[/] {escape(str(runs / LAST))}: {error.strerror}; the report will not know "
+            "what failed",
+            soft_wrap=True,
+        )
+
+
+def _read_last(console: Console, runs: Path) -> list[dict[str, Any]]:
+    """What the last command left: nothing where it is missing or spoilt."""
+    last = runs / LAST
+    if not last.is_file():
+        return []
+    try:
+        entries = json.loads(last.read_text(encoding="utf-8"))["runs"]
+        return [entry for entry in entries if {"experiment", "label", "state", "reason"} <= entry.keys()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        console.print(
+            f"[yellow]not read[/] {escape(str(last))} ({type(error).__name__}): the report will not know "
+            "what failed; the next `recsys run` writes it anew",
+            soft_wrap=True,
+        )
+        return []
 
 
 def _sum_up(
@@ -234,9 +273,7 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
     experiments = load_experiments()
     own = [record for record in load_records(runs) if record.profile != "smoke"]
     reference = load_records(paths.REFERENCE)
-    last = runs / LAST
-    entries = json.loads(last.read_text(encoding="utf-8"))["runs"] if last.is_file() else []
-    failures = [entry for entry in entries if entry["state"] in ("failed", "not run")]
+    failures = [entry for entry in _read_last(console, runs) if entry["state"] in ("failed", "not run")]
     claims = load_claims(paths.EXPERIMENTS / "claims.yaml")
     index = write_report(out, own, reference, failures, claims, experiments, runs_folder=runs)
     mine = {verdict.claim.id: verdict for verdict in verdicts(claims, own)}

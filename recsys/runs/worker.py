@@ -65,7 +65,7 @@ def execute(request: Request) -> Outcome:
     working.mkdir(parents=True)
     try:
         _run_notebook(request, working)
-        _complete_record(working, started, time.perf_counter() - clock)
+        _complete_record(request, working, started, time.perf_counter() - clock)
         _replace(working, final)
         shutil.rmtree(failed_folder(final), ignore_errors=True)
         return Outcome(request.run, True, time.perf_counter() - clock, str(final))
@@ -134,12 +134,13 @@ def _run_notebook(request: Request, working: Path) -> None:
     )
     try:
         execute_notebook(
-            str(notebook),
+            str(_completed(notebook, working)),
             str(working / EXECUTED),
             parameters=request.parameters,
             cwd=str(notebook.parent),
             progress_bar=False,
             kernel_name="python3",
+            language="python",
             engine_name=ENGINE,
             start_timeout=120,
             **({"kernel_manager_class": WarmKernelManager} if CAN_FORK else {}),
@@ -158,6 +159,18 @@ def _run_notebook(request: Request, working: Path) -> None:
         raise RunFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()) from None
 
 
+def _completed(notebook: Path, working: Path) -> Path:
+    """The notebook, or a copy with the metadata that it lacks."""
+    from recsys.runs.notebook_cells import completed
+
+    text = completed(notebook)
+    if text is None:
+        return notebook
+    copy = working / notebook.name
+    copy.write_text(text, encoding="utf-8")
+    return copy
+
+
 def _number_as_written(notebook: Path, index: int) -> int:
     """The cell's number from 1 in the notebook as written; papermill counts from 0, its own cell included."""
     from recsys.runs.notebook_cells import read_cells
@@ -173,7 +186,7 @@ def _plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
-def _complete_record(working: Path, started: datetime, seconds: float) -> None:
+def _complete_record(request: Request, working: Path, started: datetime, seconds: float) -> None:
     path = working / "record.json"
     if not path.is_file():
         raise RunFailed("no record: the notebook's last cell must call recsys.runs.record.record(...)")
@@ -182,4 +195,5 @@ def _complete_record(working: Path, started: datetime, seconds: float) -> None:
     record["seconds"] = round(seconds, 3)
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (working / "request.json").unlink()
+    (working / Path(request.notebook).name).unlink(missing_ok=True)  # see _completed
     (working / "kernel.log").unlink(missing_ok=True)  # what C libraries said; of use after a failure only
