@@ -63,7 +63,8 @@ def model_source(model: str | Path | Backbone) -> ModelSource:
     """What identifies a model.
 
     Args:
-        model: "minilm", a local folder, a hub name, "random-bert", "random-gpt", or a loaded backbone.
+        model: "minilm", a local folder, a hub name, "random-bert", "random-gpt", or a loaded backbone. One
+            with LoRA or another change of weights applied is taken with the change merged into a copy.
 
     Raises:
         BackboneError: no such model, or a sentence-transformers folder with modules beyond a transformer, a
@@ -72,6 +73,7 @@ def model_source(model: str | Path | Backbone) -> ModelSource:
     if not isinstance(model, (str, Path)):
         from recsys.encoders.backbone_digest import backbone_digest
 
+        model = _merged(model)
         return ModelSource(model.name, None, backbone_digest(model), loaded=model)
     name = str(model)
     if name in ("random-bert", "random-gpt"):
@@ -97,6 +99,20 @@ def model_source(model: str | Path | Backbone) -> ModelSource:
         # a folder that says nothing follows this kit's own convention
         unit_length="Normalize" in modules or not modules,
     )
+
+
+def _merged(backbone: Backbone) -> Backbone:
+    """A backbone without peft's modules around its own: itself, or a copy with the adapter merged."""
+    applied = getattr(backbone, "peft", None)
+    if applied is None or not (applied.method.config and applied.method.merges):
+        return backbone
+    import copy
+
+    from recsys.encoders.adapter_files import merge
+
+    copied = copy.deepcopy(backbone, {id(backbone.tokenizer): backbone.tokenizer}).eval()
+    merge(copied)
+    return copied
 
 
 def _pooling(name: str, config: dict) -> str | None:
