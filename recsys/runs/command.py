@@ -214,8 +214,8 @@ def _write_last(
         partial.replace(runs / paths.LAST)
     except OSError as error:
         console.print(
-            f"[yellow]not written[/] {escape(str(runs / paths.LAST))}: {error.strerror}; the report will not know "
-            "what failed",
+            f"[yellow]not written[/] {escape(str(runs / paths.LAST))}: {error.strerror}; the report will not "
+            "know what failed",
             soft_wrap=True,
         )
 
