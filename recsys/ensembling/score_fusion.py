@@ -98,16 +98,31 @@ def convex(
         >>> convex([[[3.0, 1.0, 2.0]], [[0.0, 9.0, 0.0]]], weights=[1, 0]).argmax()
         0
     """
-    stacked = _stack(scores)
-    weights = checked_weights(weights, len(stacked))
-    total, offered = np.zeros(stacked[0].shape, stacked[0].dtype), np.zeros(stacked[0].shape, bool)
-    for one, weight in zip(stacked, weights, strict=True):
-        if weight > 0:
-            values = normalise(one, normalisation)
-            offered |= np.isfinite(values)
-            total += total.dtype.type(weight) * lowest_where_missing(values)
-    total[~offered] = -np.inf
-    return total
+    return PreparedConvex(scores, normalisation).at(weights)
+
+
+class PreparedConvex:
+    """`convex` for many weights over the same scores: normalised once, one matrix product for each.
+
+    Args:
+        scores, normalisation: see `convex`.
+
+    Raises:
+        EnsembleError: see `convex`.
+    """
+
+    def __init__(self, scores: np.ndarray | Sequence[np.ndarray], normalisation: Normalisation = "z_score"):
+        values = [normalise(one, normalisation) for one in _stack(scores)]
+        self.offered = np.stack([np.isfinite(one) for one in values])
+        self.values = np.stack([lowest_where_missing(one) for one in values])
+
+    def at(self, weights: Sequence[float] | np.ndarray) -> np.ndarray:
+        """[B, C] for these [S] weights, as `convex` says."""
+        weights = checked_weights(weights, len(self.values))
+        flat = self.values.reshape(len(weights), -1)
+        fused = (weights.astype(flat.dtype) @ flat).reshape(self.values.shape[1:])
+        fused[~self.offered[weights > 0].any(axis=0)] = -np.inf
+        return fused
 
 
 def reciprocal_rank(
