@@ -45,8 +45,8 @@ def record(
             that `recsys verify` can compute the ranking metrics again.
         tables: further tables to keep beside the record, each as `<name>.parquet`.
         notes: one or two sentences for whoever reads the record.
-        scores: from `recsys.ensembling.kept_lists.keep`: each user's best candidates, kept in the run's folder
-            for later fusion and not committed.
+        scores: from `recsys.ensembling.kept_lists.keep`: each user's best candidates; they stay in the run's
+            folder, for later fusion, and are not committed.
 
     Raises:
         RecordError: a metric is missing or not finite, or a parameter no longer has the value asked for.
