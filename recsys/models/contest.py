@@ -8,8 +8,8 @@ Names: random, popularity, popularity_window (trivial); category_popularity (a h
 (titles compared by an untuned encoder); item_knn, ease, als, bpr (settings searched on
 validation, the same number of trials each); sasrec_bce (as published), sasrec, sequence (ids only,
 cross-entropy; per user, per prefix with the low-pass filter), titles (the same without ids: text-only, frozen
-encoder), title_sequence (ids and titles); text (fine-tuned encoder, text-only), text_ids; printed (the
-articles' classifier, mended so that it runs).
+encoder), title_sequence (ids and titles), title_cosine (with the untuned cosine of titles as one more term);
+text (fine-tuned encoder, text-only), text_ids; printed (the articles' classifier, mended so that it runs).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from recsys.baselines.sasrec import PUBLISHED, SASRec
 from recsys.baselines.tuned import search
 from recsys.models import title_sequence
 from recsys.models.contest_plan import Plan
+from recsys.models.next_item.title_cosine import TitleCosineSequence
 from recsys.models.next_item_data import NextItemData
 from recsys.models.printed_classifier import PRINTED, PrintedClassifier
 from recsys.models.text_recommender import SETTINGS as TEXT_SETTINGS
@@ -116,6 +117,10 @@ def _sequence(titles: bool, ids: bool) -> Make:
     return make
 
 
+def _title_cosine(data: NextItemData, plan: Plan) -> NextItemRecommender:
+    return TitleCosineSequence(data.text_vectors(plan.backbone), **_arguments(title_sequence.SETTINGS, plan))
+
+
 def _text(ids: bool) -> Make:
     def make(data: NextItemData, plan: Plan) -> NextItemRecommender:
         # each epoch reads a user's two newest purchases: all prefixes would take hours on two cores
@@ -153,6 +158,7 @@ TRAINED: dict[str, Make] = {
     "sequence": _sequence(titles=False, ids=True),
     "titles": _sequence(titles=True, ids=False),
     "title_sequence": _sequence(titles=True, ids=True),
+    "title_cosine": _title_cosine,
     "text": _text(ids=False),
     "text_ids": _text(ids=True),
     "printed": _printed,

@@ -8,7 +8,16 @@ from typing import Any
 from recsys.models.text_recommender import Reading
 
 READERS = ("text", "text_ids")  # a trained encoder reads the history as a text
-TRAINED = ("sasrec_bce", "sasrec", "sequence", "titles", "title_sequence", *READERS, "printed")
+TRAINED = (
+    "sasrec_bce",
+    "sasrec",
+    "sequence",
+    "titles",
+    "title_sequence",
+    "title_cosine",
+    *READERS,
+    "printed",
+)
 
 # what a notebook's parameter says when it leaves the choice to the model
 OWN = {
@@ -35,6 +44,7 @@ TAKES = {
     "sequence": (*TRAINING, "most_per_user"),
     "titles": (*TRAINING, "most_per_user", "backbone"),
     "title_sequence": (*TRAINING, "most_per_user", "backbone"),
+    "title_cosine": (*TRAINING, "most_per_user", "backbone"),
     "printed": (*TRAINING, "backbone", "layers"),
     **dict.fromkeys(READERS, tuple(OWN)),
     "zero_shot": ("backbone",),

@@ -1,1 +1,1 @@
-"""What runs leave behind, and what is concluded from it."""
+"""From records to verdicts: criteria, claims, results, publishing, verification."""
