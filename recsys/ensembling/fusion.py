@@ -52,6 +52,9 @@ class Budget:
     seed: int = 0
 
 
+BUDGET = Budget()
+
+
 class Fusion(Protocol):
     """A method: `fit` on validation, then `fuse` any pool of the same scorers.
 
@@ -86,7 +89,7 @@ class Fused:
         return None if own is None else pd.Series(own, index=list(self.names), name="weight")
 
 
-def fit(method: str, pool: Pool, targets: pd.DataFrame, budget: Budget = Budget()) -> Fusion:
+def fit(method: str, pool: Pool, targets: pd.DataFrame, budget: Budget = BUDGET) -> Fusion:
     """The named method fitted on at most `budget.rows` validation users, spread evenly over their codes.
 
     Raises:
@@ -109,7 +112,7 @@ def fuse(
     validation: Pool,
     test: Pool,
     targets: dict[str, pd.DataFrame],
-    budget: Budget = Budget(),
+    budget: Budget = BUDGET,
     folds: int = 3,
 ) -> Fused:
     """Fit on validation, fuse the test part; validation places are cross-fitted.
@@ -135,7 +138,7 @@ def fuse(
 
 
 def cross_fitted(
-    method: str, pool: Pool, targets: pd.DataFrame, budget: Budget = Budget(), folds: int = 3
+    method: str, pool: Pool, targets: pd.DataFrame, budget: Budget = BUDGET, folds: int = 3
 ) -> pd.DataFrame:
     """Places of validation targets, each user fused by a method that never saw that user's target.
 
