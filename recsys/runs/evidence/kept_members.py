@@ -24,12 +24,14 @@ def gather(
     """Members' kept lists by name: from an experiment's runs, or fitted here where none is named.
 
     Args:
-        names, data, plan, say: see `recsys.ensembling.members.fit_members`.
+        names: of members; one named twice is fitted once.
+        data, plan, say: see `recsys.ensembling.members.fit_members`.
         experiment: whose runs kept them; "" fits them now.
 
     Raises:
         ScoresError: see `kept_members`. ValueError: see `fit_members`.
     """
+    names = list(dict.fromkeys(names))
     if experiment:
         found = kept_members(names, experiment, identity(data))
     else:
