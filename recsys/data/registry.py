@@ -38,7 +38,8 @@ ROLES = {
     "womens_clothing": ("reviews",),
     "chinese_reviews": ("reviews",),
 }
-# Families of labelled texts, each read by the module of its name (recsys.data.labelled); the others are logs.
+# Families of labelled texts, each read by the module of its name (recsys.data.labelled.dataset); the others
+# are logs.
 LABELLED_FAMILIES = ("home_depot", "banking77", "womens_clothing", "chinese_reviews")
 
 

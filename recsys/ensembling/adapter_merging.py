@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from recsys.encoders.adapter_files import AdapterBank, adapter_tensors, load_adapter
 from recsys.encoders.backbone import Backbone
+from recsys.encoders.peft.adapter_files import AdapterBank, adapter_tensors, load_adapter
 from recsys.ensembling.errors import EnsembleError
 
 WAYS = ("linear", "cat", "svd", "ties", "dare_linear")
@@ -33,7 +33,7 @@ def merge_adapters(
 
     Args:
         backbone: bare, the one that the adapters were trained on.
-        folders: of `recsys.encoders.adapter_files.save_adapter`, one method and one set of options.
+        folders: of `recsys.encoders.peft.adapter_files.save_adapter`, one method and one set of options.
         weights: of the adapters' changes; None: 1/S each. They need not sum to one.
         way: of WAYS.
         seed: of what "dare_linear" drops.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.weight_averaging import RunningAverage
-from recsys.models.title_sequence import TitleSequence
+from recsys.models.next_item.title_sequence import TitleSequence
 from recsys.training.loop import OnStep
 from recsys.training.samples import Samples, epoch_batches
 

@@ -28,7 +28,7 @@ from recsys.losses.clicks import Clicks
 from recsys.losses.softmax import softmax_cross_entropy
 from recsys.metrics.lists import NO_ITEM
 from recsys.models.next_item.title_cosine import TitleCosineSequence
-from recsys.models.title_sequence import TitleSequence
+from recsys.models.next_item.title_sequence import TitleSequence
 from recsys.training.prefixes import Prefixes
 
 UNIT = 1024  # the losses count in whole clicks: a purchase is so many, a soft item a part of them

@@ -14,8 +14,8 @@ import pandas as pd
 
 from recsys.ensembling.candidate_lists import PARTS, TOP, Identity, Kept, candidate_lists
 from recsys.metrics.ranking import earlier_events, new_targets
-from recsys.models.contest_evaluation import as_trained, informed
-from recsys.models.next_item_data import NextItemData
+from recsys.models.next_item.data import NextItemData
+from recsys.models.next_item.evaluation import as_trained, informed
 
 
 def keep(name: str, model: Any, data: NextItemData, top: int = TOP, users: np.ndarray | None = None) -> Kept:

@@ -18,12 +18,12 @@ from recsys.code.registry import Registry
 from recsys.ensembling.candidate_lists import Kept
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.kept_lists import keep
-from recsys.models import contest, title_sequence
-from recsys.models.contest_plan import TRAINED, Plan
-from recsys.models.next_item_data import NextItemData
+from recsys.models.next_item import comparison, title_sequence
+from recsys.models.next_item.data import NextItemData
+from recsys.models.next_item.model_settings import TRAINED, Plan
 
 EXTRA = Registry("member", {"title_sequence_averaged": "recsys.ensembling.members:_averaged"})
-SEEDED = (*TRAINED, *contest.DRAWN, "random", *EXTRA)
+SEEDED = (*TRAINED, *comparison.DRAWN, "random", *EXTRA)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def fit_members(
         # what a run changes of training is for trained models alone
         own = own if model in SEEDED else replace(own, settings={}, options={})
         start = time.perf_counter()
-        fitted = EXTRA.load(model)(data, own) if model in EXTRA else contest.fit(model, data, own).model
+        fitted = EXTRA.load(model)(data, own) if model in EXTRA else comparison.fit(model, data, own).model
         seconds = time.perf_counter() - start
         members.append(Member(name, keep(name, fitted, data, users=users), seconds, fitted))
     return members

@@ -18,7 +18,7 @@ from recsys.ensembling.members import SEEDED, Member
 from recsys.ensembling.steadiness import history_groups, perturbed, seed_steadiness
 from recsys.ensembling.study import CUTOFF, lists_of, pools
 from recsys.metrics.ranking import earlier_events
-from recsys.models.next_item_data import NextItemData
+from recsys.models.next_item.data import NextItemData
 
 CHANGES = ("drop", "swap", "newest")
 

@@ -16,7 +16,7 @@ from recsys.ensembling.fusion import Budget, Fused, fuse
 from recsys.metrics.lists import NO_ITEM, coverage_and_novelty
 from recsys.metrics.ranking import new_targets, ranking_metrics
 from recsys.metrics.significance import paired_bootstrap
-from recsys.models.next_item_data import NextItemData
+from recsys.models.next_item.data import NextItemData
 
 CUTOFF, METRIC = 10, "ndcg@10"
 BUDGET = Budget()

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from recsys.encoders.adapter_files import adapter_tensors, save_adapter
 from recsys.encoders.backbone import load_backbone
-from recsys.encoders.peft_methods import apply_method
+from recsys.encoders.peft.adapter_files import adapter_tensors, save_adapter
+from recsys.encoders.peft.methods import apply_method
 from recsys.ensembling.adapter_merging import WAYS, merge_adapters
 from recsys.ensembling.errors import EnsembleError
 
@@ -25,7 +25,7 @@ def weights_of(backbone):
 
 
 def merged_alone(folder):
-    from recsys.encoders.adapter_files import load_adapter, merge
+    from recsys.encoders.peft.adapter_files import load_adapter, merge
 
     backbone = load_backbone("random-bert", seed=0)
     load_adapter(backbone, folder)

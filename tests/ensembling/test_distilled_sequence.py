@@ -17,8 +17,8 @@ from recsys.ensembling.distilled_sequence import (
 )
 from recsys.ensembling.errors import EnsembleError
 from recsys.metrics.lists import NO_ITEM
-from recsys.models.title_sequence import TitleSequence
-from tests.models.test_title_sequence import QUICK, SPLIT, TITLES
+from recsys.models.next_item.title_sequence import TitleSequence
+from tests.models.next_item.test_title_sequence import QUICK, SPLIT, TITLES
 from tests.training.planted_cycle import ITEMS, USERS
 
 SHAPE = {"width": 16, "layers": 1, "drop": 0.1, "max_items": 10, "low_pass": 0.5}

@@ -8,8 +8,8 @@ from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.fusion import Budget
 from recsys.ensembling.members import fit_members, names_of
 from recsys.ensembling.repeats import seeds_of, steadiness, under_changes
-from recsys.models.contest_plan import Plan
-from recsys.models.next_item_data import load_next_item
+from recsys.models.next_item.data import load_next_item
+from recsys.models.next_item.model_settings import Plan
 
 BUDGET = Budget(calls=20, rows=0)
 
@@ -31,7 +31,9 @@ def test_a_fusion_of_random_and_fixed_lists_is_steadier_than_the_random_one(data
     table, users = steadiness(repeats, kept, "convex", study.targets(data), data, BUDGET)
     values = table.set_index("scorer")["overlap@10"]
     assert values["random (0)"] < 0.05
-    assert values["fusion"] > 0.7  # users without a history have popular lists from one, random ones from the other
+    assert (
+        values["fusion"] > 0.7
+    )  # users without a history have popular lists from one, random ones from the other
     assert users["fusion"].mean() == pytest.approx(values["fusion"])
     assert users["members"].mean() == pytest.approx(values["random (0)"])
     with pytest.raises(EnsembleError, match="two repeats"):

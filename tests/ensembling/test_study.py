@@ -11,9 +11,9 @@ from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.fusion import Budget
 from recsys.ensembling.members import fit_members, names_of
 from recsys.metrics.ranking import evaluate
-from recsys.models.contest_evaluation import informed
-from recsys.models.contest_plan import Plan
-from recsys.models.next_item_data import load_next_item
+from recsys.models.next_item.data import load_next_item
+from recsys.models.next_item.evaluation import informed
+from recsys.models.next_item.model_settings import Plan
 
 BUDGET = Budget(calls=30, rows=0)
 

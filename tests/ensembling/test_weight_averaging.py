@@ -11,8 +11,8 @@ from recsys.ensembling.averaged_sequence import AveragedTitleSequence
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.weight_averaging import RunningAverage, average, greedy_soup
 from recsys.metrics.ranking import evaluate, ranking_metrics
-from recsys.models.title_sequence import TitleSequence
-from tests.models.test_title_sequence import QUICK, SPLIT, TITLES
+from recsys.models.next_item.title_sequence import TitleSequence
+from tests.models.next_item.test_title_sequence import QUICK, SPLIT, TITLES
 from tests.training.planted_cycle import ITEMS, USERS
 
 SHAPE = {"width": 16, "layers": 1, "drop": 0.1, "max_items": 10, "low_pass": 0.5}

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, normalize, softplus
 
-from recsys.models.title_sequence import TitleSequence
+from recsys.models.next_item.title_sequence import TitleSequence
 from recsys.training.next_item import catalogue_cross_entropy
 
 START = 1.0  # of b_1: cosines lie in [-1, 1], scores in about ±15; the gradient moves it within an epoch

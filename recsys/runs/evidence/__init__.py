@@ -1,1 +1,1 @@
-"""From records to verdicts: criteria, claims, results, publishing, verification."""
+"""What runs left behind, and what it proves: records, verdicts, verification, publication, repetition."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from recsys.ensembling.candidate_lists import PARTS, Identity, Kept
 from recsys.ensembling.kept_lists import identity
 from recsys.ensembling.members import fit_members
-from recsys.models.contest_plan import Plan
-from recsys.models.next_item_data import NextItemData
+from recsys.models.next_item.data import NextItemData
+from recsys.models.next_item.model_settings import Plan
 from recsys.runs import paths
 from recsys.runs.evidence.scores import ScoresError, found_scores, load_scores
 

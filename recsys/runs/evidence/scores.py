@@ -19,7 +19,7 @@ import numpy as np
 
 from recsys.ensembling.candidate_lists import PARTS, CandidateLists, Identity, Kept
 from recsys.metrics.lists import NO_ITEM
-from recsys.runs.fingerprint import sha256_of_file
+from recsys.runs.grid.fingerprint import sha256_of_file
 
 FORMAT = 1
 ARRAYS = ("rows", "ids", "distance", "best", "mean", "spread")

@@ -8,8 +8,8 @@ import torch
 from recsys.data.histories import histories
 from recsys.metrics.ranking import evaluate, ranking_metrics
 from recsys.models.next_item.title_cosine import CosineTerm, TitleCosineSequence, leading_directions
-from recsys.models.zero_shot import ZeroShot
-from tests.models.test_title_sequence import QUICK, SPLIT, TITLES
+from recsys.models.next_item.zero_shot import ZeroShot
+from tests.models.next_item.test_title_sequence import QUICK, SPLIT, TITLES
 from tests.training.planted_cycle import ITEMS, USERS
 
 SHAPE = {"width": 16, "layers": 1, "drop": 0.1, "max_items": 10, "low_pass": 0.5}
