@@ -37,10 +37,20 @@ ROLES = {
     "banking77": ("train", "test"),
     "womens_clothing": ("reviews",),
     "chinese_reviews": ("reviews",),
+    "crowdflower_search": tuple(f"fold_{number}" for number in range(1, 11)),
+    "chorus_electronics": ("grades", "judges", *(f"catalogue_{number}" for number in range(1, 5))),
+    "open_bandit": ("random", "thompson"),
 }
 # Families of labelled texts, each read by the module of its name (recsys.data.labelled.dataset); the others
 # are logs.
-LABELLED_FAMILIES = ("home_depot", "banking77", "womens_clothing", "chinese_reviews")
+LABELLED_FAMILIES = (
+    "home_depot",
+    "banking77",
+    "womens_clothing",
+    "chinese_reviews",
+    "crowdflower_search",
+    "chorus_electronics",
+)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from recsys.data.errors import RegistryError
 from recsys.data.files import locations as whereabouts
 from recsys.data.labelled.sources import LABELLED
 from recsys.data.registry import Source, SourceFile
+from recsys.data.search_sources import SEARCH_DATA
 
 DEMO_STORE = "demo_store"
 _S3REC = "https://raw.githubusercontent.com/RUCAIBox/CIKM2020-S3Rec/2a81540/data"
@@ -128,6 +129,7 @@ BUILT_IN = (
         ),
     ),
     *LABELLED,
+    *SEARCH_DATA,
 )
 
 # What this process read: "beauty/Beauty.txt" -> sha256. Run records take it from here.

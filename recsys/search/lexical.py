@@ -19,9 +19,8 @@ import numpy as np
 from recsys.search.errors import SearchError
 
 STOP_WORDS = frozenset(
-    ("a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "in", "is", "it")
-    + ("of", "on", "or", "that", "the", "to", "was", "with")
-)
+    ["a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "in", "is", "it", "of", "on"]
+) | {"or", "that", "the", "to", "was", "with"}
 UNITS = {
     **dict.fromkeys(('"', "in", "in.", "inch", "inches", "-inch"), "inch"),
     **dict.fromkeys(("'", "ft", "ft.", "foot", "feet"), "foot"),
