@@ -19,40 +19,22 @@ import pandas as pd
 
 from recsys.code.registry import Registry
 from recsys.data.splits import evenly
+from recsys.ensembling.budget import BUDGET, Budget
 from recsys.ensembling.candidate_lists import Pool, fused_positions
 from recsys.ensembling.errors import EnsembleError
-from recsys.ensembling.score_fusion import Normalisation
 
 METHODS = Registry(
     "method of fusion",
     {
-        "single": "recsys.ensembling.single:BestSingle",
-        "equal": "recsys.ensembling.single:EqualWeights",
-        "convex": "recsys.ensembling.weighted:Convex",
-        "rrf": "recsys.ensembling.weighted:RankFusion",
-        "stacking": "recsys.ensembling.stacking:Stacking",
-        "greedy": "recsys.ensembling.selection:GreedySelection",
-        "bayesian": "recsys.ensembling.bayesian_averaging:BayesianAveraging",
+        "single": "recsys.ensembling.methods.single:BestSingle",
+        "equal": "recsys.ensembling.methods.single:EqualWeights",
+        "convex": "recsys.ensembling.methods.weighted:Convex",
+        "rrf": "recsys.ensembling.methods.weighted:RankFusion",
+        "stacking": "recsys.ensembling.methods.stacking:Stacking",
+        "greedy": "recsys.ensembling.methods.selection:GreedySelection",
+        "bayesian": "recsys.ensembling.methods.bayesian_averaging:BayesianAveraging",
     },
 )
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The same for every method that is compared.
-
-    calls: of the measure, at most. rows: validation users looked at in choosing, at most; 0: all.
-    search: "coordinate", "grid" or "random". normalisation: of scores. seed: of folds and draws.
-    """
-
-    calls: int = 300
-    rows: int = 6000
-    search: str = "coordinate"
-    normalisation: Normalisation = "z_score"
-    seed: int = 0
-
-
-BUDGET = Budget()
 
 
 class Fusion(Protocol):

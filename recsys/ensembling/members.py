@@ -99,7 +99,7 @@ def member_table(members: Sequence[Member]) -> pd.DataFrame:
 
 
 def _averaged(data: NextItemData, plan: Plan) -> Any:
-    from recsys.ensembling.averaged_sequence import AveragedTitleSequence
+    from recsys.ensembling.one_model.averaged_sequence import AveragedTitleSequence
 
     settings = replace(title_sequence.SETTINGS, seed=plan.seed, **plan.settings)
     model = AveragedTitleSequence(data.text_vectors(plan.backbone), settings=settings, **plan.options)

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from recsys.ensembling.budget import Budget
 from recsys.ensembling.candidate_lists import Kept, candidate_lists, fused_positions, union
 from recsys.ensembling.diversity import overlap
-from recsys.ensembling.fusion import Budget, Fused, fit
+from recsys.ensembling.fusion import Fused, fit
 from recsys.ensembling.members import SEEDED, Member
 from recsys.ensembling.steadiness import history_groups, perturbed, seed_steadiness
 from recsys.ensembling.study import CUTOFF, lists_of, pools

@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from recsys.ensembling.budget import BUDGET, Budget
 from recsys.ensembling.candidate_lists import PARTS, Kept, Pool, fused_positions, union
 from recsys.ensembling.errors import EnsembleError
-from recsys.ensembling.fusion import Budget, Fused, fuse
+from recsys.ensembling.fusion import Fused, fuse
 from recsys.metrics.lists import NO_ITEM, coverage_and_novelty
 from recsys.metrics.ranking import new_targets, ranking_metrics
 from recsys.metrics.significance import paired_bootstrap
 from recsys.models.next_item.data import NextItemData
 
 CUTOFF, METRIC = 10, "ndcg@10"
-BUDGET = Budget()
 
 
 def pools(kept: Sequence[Kept]) -> dict[str, Pool]:

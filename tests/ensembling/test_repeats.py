@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from recsys.ensembling import study
+from recsys.ensembling.budget import Budget
 from recsys.ensembling.errors import EnsembleError
-from recsys.ensembling.fusion import Budget
 from recsys.ensembling.members import fit_members, names_of
 from recsys.ensembling.repeats import seeds_of, steadiness, under_changes
 from recsys.models.next_item.data import load_next_item

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from recsys.ensembling import study
+from recsys.ensembling.budget import Budget
 from recsys.ensembling.candidate_lists import Identity
 from recsys.ensembling.errors import EnsembleError
-from recsys.ensembling.fusion import Budget
 from recsys.ensembling.members import fit_members, names_of
 from recsys.metrics.ranking import evaluate
 from recsys.models.next_item.data import load_next_item

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from recsys.ensembling.averaged_sequence import AveragedTitleSequence
 from recsys.ensembling.errors import EnsembleError
-from recsys.ensembling.weight_averaging import RunningAverage, average, greedy_soup
+from recsys.ensembling.one_model.averaged_sequence import AveragedTitleSequence
+from recsys.ensembling.one_model.weight_averaging import RunningAverage, average, greedy_soup
 from recsys.metrics.ranking import evaluate, ranking_metrics
 from recsys.models.next_item.title_sequence import TitleSequence
 from tests.models.next_item.test_title_sequence import QUICK, SPLIT, TITLES

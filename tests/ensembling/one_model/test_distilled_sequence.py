@@ -8,14 +8,14 @@ from torch.nn.functional import cross_entropy
 
 from recsys.data.histories import histories
 from recsys.ensembling.candidate_lists import CandidateLists, union
-from recsys.ensembling.distilled_sequence import (
+from recsys.ensembling.errors import EnsembleError
+from recsys.ensembling.one_model.distilled_sequence import (
     DistilledTitleCosine,
     DistilledTitleSequence,
     SoftLists,
     TaughtPrefixes,
     soft_lists,
 )
-from recsys.ensembling.errors import EnsembleError
 from recsys.metrics.lists import NO_ITEM
 from recsys.models.next_item.title_sequence import TitleSequence
 from tests.models.next_item.test_title_sequence import QUICK, SPLIT, TITLES

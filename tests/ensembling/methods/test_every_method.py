@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from recsys.ensembling.budget import Budget
 from recsys.ensembling.candidate_lists import fused_positions
 from recsys.ensembling.errors import EnsembleError
-from recsys.ensembling.fusion import METHODS, Budget, cross_fitted, fit, fuse
+from recsys.ensembling.fusion import METHODS, cross_fitted, fit, fuse
 from recsys.ensembling.list_measure import ListMeasure
-from recsys.ensembling.selection import greedy
+from recsys.ensembling.methods.selection import greedy
 from recsys.metrics.ranking import ranking_metrics
 from tests.ensembling.planted_pools import USERS, planted
 

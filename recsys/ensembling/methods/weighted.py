@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 
+from recsys.ensembling.budget import Budget
 from recsys.ensembling.candidate_lists import Pool
 from recsys.ensembling.errors import EnsembleError
-from recsys.ensembling.fusion import Budget
 from recsys.ensembling.fusion_weights import (
     ChosenWeights,
     Measure,

@@ -10,8 +10,8 @@ import time
 import numpy as np
 import pandas as pd
 
+from recsys.ensembling.budget import Budget
 from recsys.ensembling.candidate_lists import Pool
-from recsys.ensembling.fusion import Budget
 from recsys.ensembling.list_measure import ListMeasure
 from recsys.ensembling.score_fusion import PreparedConvex, convex
 

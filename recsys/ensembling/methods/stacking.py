@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
+from recsys.ensembling.budget import Budget
 from recsys.ensembling.candidate_lists import Pool
 from recsys.ensembling.errors import EnsembleError
-from recsys.ensembling.fusion import Budget
 from recsys.ensembling.score_fusion import convex, lowest_where_missing, reciprocal_rank
 
 NEGATIVES = 40  # of each user: the best by equal weights

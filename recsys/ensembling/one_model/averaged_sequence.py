@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from recsys.ensembling.errors import EnsembleError
-from recsys.ensembling.weight_averaging import RunningAverage
+from recsys.ensembling.one_model.weight_averaging import RunningAverage
 from recsys.models.next_item.title_sequence import TitleSequence
 from recsys.training.loop import OnStep
 from recsys.training.samples import Samples, epoch_batches
 
 
 class AveragedTitleSequence(TitleSequence):
-    """See `recsys.ensembling.weight_averaging`.
+    """See `recsys.ensembling.one_model.weight_averaging`.
 
     Args:
         text: as `TitleSequence`.

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
+from recsys.ensembling.budget import Budget
 from recsys.ensembling.candidate_lists import Pool
 from recsys.ensembling.errors import EnsembleError
-from recsys.ensembling.fusion import Budget
 from recsys.ensembling.score_fusion import lowest_where_missing
 
 TEMPERATURES = np.geomspace(0.05, 20, 25)  # in units of z-scores

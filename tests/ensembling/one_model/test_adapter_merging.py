@@ -6,8 +6,8 @@ import torch
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.peft.adapter_files import adapter_tensors, save_adapter
 from recsys.encoders.peft.methods import apply_method
-from recsys.ensembling.adapter_merging import WAYS, merge_adapters
 from recsys.ensembling.errors import EnsembleError
+from recsys.ensembling.one_model.adapter_merging import WAYS, merge_adapters
 
 
 def saved(folder, method="lora", seed=0, **options):
