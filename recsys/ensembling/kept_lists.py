@@ -15,7 +15,7 @@ import pandas as pd
 from recsys.ensembling.candidate_lists import PARTS, TOP, Identity, Kept, candidate_lists
 from recsys.metrics.ranking import earlier_events, new_targets
 from recsys.models.next_item.data import NextItemData
-from recsys.models.next_item.evaluation import as_trained, informed
+from recsys.models.next_item.evaluation import with_known_history, with_training_history
 
 
 def keep(name: str, model: Any, data: NextItemData, top: int = TOP, users: np.ndarray | None = None) -> Kept:
@@ -32,7 +32,7 @@ def keep(name: str, model: Any, data: NextItemData, top: int = TOP, users: np.nd
     Example:
         >>> record(metrics, positions, scores=keep("ease", fitted.model, data))
     """
-    asked = {"validation": as_trained(model, data), "test": informed(model, data)}
+    asked = {"validation": with_training_history(model, data), "test": with_known_history(model, data)}
     lists = {}
     for part in PARTS:
         rows = new_targets(data.split, part)["user"].unique()

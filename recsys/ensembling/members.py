@@ -18,12 +18,12 @@ from recsys.code.registry import Registry
 from recsys.ensembling.candidate_lists import Kept
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.kept_lists import keep
-from recsys.models.next_item import comparison, title_sequence
+from recsys.models.next_item import comparison
 from recsys.models.next_item.data import NextItemData
-from recsys.models.next_item.model_settings import TRAINED, Plan
+from recsys.models.next_item.model_settings import ModelSettings
+from recsys.models.next_item.registry import MODELS
 
-EXTRA = Registry("member", {"title_sequence_averaged": "recsys.ensembling.members:_averaged"})
-SEEDED = (*TRAINED, *comparison.DRAWN, "random", *EXTRA)
+EXTRA = Registry("member", {"title_sequence_averaged": "recsys.ensembling.one_model.averaged_sequence:ENTRY"})
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,18 @@ class Member:
     kept: Kept
     seconds: float
     model: Any
+
+
+def is_drawn(model: str) -> bool:
+    """Whether a model starts from random numbers, so that another seed is another member.
+
+    Raises:
+        RegistryError: no such model.
+    """
+    if model in EXTRA or model in comparison.DRAWN or model == "random":
+        return True
+    comparison.names().check(model)
+    return model in MODELS and MODELS.load(model).trained
 
 
 def names_of(models: str | Sequence[str], seeds: Sequence[int]) -> list[str]:
@@ -53,7 +65,7 @@ def names_of(models: str | Sequence[str], seeds: Sequence[int]) -> list[str]:
     models = models.split() if isinstance(models, str) else list(models)
     names = []
     for model in models:
-        drawn = model in SEEDED
+        drawn = "/" not in model and is_drawn(model)
         names += [f"{model}/{seed}" for seed in seeds] if drawn else [model]
     if not names or len(set(names)) < len(names):
         raise EnsembleError(f"an ensemble needs members, each once; got {', '.join(names) or 'none'}")
@@ -63,7 +75,7 @@ def names_of(models: str | Sequence[str], seeds: Sequence[int]) -> list[str]:
 def fit_members(
     names: Sequence[str],
     data: NextItemData,
-    plan: Plan,
+    settings: ModelSettings,
     users: np.ndarray | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[Member]:
@@ -71,7 +83,7 @@ def fit_members(
 
     Args:
         names: from `names_of`.
-        plan: what is changed of the models' own settings; its seed gives way to the member's.
+        settings: what is changed of the models' own; its seed gives way to the member's.
         users: keep lists of these only; None: of all.
         say: told each member before it is fitted.
 
@@ -83,11 +95,11 @@ def fit_members(
         if say is not None:
             say(name)
         model, _, seed = name.partition("/")
-        own = replace(plan, seed=int(seed)) if seed else plan
+        own = replace(settings, seed=int(seed)) if seed else settings
         # what a run changes of training is for trained models alone
-        own = own if model in SEEDED else replace(own, settings={}, options={})
+        own = own if is_drawn(model) else replace(own, settings={}, options={})
         start = time.perf_counter()
-        fitted = EXTRA.load(model)(data, own) if model in EXTRA else comparison.fit(model, data, own).model
+        fitted = _extra(model, data, own) if model in EXTRA else comparison.fit(model, data, own).model
         seconds = time.perf_counter() - start
         members.append(Member(name, keep(name, fitted, data, users=users), seconds, fitted))
     return members
@@ -98,9 +110,6 @@ def member_table(members: Sequence[Member]) -> pd.DataFrame:
     return pd.DataFrame({"member": [m.name for m in members], "seconds": [m.seconds for m in members]})
 
 
-def _averaged(data: NextItemData, plan: Plan) -> Any:
-    from recsys.ensembling.one_model.averaged_sequence import AveragedTitleSequence
-
-    settings = replace(title_sequence.SETTINGS, seed=plan.seed, **plan.settings)
-    model = AveragedTitleSequence(data.text_vectors(plan.backbone), settings=settings, **plan.options)
-    return model.fit(data.train, data.split.n_users, data.split.n_items, progress=plan.progress)
+def _extra(model: str, data: NextItemData, settings: ModelSettings) -> Any:
+    made = EXTRA.load(model).make(data, settings)
+    return made.fit(data.train, data.split.n_users, data.split.n_items, progress=settings.progress)

@@ -15,7 +15,7 @@ from recsys.ensembling.budget import Budget
 from recsys.ensembling.candidate_lists import Kept, candidate_lists, fused_positions, union
 from recsys.ensembling.diversity import overlap
 from recsys.ensembling.fusion import Fused, fit
-from recsys.ensembling.members import SEEDED, Member
+from recsys.ensembling.members import Member, is_drawn
 from recsys.ensembling.steadiness import history_groups, perturbed, seed_steadiness
 from recsys.ensembling.study import CUTOFF, lists_of, pools
 from recsys.metrics.ranking import earlier_events
@@ -59,7 +59,8 @@ def steadiness(
 
     Returns:
         One row for the fusion and one for each drawn model, columns of `seed_steadiness`; and per user the
-        mean overlap@10 between repeats (columns user, fusion, members: the mean over the drawn models).
+        mean overlap@10 between repeats: list (the user), fusion, members (the mean over the drawn models),
+        and "steady:difference", fusion minus members.
 
     Raises:
         EnsembleError: fewer than two repeats.
@@ -69,7 +70,7 @@ def steadiness(
     tests = [one["test"] for one in pool]
     rows = {"fusion": list(zip(tests, fused, strict=True))}
     for place, name in enumerate(repeats[0]):
-        if name.partition("/")[0] in SEEDED:
+        if is_drawn(name.partition("/")[0]):
             alone = [(one, one.scores[place]) for one in tests]
             rows[f"{name.partition('/')[0]} ({place})"] = alone
     groups = history_groups(data.train, tests[0].rows)
@@ -82,7 +83,8 @@ def steadiness(
         per_user[name] = np.mean(shared, axis=0)
     members = [values for name, values in per_user.items() if name != "fusion"]
     own = np.mean(members, axis=0) if members else np.ones(len(tests[0].rows))
-    users = pd.DataFrame({"user": tests[0].rows, "fusion": per_user["fusion"], "members": own})
+    users = pd.DataFrame({"list": tests[0].rows, "fusion": per_user["fusion"], "members": own})
+    users["steady:difference"] = users["fusion"] - users["members"]
     return pd.DataFrame(table), users
 
 

@@ -84,13 +84,13 @@ def comparison_table(fused: Mapping[str, Fused]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def judged(name: str, fused: Mapping[str, Fused], pool: Pool, train_counts: np.ndarray) -> dict[str, float]:
+def judged(name: str, fused: Mapping[str, Fused], pool: Pool, data: NextItemData) -> dict[str, float]:
     """Metrics of one method against the best single member, which validation chose ("single" in `fused`).
 
     Args:
         name: of the method.
         pool: of the test part.
-        train_counts: [M] training events of each item.
+        data: whose training events say how popular each item is.
 
     Returns:
         hr, recall, ndcg at 5, 10, 20, mrr, map; ndcg@10_validation (cross-fitted); ndcg@10_single; gain,
@@ -98,6 +98,7 @@ def judged(name: str, fused: Mapping[str, Fused], pool: Pool, train_counts: np.n
         novelty@10; choice_calls and choice_seconds.
     """
     one, single = fused[name], fused["single"]
+    train_counts = np.bincount(data.train["item"], minlength=data.split.n_items)
     metrics, per_user = ranking_metrics(one.test)
     _, single_per_user = ranking_metrics(single.test)
     gain = paired_bootstrap(per_user[METRIC], single_per_user[METRIC])

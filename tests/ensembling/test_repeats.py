@@ -9,7 +9,7 @@ from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.members import fit_members, names_of
 from recsys.ensembling.repeats import seeds_of, steadiness, under_changes
 from recsys.models.next_item.data import load_next_item
-from recsys.models.next_item.model_settings import Plan
+from recsys.models.next_item.model_settings import ModelSettings
 
 BUDGET = Budget(calls=20, rows=0)
 
@@ -26,7 +26,9 @@ def test_no_two_repeats_share_a_seed():
 
 def test_a_fusion_of_random_and_fixed_lists_is_steadier_than_the_random_one(data):
     repeats = [names_of("random item_knn", seeds_of(r, 1, 0, 2)) for r in range(2)]
-    members = fit_members(sorted({name for names in repeats for name in names}), data, Plan(trials=1))
+    members = fit_members(
+        sorted({name for names in repeats for name in names}), data, ModelSettings(trials=1)
+    )
     kept = {member.name: member.kept for member in members}
     table, users = steadiness(repeats, kept, "convex", study.targets(data), data, BUDGET)
     values = table.set_index("scorer")["overlap@10"]
@@ -41,7 +43,7 @@ def test_a_fusion_of_random_and_fixed_lists_is_steadier_than_the_random_one(data
 
 
 def test_lists_that_read_no_history_do_not_move_and_others_do(data):
-    members = fit_members(["popularity", "item_knn"], data, Plan(trials=1))
+    members = fit_members(["popularity", "item_knn"], data, ModelSettings(trials=1))
     pool, wanted = study.pools([m.kept for m in members]), study.targets(data)
     fused = study.compare(["equal"], pool, wanted, BUDGET)["equal"]
     table = under_changes(members, fused, data, pool["test"].rows[:60])

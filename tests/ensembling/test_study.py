@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from recsys.ensembling import study
@@ -12,8 +11,8 @@ from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.members import fit_members, names_of
 from recsys.metrics.ranking import evaluate
 from recsys.models.next_item.data import load_next_item
-from recsys.models.next_item.evaluation import informed
-from recsys.models.next_item.model_settings import Plan
+from recsys.models.next_item.evaluation import with_known_history
+from recsys.models.next_item.model_settings import ModelSettings
 
 BUDGET = Budget(calls=30, rows=0)
 
@@ -25,7 +24,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def members(data):
-    return fit_members(["popularity", "item_knn", "als/1"], data, Plan(trials=1))
+    return fit_members(["popularity", "item_knn", "als/1"], data, ModelSettings(trials=1))
 
 
 def test_drawn_models_have_a_member_for_each_seed():
@@ -41,7 +40,7 @@ def test_a_member_alone_is_ranked_as_its_model_is(data, members):
     fused = study.compare(["single"], pool, wanted, BUDGET)
     best = study.singles(pool, wanted).sort_values("ndcg@10_validation").iloc[-1]["member"]
     model = next(m.model for m in members if m.name == best)
-    whole = evaluate(informed(model, data), data.split, "test")
+    whole = evaluate(with_known_history(model, data), data.split, "test")
     found = fused["single"].test
     kept = whole["better"] < 150  # equal scores may stand otherwise after rounding, far down
     assert (found.loc[kept, "better"] == whole.loc[kept, "better"]).mean() > 0.98
@@ -53,8 +52,7 @@ def test_methods_are_compared_and_the_chosen_one_is_judged(data, members):
     fused = study.compare(["single", "equal", "convex"], pool, wanted, BUDGET)
     table = study.comparison_table(fused).set_index("method")
     assert (table["calls"] <= 30).all()
-    counts = np.bincount(data.train["item"], minlength=data.split.n_items)
-    metrics = study.judged("convex", fused, pool["test"], counts)
+    metrics = study.judged("convex", fused, pool["test"], data)
     assert metrics["gain_low"] <= metrics["gain"] <= metrics["gain_high"]
     assert metrics["ndcg@10"] - metrics["ndcg@10_single"] == pytest.approx(metrics["gain"], abs=1e-9)
     assert metrics["ndcg@10"] == pytest.approx(table.loc["convex", "ndcg@10_test"])

@@ -14,6 +14,7 @@ import pandas as pd
 
 from recsys.data import sources
 from recsys.data.errors import NotData
+from recsys.data.families import Family
 from recsys.data.files.archives import read_bytes
 from recsys.data.labelled.csv_files import read_table, require
 from recsys.data.labelled.dataset import LabelledTexts, cleaning_counts, file_of
@@ -88,3 +89,6 @@ def judges(source: Source) -> pd.DataFrame:
 
 def _words(product: dict, field: str) -> str:
     return " ".join(str(product.get(field) or "").split())
+
+
+FAMILY = Family(load, ("grades", "judges", *PARTS))

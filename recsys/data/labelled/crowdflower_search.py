@@ -17,6 +17,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from recsys.data.families import Family
 from recsys.data.labelled.csv_files import read_table, require
 from recsys.data.labelled.dataset import LabelledTexts, cleaning_counts
 from recsys.data.registry import Source
@@ -70,3 +71,6 @@ def groups_of(queries: pd.Series, titles: pd.Series) -> np.ndarray:
     ends = (query, size[0] + title)
     graph = coo_array((np.ones(len(query)), ends), shape=(sum(size), sum(size)))
     return connected_components(graph, directed=False)[1][query].astype(np.int64)
+
+
+FAMILY = Family(load, FOLDS)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from recsys.data import sources
 from recsys.data.errors import NotData
+from recsys.data.families import Family
 from recsys.data.files.archives import read_bytes
 
 POLICIES = ("random", "thompson")
@@ -53,3 +54,6 @@ def load_impressions(policy: str, name: str = "open_bandit") -> pd.DataFrame:
     if not (table["propensity"].between(0, 1, inclusive="right").all() and table["click"].isin([0, 1]).all()):
         raise NotData(f"{path}: a propensity outside (0, 1], or a click that is neither 0 nor 1")
     return table.sort_values("time", kind="stable", ignore_index=True)
+
+
+FAMILY = Family(load_impressions, POLICIES)

@@ -9,7 +9,9 @@ import pandas as pd
 
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.one_model.weight_averaging import RunningAverage
-from recsys.models.next_item.title_sequence import TitleSequence
+from recsys.models.next_item.data import NextItemData
+from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
+from recsys.models.next_item.title_sequence import SETTINGS, TitleSequence
 from recsys.training.loop import OnStep
 from recsys.training.samples import Samples, epoch_batches
 
@@ -54,5 +56,12 @@ class AveragedTitleSequence(TitleSequence):
             raise EnsembleError("weight averaging keeps no checkpoints: fit it without a folder")
         super().fit(train_events, n_users, n_items, split, None, progress)
         self.network.load_state_dict(self.running.state())
-        self._freeze()
+        self._store_item_vectors()
         return self
+
+
+def _make(data: NextItemData, settings: ModelSettings) -> AveragedTitleSequence:
+    return AveragedTitleSequence(data.text_vectors(settings.backbone), **settings.arguments(SETTINGS))
+
+
+ENTRY = ModelEntry(_make, trained=True, takes=(*TRAINING, "most_per_user", "backbone"))

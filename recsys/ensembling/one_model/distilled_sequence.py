@@ -29,7 +29,7 @@ from recsys.losses.softmax import softmax_cross_entropy
 from recsys.metrics.lists import NO_ITEM
 from recsys.models.next_item.title_cosine import TitleCosineSequence
 from recsys.models.next_item.title_sequence import TitleSequence
-from recsys.training.prefixes import Prefixes
+from recsys.training.prefixes import PrefixSamples
 
 UNIT = 1024  # the losses count in whole clicks: a purchase is so many, a soft item a part of them
 
@@ -76,7 +76,7 @@ class TaughtPrefixes:
         max_items: the newest items that are read.
         lists: of users; those without a history are left out.
         trust: weight of a soft sample, > 0; a purchase has 1.
-        most_per_user: see `Prefixes`.
+        most_per_user: see `PrefixSamples`.
 
     Raises:
         EnsembleError: trust is not above 0.
@@ -87,7 +87,7 @@ class TaughtPrefixes:
     ):
         if not trust > 0:
             raise EnsembleError(f"trust must be above 0, got {trust}")
-        self.known, self.hard = known, Prefixes(known, max_items, most_per_user=most_per_user)
+        self.known, self.hard = known, PrefixSamples(known, max_items, most_per_user=most_per_user)
         read = np.minimum(known.lengths[known.checked(lists.users)], max_items)
         kept = read > 0
         self.ids = lists.ids[kept]

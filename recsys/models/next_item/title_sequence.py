@@ -21,8 +21,10 @@ from recsys.data.histories import Histories
 from recsys.encoders.item_sequence import ItemSequenceEncoder
 from recsys.encoders.item_vectors import ItemVectors, centred
 from recsys.encoders.sequence_network import SequenceNetwork
+from recsys.models.next_item.data import NextItemData
+from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
 from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
-from recsys.training.prefixes import Prefixes
+from recsys.training.prefixes import PrefixSamples
 from recsys.training.settings import TrainingSettings
 
 # Chosen on Beauty's validation part, one seed each: width 128 before 64, and with it dropout .4, which led .5
@@ -78,8 +80,8 @@ class TitleSequence(NextItemRecommender):
         items = ItemVectors(n_items, self.shape["width"], self.text, self.ids, self.text_drop)
         return SequenceNetwork(items, ItemSequenceEncoder(**self.shape))
 
-    def samples(self, known: Histories) -> Prefixes:
-        return Prefixes(known, self.shape["max_items"], most_per_user=self.most_per_user)
+    def samples(self, known: Histories) -> PrefixSamples:
+        return PrefixSamples(known, self.shape["max_items"], most_per_user=self.most_per_user)
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
         states, vectors = network(batch["items"], batch["lengths"])
@@ -88,3 +90,17 @@ class TitleSequence(NextItemRecommender):
     def user_vectors(self, users: np.ndarray) -> Tensor:
         items, lengths = self.known.newest(users, self.shape["max_items"])
         return self.network.read(items, lengths, self.items)
+
+
+def _entry(titles: bool, ids: bool) -> ModelEntry:
+    def make(data: NextItemData, settings: ModelSettings) -> TitleSequence:
+        text = data.text_vectors(settings.backbone) if titles else None
+        return TitleSequence(text, ids=ids, **settings.arguments(SETTINGS))
+
+    takes = (*TRAINING, "most_per_user", *(["backbone"] if titles else []))
+    return ModelEntry(make, trained=True, takes=takes)
+
+
+IDS = _entry(titles=False, ids=True)
+TITLES = _entry(titles=True, ids=False)
+TITLES_AND_IDS = _entry(titles=True, ids=True)

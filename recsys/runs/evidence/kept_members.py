@@ -9,7 +9,7 @@ from recsys.ensembling.candidate_lists import PARTS, Identity, Kept
 from recsys.ensembling.kept_lists import identity
 from recsys.ensembling.members import fit_members
 from recsys.models.next_item.data import NextItemData
-from recsys.models.next_item.model_settings import Plan
+from recsys.models.next_item.model_settings import ModelSettings
 from recsys.runs import paths
 from recsys.runs.evidence.scores import ScoresError, found_scores, load_scores
 
@@ -17,7 +17,7 @@ from recsys.runs.evidence.scores import ScoresError, found_scores, load_scores
 def gather(
     names: Sequence[str],
     data: NextItemData,
-    plan: Plan,
+    settings: ModelSettings,
     experiment: str = "",
     say: Callable[[str], None] | None = None,
 ) -> dict[str, Kept]:
@@ -25,7 +25,7 @@ def gather(
 
     Args:
         names: of members; one named twice is fitted once.
-        data, plan, say: see `recsys.ensembling.members.fit_members`.
+        data, settings, say: see `recsys.ensembling.members.fit_members`.
         experiment: whose runs kept them; "" fits them now.
 
     Raises:
@@ -35,7 +35,7 @@ def gather(
     if experiment:
         found = kept_members(names, experiment, identity(data))
     else:
-        found = [member.kept for member in fit_members(names, data, plan, say=say)]
+        found = [member.kept for member in fit_members(names, data, settings, say=say)]
     return dict(zip(names, found, strict=True))
 
 

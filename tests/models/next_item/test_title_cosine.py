@@ -49,7 +49,7 @@ def test_without_the_sequence_part_it_ranks_as_the_zero_shot_scorer_does():
     fitted = model(directions=0, newest=1).fit(SPLIT.train, USERS, ITEMS)
     for parameter in fitted.network.sequence.parameters():
         parameter.data.zero_()
-    fitted._freeze()
+    fitted._store_item_vectors()
     users = np.arange(20)
     unit = TITLES / np.linalg.norm(TITLES, axis=1, keepdims=True)
     expected = ZeroShot(unit).fit(SPLIT.train, USERS, ITEMS).score(users)

@@ -1,4 +1,4 @@
-"""Registry entries of search data: graded pairs of query and product, and a log of impressions."""
+"""Registry entries of search data: graded pairs of query and product."""
 
 from recsys.data.registry import Source, SourceFile
 
@@ -7,7 +7,6 @@ _CROWDFLOWER = (
     "17379ccdcadfbf5ac17373613ff5708d9cdee2ff/ValidationFolds"
 )
 _CHORUS = "https://raw.githubusercontent.com/o19s/chorus/d2035d3bfa630b1fd48ded62835f5ded7b988e0c"
-_BANDIT = "https://raw.githubusercontent.com/st-tech/zr-obp/8cbd5fa/obd"
 
 
 def _file(role: str, path: str, url: str, sha256: str, size: int) -> SourceFile:
@@ -142,29 +141,6 @@ SEARCH_DATA = (
                 f"{_CHORUS}/data-encoder/ecommerce/vectors/data/4.json.zip",
                 "533329e5173eac349ce61512fc86a352d5f6651e31694e03aa6e8428cbeaf3c0",
                 1_422_844,
-            ),
-        ),
-    ),
-    Source(
-        name="open_bandit",
-        family="open_bandit",
-        title="Open Bandit (ZOZOTOWN), men's campaign, small sample: impressions with propensities",
-        homepage="https://github.com/st-tech/zr-obp",
-        licence="Apache-2.0 (repository)",
-        files=(
-            _file(
-                "random",
-                "open_bandit/random_men.csv",
-                f"{_BANDIT}/random/men/men.csv",
-                "ede6d08c6877f99cd3770f7d09e26c738e6aa6de4445ccccfb1356ba5d06b1eb",
-                3_336_811,
-            ),
-            _file(
-                "thompson",
-                "open_bandit/bts_men.csv",
-                f"{_BANDIT}/bts/men/men.csv",
-                "db6d1f7ed2d591ba521533e45286d4c1fba7fe57a8ad2e80342210335f43c527",
-                3_240_432,
             ),
         ),
     ),

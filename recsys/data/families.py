@@ -1,0 +1,73 @@
+"""Families of data sets: files of one form, read by one module. A family is that module and one line here.
+
+The module ends in `FAMILY`, a `Family`; a data set is an entry of `recsys.data.sources` or of a user's YAML
+file that names its family.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from recsys.code.registry import Registry
+
+# read as `recsys.data.tables.Dataset`, by `recsys.data.load.load_dataset`
+LOGS = Registry(
+    "family of event logs",
+    {
+        "s3rec": "recsys.data.logs.s3rec:FAMILY",
+        "online_retail": "recsys.data.logs.online_retail:FAMILY",
+        "table": "recsys.data.logs.table:FAMILY",
+    },
+)
+# read as `LabelledTexts`, by `recsys.data.labelled.dataset.load_labelled`
+LABELLED = Registry(
+    "family of labelled texts",
+    {
+        "home_depot": "recsys.data.labelled.home_depot:FAMILY",
+        "banking77": "recsys.data.labelled.banking77:FAMILY",
+        "womens_clothing": "recsys.data.labelled.womens_clothing:FAMILY",
+        "chinese_reviews": "recsys.data.labelled.chinese_reviews:FAMILY",
+        "crowdflower_search": "recsys.data.labelled.crowdflower_search:FAMILY",
+        "chorus_electronics": "recsys.data.labelled.chorus_electronics:FAMILY",
+    },
+)
+# read as one policy's table of impressions, by the family's own module
+IMPRESSIONS = Registry("family of logged impressions", {"open_bandit": "recsys.data.logs.open_bandit:FAMILY"})
+# made by code, from a seed
+GENERATED = Registry("generated data set", {"demo_store": "recsys.data.demo_store.store:load"})
+KINDS = (LOGS, LABELLED, IMPRESSIONS)
+
+
+def no_fault(roles: set[str], options: Mapping[str, Any]) -> str | None:
+    """The check of a family that asks nothing more than its first role, and takes no options."""
+    return "options: this family takes none" if options else None
+
+
+@dataclass(frozen=True)
+class Family:
+    """How the files of a family are read.
+
+    load: from a `recsys.data.registry.Source` to its data set; further keyword arguments are options of the
+        call, such as s3rec's titles=False.
+    roles: of its files; the first is the one that it cannot do without.
+    fault: from the roles of an entry's files and its `options` to what is wrong with them, or None.
+    folders: role -> folder inside RECSYS_DATA, "{name}" being the data set's; others lie in "<family>".
+    """
+
+    load: Callable[..., Any]
+    roles: tuple[str, ...]
+    fault: Callable[[set[str], Mapping[str, Any]], str | None] = no_fault
+    folders: Mapping[str, str] = field(default_factory=dict)
+
+
+def family(name: str) -> Family:
+    """The family of that name, its module imported now.
+
+    Raises:
+        RegistryError: no such family; the nearest is told.
+    """
+    for registry in KINDS:
+        if name in registry:
+            return registry.load(name)
+    everything = {entry: registry[entry] for registry in KINDS for entry in registry}
+    return Registry("family", everything).load(name)
