@@ -11,6 +11,8 @@ from rich.table import Table
 from recsys.command_line import OnceEach, one_line
 from recsys.data.cli import data_commands
 from recsys.runs import paths
+from recsys.runs.evidence.scores_cli import scores_commands
+from recsys.search.cli import search_command
 
 console = Console(highlight=False)
 app = typer.Typer(
@@ -23,6 +25,8 @@ app = typer.Typer(
     epilog="Start with: recsys run --profile quick --data demo, then recsys report.",
 )
 app.add_typer(data_commands, name="data", help="List, fetch and show the data sets.")
+app.command("search")(search_command)
+app.add_typer(scores_commands, name="scores", help="List and show the scores that runs kept for fusion.")
 
 Experiments = Annotated[
     list[str] | None, typer.Argument(help="Experiment names or their leading numbers; all when left out.")

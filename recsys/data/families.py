@@ -27,11 +27,15 @@ LABELLED = Registry(
         "banking77": "recsys.data.labelled.banking77:FAMILY",
         "womens_clothing": "recsys.data.labelled.womens_clothing:FAMILY",
         "chinese_reviews": "recsys.data.labelled.chinese_reviews:FAMILY",
+        "crowdflower_search": "recsys.data.labelled.crowdflower_search:FAMILY",
+        "chorus_electronics": "recsys.data.labelled.chorus_electronics:FAMILY",
     },
 )
+# read as one policy's table of impressions, by the family's own module
+IMPRESSIONS = Registry("family of logged impressions", {"open_bandit": "recsys.data.logs.open_bandit:FAMILY"})
 # made by code, from a seed
 GENERATED = Registry("generated data set", {"demo_store": "recsys.data.demo_store.store:load"})
-KINDS = (LOGS, LABELLED)
+KINDS = (LOGS, LABELLED, IMPRESSIONS)
 
 
 def no_fault(roles: set[str], options: Mapping[str, Any]) -> str | None:

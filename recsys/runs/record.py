@@ -21,6 +21,8 @@ from recsys.runs.records import FORMAT
 if TYPE_CHECKING:
     import pandas as pd
 
+    from recsys.ensembling.candidate_lists import Kept
+
 REQUEST = "RECSYS_REQUEST"
 MAXRSS_UNITS_IN_MB = 2**20 if sys.platform == "darwin" else 2**10
 
@@ -34,6 +36,7 @@ def record(
     positions: "pd.DataFrame | None" = None,
     tables: "Mapping[str, pd.DataFrame] | None" = None,
     notes: str = "",
+    scores: "Kept | None" = None,
 ) -> None:
     """Record a run's results; call it once, in the notebook's last cell.
 
@@ -43,6 +46,8 @@ def record(
             that `recsys verify` can compute the ranking metrics again.
         tables: further tables to keep beside the record, each as `<name>.parquet`.
         notes: one or two sentences for whoever reads the record.
+        scores: from `recsys.ensembling.kept_lists.keep`: each user's best candidates; they stay in the run's
+            folder, for later fusion, and are not committed.
 
     Raises:
         RecordError: a metric is missing or not finite, or a parameter no longer has the value asked for.
@@ -64,8 +69,13 @@ def record(
     files = _write_tables(
         {**({"ranks": positions} if positions is not None else {}), **(tables or {})}, folder
     )
+    kept = {}
+    if scores is not None:
+        from recsys.runs.evidence.scores import write_scores
+
+        kept = write_scores(folder, scores)
     _show(metrics)
-    _write_record(folder, request, used, metrics, files, notes)
+    _write_record(folder, request, used, metrics, files, kept, notes)
 
 
 def _finite(name: str, value: float) -> float:
@@ -100,7 +110,9 @@ def _write_tables(tables: "Mapping[str, pd.DataFrame]", folder: Path) -> dict[st
     return written
 
 
-def _write_record(folder: Path, request: dict, used: dict, metrics: dict, files: dict, notes: str) -> None:
+def _write_record(
+    folder: Path, request: dict, used: dict, metrics: dict, files: dict, scores: dict, notes: str
+) -> None:
     whole = {
         "format": FORMAT,
         "experiment": request["experiment"],
@@ -120,6 +132,7 @@ def _write_record(folder: Path, request: dict, used: dict, metrics: dict, files:
         "data": dict(sorted(sources.files_read.items())),
         "machine": _machine(),
         "files": files,
+        **({"scores": scores} if scores else {}),  # not among "files": those are committed
         "notes": notes,
         "core_seconds": round(_core_seconds(), 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MAXRSS_UNITS_IN_MB, 1),

@@ -8,6 +8,7 @@ _TRANSREC = (
     "https://raw.githubusercontent.com/Linxyhaha/TransRec/da14d539a88bbdec4b1a36259b54068047134c29"
     "/data/beauty/rec_data"
 )
+_BANDIT = "https://raw.githubusercontent.com/st-tech/zr-obp/8cbd5fa/obd"
 _COHORT = "https://raw.githubusercontent.com/viniciusfrantz/cohort_project"
 _AMAZON_TERMS = "none stated in the repository; Amazon review data of 2014, for research use"
 _RETAIL_TERMS = "CC BY 4.0 (Chen, D., UCI Machine Learning Repository)"
@@ -145,5 +146,30 @@ LOGS = (
                 },
             }
         },
+    ),
+    Source(
+        name="open_bandit",
+        family="open_bandit",
+        title="Open Bandit (ZOZOTOWN), men's campaign, small sample: impressions with propensities",
+        homepage="https://github.com/st-tech/zr-obp",
+        licence="Apache-2.0 (repository)",
+        files=(
+            SourceFile(
+                "random_men.csv",
+                "random",
+                "open_bandit/random_men.csv",
+                (f"{_BANDIT}/random/men/men.csv",),
+                "ede6d08c6877f99cd3770f7d09e26c738e6aa6de4445ccccfb1356ba5d06b1eb",
+                3_336_811,
+            ),
+            SourceFile(
+                "bts_men.csv",
+                "thompson",
+                "open_bandit/bts_men.csv",
+                (f"{_BANDIT}/bts/men/men.csv",),
+                "db6d1f7ed2d591ba521533e45286d4c1fba7fe57a8ad2e80342210335f43c527",
+                3_240_432,
+            ),
+        ),
     ),
 )

@@ -18,6 +18,7 @@ MODELS = Registry(
         "sequence": "recsys.models.next_item.title_sequence:IDS",  # a low-pass filter beside attention
         "titles": "recsys.models.next_item.title_sequence:TITLES",  # text-only, frozen encoder
         "title_sequence": "recsys.models.next_item.title_sequence:TITLES_AND_IDS",
+        "title_cosine": "recsys.models.next_item.title_cosine:ENTRY",  # with the untuned cosine of titles
         "text": "recsys.models.next_item.text_models:TEXT",  # a tuned encoder, text-only
         "text_ids": "recsys.models.next_item.text_models:TEXT_AND_IDS",
         "printed": "recsys.models.articles.printed_classifier:ENTRY",  # the articles' classifier, mended

@@ -1,0 +1,115 @@
+"""Members of an ensemble, fitted here by name and seed: their kept lists and what they cost.
+
+A member is named "ease" or, where it draws random numbers, "title_sequence/0". Every model of the kit's
+comparison may be one, and those that fuse inside themselves (`EXTRA`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recsys.code.registry import Registry
+from recsys.ensembling.candidate_lists import Kept
+from recsys.ensembling.errors import EnsembleError
+from recsys.ensembling.kept_lists import keep
+from recsys.models.next_item import comparison
+from recsys.models.next_item.data import NextItemData
+from recsys.models.next_item.model_settings import ModelSettings
+from recsys.models.next_item.registry import MODELS
+
+EXTRA = Registry("member", {"title_sequence_averaged": "recsys.ensembling.one_model.averaged_sequence:ENTRY"})
+
+
+@dataclass(frozen=True)
+class Member:
+    """One fitted member: its name with its seed, kept lists, seconds of fitting, and the model itself."""
+
+    name: str
+    kept: Kept
+    seconds: float
+    model: Any
+
+
+def is_drawn(model: str) -> bool:
+    """Whether a model starts from random numbers, so that another seed is another member.
+
+    Raises:
+        RegistryError: no such model.
+    """
+    if model in EXTRA or model in comparison.DRAWN or model == "random":
+        return True
+    comparison.names().check(model)
+    return model in MODELS and MODELS.load(model).trained
+
+
+def names_of(models: str | Sequence[str], seeds: Sequence[int]) -> list[str]:
+    """Members of models: one a seed where the model draws random numbers, else one.
+
+    Args:
+        models: names, blank-separated or a sequence; a name with its seed ("title_sequence/3") stays.
+        seeds: of the drawn ones.
+
+    Raises:
+        EnsembleError: no model, or a member twice.
+
+    Example:
+        >>> names_of("title_sequence ease", [0, 1])
+        ['title_sequence/0', 'title_sequence/1', 'ease']
+    """
+    models = models.split() if isinstance(models, str) else list(models)
+    names = []
+    for model in models:
+        drawn = "/" not in model and is_drawn(model)
+        names += [f"{model}/{seed}" for seed in seeds] if drawn else [model]
+    if not names or len(set(names)) < len(names):
+        raise EnsembleError(f"an ensemble needs members, each once; got {', '.join(names) or 'none'}")
+    return names
+
+
+def fit_members(
+    names: Sequence[str],
+    data: NextItemData,
+    settings: ModelSettings,
+    users: np.ndarray | None = None,
+    say: Callable[[str], None] | None = None,
+) -> list[Member]:
+    """Fit each member on `data.train` and keep its lists.
+
+    Args:
+        names: from `names_of`.
+        settings: what is changed of the models' own; its seed gives way to the member's.
+        users: keep lists of these only; None: of all.
+        say: told each member before it is fitted.
+
+    Raises:
+        ValueError: no such model, or one that needs titles where there are none.
+    """
+    members = []
+    for name in names:
+        if say is not None:
+            say(name)
+        model, _, seed = name.partition("/")
+        own = replace(settings, seed=int(seed)) if seed else settings
+        # what a run changes of training is for trained models alone
+        own = own if is_drawn(model) else replace(own, settings={}, options={})
+        start = time.perf_counter()
+        fitted = _extra(model, data, own) if model in EXTRA else comparison.fit(model, data, own).model
+        seconds = time.perf_counter() - start
+        members.append(Member(name, keep(name, fitted, data, users=users), seconds, fitted))
+    return members
+
+
+def member_table(members: Sequence[Member]) -> pd.DataFrame:
+    """What each member cost: seconds of fitting."""
+    return pd.DataFrame({"member": [m.name for m in members], "seconds": [m.seconds for m in members]})
+
+
+def _extra(model: str, data: NextItemData, settings: ModelSettings) -> Any:
+    made = EXTRA.load(model).make(data, settings)
+    return made.fit(data.train, data.split.n_users, data.split.n_items, progress=settings.progress)

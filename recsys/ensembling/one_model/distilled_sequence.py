@@ -1,0 +1,158 @@
+"""An ensemble distilled back into one model of the single's cost (Hinton et al. 2015, arXiv:1503.02531).
+
+The student trains on the prefixes as ever, and on one more sample a user: the whole training history, for
+which no next item is known, with the ensemble's fused list as its target. Such a list says what a held-out
+purchase
+cannot: which other items would have been as good. The lists are those of the validation part's moment; of
+validation's purchases they know no more than the few fusion weights that were chosen by them.
+
+The loss is one cross-entropy over the catalogue: a purchase counts 1, an item of a soft list its share of
+`trust`.
+
+B: users. C: candidates. K: items of a soft list. n: samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.special import softmax
+from torch import Tensor, nn
+
+from recsys.data.histories import Histories
+from recsys.ensembling.candidate_lists import Pool
+from recsys.ensembling.errors import EnsembleError
+from recsys.losses.clicks import Clicks
+from recsys.losses.softmax import softmax_cross_entropy
+from recsys.metrics.lists import NO_ITEM
+from recsys.models.next_item.title_cosine import TitleCosineSequence
+from recsys.models.next_item.title_sequence import TitleSequence
+from recsys.training.prefixes import PrefixSamples
+
+UNIT = 1024  # the losses count in whole clicks: a purchase is so many, a soft item a part of them
+
+
+@dataclass(frozen=True)
+class SoftLists:
+    """users [B]; ids [B, K] (NO_ITEM pads); shares [B, K], ≥ 0, rows sum to one."""
+
+    users: np.ndarray
+    ids: np.ndarray
+    shares: np.ndarray
+
+
+def soft_lists(pool: Pool, fused: np.ndarray, top: int = 50, temperature: float = 1.0) -> SoftLists:
+    """The best K of fused scores as probabilities: softmax(fused / temperature) over them.
+
+    Args:
+        pool: whose candidates the fused scores are.
+        fused: [B, C], for example z-scores weighted.
+        top: K.
+        temperature: > 0, in units of the fused scores; the lower, the more the first items count.
+
+    Raises:
+        EnsembleError: an argument out of range, or fused scores of another shape.
+    """
+    if not temperature > 0 or top < 1 or fused.shape != pool.ids.shape:
+        raise EnsembleError(
+            f"soft lists need temperature > 0, top ≥ 1 and scores of shape {pool.ids.shape}; got "
+            f"{temperature}, {top}, {fused.shape}"
+        )
+    order = np.argsort(-fused, axis=1, kind="stable")[:, :top]
+    best, ids = np.take_along_axis(fused, order, axis=1), np.take_along_axis(pool.ids, order, axis=1)
+    there = np.isfinite(best)
+    whole = there.any(axis=1)
+    shares = softmax(np.where(there, best / temperature, -np.inf)[whole], axis=1)
+    return SoftLists(pool.rows[whole], np.where(there, ids, NO_ITEM)[whole], shares)
+
+
+class TaughtPrefixes:
+    """Prefixes with their next item, then users' whole histories with soft lists.
+
+    Args:
+        known: training histories.
+        max_items: the newest items that are read.
+        lists: of users; those without a history are left out.
+        trust: weight of a soft sample, > 0; a purchase has 1.
+        most_per_user: see `PrefixSamples`.
+
+    Raises:
+        EnsembleError: trust is not above 0.
+    """
+
+    def __init__(
+        self, known: Histories, max_items: int, lists: SoftLists, trust: float, most_per_user: int | None
+    ):
+        if not trust > 0:
+            raise EnsembleError(f"trust must be above 0, got {trust}")
+        self.known, self.hard = known, PrefixSamples(known, max_items, most_per_user=most_per_user)
+        read = np.minimum(known.lengths[known.checked(lists.users)], max_items)
+        kept = read > 0
+        self.ids = lists.ids[kept]
+        self.counts = np.rint(lists.shares[kept] * trust * UNIT).astype(np.int64)
+        self.ends = np.concatenate([self.hard.ends, known.starts[lists.users[kept] + 1]])
+        self.lengths = np.concatenate([self.hard.lengths, read[kept]])
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def collate(self, indices: np.ndarray) -> dict[str, Tensor]:
+        """items [b, T] (padded behind with 0), lengths [b]; pairs: row, item, count [P]; all int64."""
+        items, lengths = self.known.windows(self.ends[indices], self.lengths[indices])
+        soft = indices >= len(self.hard)
+        taught = indices[soft] - len(self.hard)
+        there = (self.ids[taught] != NO_ITEM) & (self.counts[taught] > 0)
+        which, place = np.nonzero(there)
+        row = np.concatenate([np.flatnonzero(~soft), np.flatnonzero(soft)[which]])
+        item = np.concatenate(
+            [self.known.items[self.ends[indices[~soft]]], self.ids[taught][which, place].astype(np.int64)]
+        )
+        count = np.concatenate([np.full((~soft).sum(), UNIT), self.counts[taught][which, place]])
+        order = np.lexsort((row, item))  # as the losses walk: by item, then user
+        arrays = {"items": items, "lengths": lengths, "row": row[order], "item": item[order]}
+        arrays["count"] = count[order]
+        return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+
+
+class Taught:
+    """What a student adds to a `TitleSequence` or a model made of one."""
+
+    lists: SoftLists
+    trust: float
+
+    def samples(self, known: Histories) -> TaughtPrefixes:
+        return TaughtPrefixes(known, self.shape["max_items"], self.lists, self.trust, self.most_per_user)
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
+        users, vectors = network(batch["items"], batch["lengths"])
+        clicks = Clicks(batch["row"], batch["item"], batch["count"], len(users), len(vectors))
+        mean = softmax_cross_entropy(users.float(), vectors.float(), clicks)
+        return mean * len(users) / UNIT, len(users)
+
+    def _task(self) -> str:
+        return f"{super()._task()} taught {self.lists.shares.sum():.6g} {int(self.lists.ids.sum())}"
+
+
+class DistilledTitleSequence(Taught, TitleSequence):
+    """`TitleSequence` taught by an ensemble's lists.
+
+    Args:
+        text: as `TitleSequence`.
+        lists: from `soft_lists`.
+        trust: weight of a soft sample against a purchase.
+        rest: see `TitleSequence`.
+    """
+
+    def __init__(self, text: np.ndarray | None, lists: SoftLists, trust: float = 1.0, **rest):
+        super().__init__(text, **rest)
+        self.lists, self.trust = lists, trust
+
+
+class DistilledTitleCosine(Taught, TitleCosineSequence):
+    """`TitleCosineSequence` taught the same way; arguments as `DistilledTitleSequence`."""
+
+    def __init__(self, text: np.ndarray, lists: SoftLists, trust: float = 1.0, **rest):
+        super().__init__(text, **rest)
+        self.lists, self.trust = lists, trust

@@ -1,0 +1,59 @@
+"""Figures of search: which positions are looked at, the surface of α, and estimates of a policy."""
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from recsys.plots.style import panels
+
+
+def plot_examination(curves: pd.DataFrame) -> Axes:
+    """How often each position is looked at, relative to the first.
+
+    Args:
+        curves: index position (from 0); columns "corrected", "naive", and "truth" where it is known.
+    """
+    (ax,) = panels(1, width=6, height=3.4)
+    long = (
+        curves.rename_axis("position")
+        .reset_index()
+        .melt("position", var_name="curve", value_name="looked at")
+    )
+    long["position"] += 1
+    sns.lineplot(long, x="position", y="looked at", hue="curve", style="curve", markers=True, ax=ax)
+    ax.set(xlabel="position on the result list", ylabel="looked at, first = 1", ylim=(0, None))
+    ax.legend(title=None)
+    return ax
+
+
+def plot_surface(surface: pd.DataFrame) -> Axes:
+    """NDCG on validation lists over the share of the match, one line a normalisation.
+
+    Args:
+        surface: from `recsys.search.ranking.alpha_surface`.
+    """
+    (ax,) = panels(1, width=6, height=3.4)
+    sns.lineplot(
+        surface, x="alpha", y="ndcg", hue="normalisation", style="normalisation", markers=True, ax=ax
+    )
+    ax.axhline(surface["random"].iloc[0], color="0.5", linestyle=":", label="random order")
+    ax.set(xlabel="α: share of the match s; 1 − α: of the feedback f", ylabel="NDCG@10, validation")
+    ax.legend(title=None)
+    return ax
+
+
+def plot_policy_values(table: pd.DataFrame, known: float) -> Axes:
+    """Estimates of a policy's value with their 95 % intervals, and the value that is known.
+
+    Args:
+        table: columns method, value, low, high.
+        known: the truth, or the policy's own log's mean.
+    """
+    (ax,) = panels(1, width=6, height=1.2 + 0.4 * len(table))
+    error = [table["value"] - table["low"], table["high"] - table["value"]]
+    ax.errorbar(table["value"], table["method"], xerr=error, fmt="o", capsize=3)
+    ax.axvline(known, color="0.4", linestyle="--", label="known")
+    ax.set(xlabel="clicks per impression", ylabel="")
+    ax.invert_yaxis()
+    ax.legend()
+    return ax

@@ -1,0 +1,136 @@
+"""A bi-encoder for search (双塔): one network reads query and title apart, their cosine is the match s(u, v)
+(004 §4.1).
+
+Untuned it is a strong baseline; tuned on graded pairs it learns what *this* shop's searchers call relevant.
+Products' vectors are made once, a query costs one short text.
+
+P: pairs. N: products. D: width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
+
+from recsys.encoders.backbone import Backbone
+from recsys.encoders.embed import embed_texts
+from recsys.encoders.tokens import tokenise
+from recsys.losses.contrastive import in_batch_softmax
+from recsys.losses.cosine_order import cosine_order_loss
+from recsys.search.errors import SearchError
+from recsys.training.contrastive_samples import encode_by_length
+from recsys.training.loop import train
+from recsys.training.result import TrainingResult
+from recsys.training.settings import TrainingSettings
+
+QUERY_TOKENS, TITLE_TOKENS = 32, 64
+SETTINGS = TrainingSettings(
+    epochs=2,
+    learning_rate=5e-5,
+    schedule="linear",
+    warmup_share=0.1,
+    weight_decay=0.01,
+    batch_size=64,
+    length_buckets=False,  # a batch's pairs are each other's opposites: they shall be drawn, not sorted
+    mixed_precision="bf16",
+)
+
+
+@dataclass(frozen=True)
+class GradedTraining:
+    """What a bi-encoder is tuned with.
+
+    loss: "order" (every better pair above every worse one, `recsys.losses.cosine_order`), "in_batch" (pairs
+    of the highest grades, the other titles of the batch as negatives), "both": their sum. settings: of
+    training.
+    """
+
+    loss: str = "order"
+    settings: TrainingSettings = SETTINGS
+
+
+class GradedPairs:
+    """Samples: pairs of query and title with a grade, read apart."""
+
+    lengths = None
+
+    def __init__(self, backbone: Backbone, queries: Sequence[str], titles: Sequence[str], grades: np.ndarray):
+        if not len(queries) == len(titles) == len(grades):
+            raise SearchError(
+                f"{len(queries)} queries, {len(titles)} titles and {len(grades)} grades: a pair has each"
+            )
+        self.queries = tokenise(backbone, queries, max_tokens=QUERY_TOKENS)
+        self.titles = tokenise(backbone, titles, max_tokens=TITLE_TOKENS)
+        self.grades = np.asarray(grades, dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self.grades)
+
+    def collate(self, indices: np.ndarray) -> dict[str, Tensor]:
+        """Token ids and masks of both sides [B, T], grade [B]."""
+        batch: dict[str, Tensor] = {"grade": torch.from_numpy(self.grades[indices])}
+        for side, tokens in (("query", self.queries), ("title", self.titles)):
+            batch[f"{side}_ids"], batch[f"{side}_mask"] = tokens.take(indices)
+        return batch
+
+
+def tune(
+    backbone: Backbone,
+    queries: Sequence[str],
+    titles: Sequence[str],
+    grades: np.ndarray,
+    how: GradedTraining | None = None,
+    seed: int = 0,
+    folder: Path | None = None,
+    progress: bool = False,
+) -> TrainingResult:
+    """Train a backbone on P graded pairs, in place; the same network reads both sides.
+
+    Args:
+        queries, titles: P strings each. grades: [P], higher is better.
+        how: loss and settings; None: `GradedTraining()`.
+        seed: of batches and dropout.
+        folder: for checkpoints.
+        progress: draw a bar.
+
+    Raises:
+        SearchError: no such loss, sides of different lengths, grades that are all alike.
+    """
+    how = GradedTraining() if how is None else how
+    if how.loss not in ("order", "in_batch", "both"):
+        raise SearchError(f"loss must be order, in_batch or both, not {how.loss!r}")
+    samples = GradedPairs(backbone, queries, titles, grades)
+    if len(samples) == 0 or np.ptp(samples.grades) == 0:
+        raise SearchError("the grades are all alike: they tell no better pair from a worse one")
+    best = float(samples.grades.max())
+
+    def loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
+        ids, masks = ([batch[f"{side}_{what}"] for side in ("query", "title")] for what in ("ids", "mask"))
+        query, title = (x.float() for x in encode_by_length(network, ids, masks))
+        count, total = len(query), query.new_zeros(())
+        if how.loss in ("order", "both"):
+            total = total + count * cosine_order_loss(cosine_similarity(query, title), batch["grade"])
+        good = batch["grade"] >= best
+        if how.loss in ("in_batch", "both") and int(good.sum()) > 1:
+            total = total + in_batch_softmax(query[good], title[good])
+        return total if total.requires_grad else total + 0 * query.sum(), count
+
+    settings = replace(how.settings, seed=seed)
+    result = train(
+        backbone, samples, loss, settings, folder=folder, task=f"graded {how.loss}", progress=progress
+    )
+    backbone.eval()
+    return result
+
+
+def pair_cosines(backbone: Backbone, queries: Sequence[str], titles: Sequence[str]) -> np.ndarray:
+    """[P] cosine of each query with its title; equal texts are encoded once."""
+    left = embed_texts(backbone, queries, max_tokens=QUERY_TOKENS)
+    right = embed_texts(backbone, titles, max_tokens=TITLE_TOKENS)
+    return np.einsum("pd,pd->p", left, right)

@@ -1,0 +1,46 @@
+"""`recsys search "query" --catalogue FILE`: an answer in the terminal, the index kept beside for the next
+one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+console = Console(highlight=False)
+
+
+def search_command(
+    query: Annotated[str, typer.Argument(help="What is searched for.")],
+    catalogue: Annotated[
+        Path | None, typer.Option(help="A CSV with titles; indexed when asked for first.")
+    ] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="Folder of the index (default: beside the catalogue).")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Products to show.")] = 10,
+    backbone: Annotated[str, typer.Option(help="Encoder that a new index is built with.")] = "minilm",
+) -> None:
+    """Search a catalogue by words and meaning."""
+    from recsys.search.engine import SearchEngine, read_catalogue
+    from recsys.search.errors import SearchError
+
+    folder = index or (catalogue.with_suffix(".index") if catalogue else None)
+    if folder is None:
+        raise SearchError("give --catalogue FILE (a CSV with titles), or --index FOLDER of one built before")
+    # a catalogue that changed since is indexed again
+    fresh = folder.is_dir() and (
+        catalogue is None or not catalogue.is_file() or folder.stat().st_mtime >= catalogue.stat().st_mtime
+    )
+    if fresh:
+        engine = SearchEngine.load(folder)
+    else:
+        engine = SearchEngine.build(read_catalogue(catalogue), backbone, progress=True)
+        engine.save(folder)
+    table = Table("", "id", "title", "score", "words", "meaning")
+    for place, row in enumerate(engine.search(query, k).itertuples(), 1):
+        numbers = (f"{value:.3f}" for value in (row.score, row.words, row.meaning))
+        table.add_row(str(place), escape(row.id), escape(row.title), *numbers)
+    console.print(table if table.row_count else "Nothing fits.")

@@ -1,0 +1,237 @@
+"""Nearest products to a query's vector by faiss: exact (flat), graph (HNSW) or cells (IVF); add, delete,
+save, load.
+
+Scores are inner products of unit vectors: cosines. A saved index says which model made its vectors, how wide
+they are and what its files hash to; a load that does not fit is refused with the reason.
+
+Deleting. Flat and IVF take vectors out. HNSW cannot: a deleted product is masked in answers, and once a
+quarter of the graph is masked the graph is built anew from what is left, so memory stays bounded.
+
+N: products. Q: queries. D: width.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from recsys.search.errors import SearchError
+
+KINDS = ("flat", "hnsw", "ivf")
+FORMAT = 1
+VECTORS, MANIFEST = "vectors.npz", "index.json"
+HNSW_LINKS, HNSW_BUILD, HNSW_SEARCH = 32, 80, 64
+MASKED_SHARE = 0.25
+NO_PRODUCT = -1
+
+
+class VectorIndex:
+    """An index of unit vectors under the caller's ids.
+
+    Args:
+        width: D.
+        model: name and version of what made the vectors; another one's are refused at load.
+        kind: of KINDS. "ivf" learns its cells from the first vectors added.
+
+    Raises:
+        SearchError: no such kind, or a width below 1.
+    """
+
+    def __init__(self, width: int, model: str, kind: str = "flat"):
+        if kind not in KINDS or width < 1:
+            raise SearchError(f"an index is one of {', '.join(KINDS)} with width ≥ 1, not {kind!r}, {width}")
+        self.width, self.model, self.kind = width, model, kind
+        self._vectors: dict[int, np.ndarray] = {}
+        self._faiss, self._masked, self._built = None, set(), 0
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def __contains__(self, product: int) -> bool:
+        return int(product) in self._vectors
+
+    def add(self, ids: Sequence[int], vectors: np.ndarray) -> None:
+        """Add products, or replace those that are there.
+
+        Args:
+            ids: N distinct numbers ≥ 0.
+            vectors: [N, D], scaled to unit length here; one of zeros is found by nobody.
+
+        Raises:
+            SearchError: shapes that do not fit, numbers that are not finite, ids twice or below 0.
+        """
+        ids, vectors = self._checked(ids, vectors)
+        known = [int(i) for i in ids if int(i) in self._vectors]
+        if known:
+            self.delete(known)
+        self._vectors.update(zip(ids.tolist(), vectors, strict=True))
+        # cells that were learnt from few products become too large: learn them again
+        outgrown = self.kind == "ivf" and len(self._vectors) > 4 * self._built
+        if self._faiss is None or outgrown or self._masked & set(ids.tolist()):
+            self._build()
+        else:
+            self._faiss.add_with_ids(vectors, ids)
+
+    def delete(self, ids: Sequence[int]) -> None:
+        """Take products out.
+
+        Raises:
+            SearchError: one is not there; then none is taken out.
+        """
+        ids = [int(i) for i in ids]
+        missing = [i for i in ids if i not in self._vectors]
+        if missing:
+            raise SearchError(
+                f"product {missing[0]} is not in the index ({len(missing)} of {len(ids)} are not)"
+            )
+        for i in ids:
+            del self._vectors[i]
+        if self.kind == "hnsw":
+            self._masked.update(ids)
+            if len(self._masked) > MASKED_SHARE * max(len(self._vectors) + len(self._masked), 1):
+                self._build()
+        elif self._vectors:
+            self._faiss.remove_ids(np.asarray(ids, dtype=np.int64))
+        else:
+            self._faiss = None
+
+    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k nearest products of each query.
+
+        Args:
+            queries: [Q, D], scaled to unit length here.
+            k: ≥ 1.
+
+        Returns:
+            ids [Q, k] (NO_PRODUCT where fewer are there) and cosines [Q, k] (−∞ there), best first.
+
+        Raises:
+            SearchError: k below 1, another width, numbers that are not finite.
+        """
+        if k < 1:
+            raise SearchError(f"k is a list length of at least 1, got {k}")
+        queries = _unit(queries, self.width)
+        ids = np.full((len(queries), k), NO_PRODUCT, dtype=np.int64)
+        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        if not self._vectors or not len(queries):
+            return ids, scores
+        most = min(k + len(self._masked), self._faiss.ntotal)
+        if self.kind == "hnsw":
+            faiss.downcast_index(self._faiss.index).hnsw.efSearch = max(HNSW_SEARCH, most)
+        near, found = self._faiss.search(queries, most)
+        for row in range(len(queries)):
+            kept = [p for p in range(most) if found[row, p] >= 0 and int(found[row, p]) not in self._masked][
+                :k
+            ]
+            ids[row, : len(kept)], scores[row, : len(kept)] = found[row, kept], near[row, kept]
+        return ids, scores
+
+    def vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """(ids [N], ascending; vectors [N, D])."""
+        ids = np.array(sorted(self._vectors), dtype=np.int64)
+        stacked = np.stack([self._vectors[i] for i in ids.tolist()]) if len(ids) else self._none()
+        return ids, stacked
+
+    def save(self, folder: str | Path) -> None:
+        """Write vectors and manifest; a load builds the same index of them again, so both are bit-equal."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        ids, vectors = self.vectors()
+        with (folder / VECTORS).open("wb") as file:
+            np.savez(file, ids=ids, vectors=vectors)
+        manifest = {"format": FORMAT, "model": self.model, "width": self.width, "kind": self.kind}
+        manifest |= {"products": len(ids), "sha256": _sha256(folder / VECTORS)}
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path, model: str | None = None, width: int | None = None) -> VectorIndex:
+        """Read a saved index.
+
+        Args:
+            model, width: what it must be of; None: not checked.
+
+        Raises:
+            SearchError: nothing there, a damaged file, another format, model or width: with the reason.
+        """
+        folder = Path(folder)
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            own = {key: manifest[key] for key in ("format", "model", "width", "kind", "sha256", "products")}
+        except FileNotFoundError:
+            raise SearchError(f"{folder} holds no index ({MANIFEST} is not there): build one first") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SearchError(f"{folder / MANIFEST} is damaged ({error}): build the index again") from None
+        if own["format"] != FORMAT:
+            raise SearchError(f"{folder} was written in format {own['format']}, this code reads {FORMAT}")
+        for what, wanted in (("model", model), ("width", width)):
+            if wanted is not None and own[what] != wanted:
+                raise SearchError(
+                    f"{folder} is of {what} {own[what]!r}, asked for with {wanted!r}: build it again"
+                )
+        if not (folder / VECTORS).is_file() or _sha256(folder / VECTORS) != own["sha256"]:
+            raise SearchError(f"{folder / VECTORS} is missing or damaged (checksum): build the index again")
+        index = cls(own["width"], own["model"], own["kind"])
+        with np.load(folder / VECTORS, allow_pickle=False) as file:
+            index._vectors = dict(zip(file["ids"].tolist(), file["vectors"], strict=True))
+        if len(index) != own["products"]:
+            raise SearchError(f"{folder} holds {len(index)} products, its manifest says {own['products']}")
+        index._build()
+        return index
+
+    def _build(self) -> None:
+        self._masked, self._built = set(), len(self._vectors)
+        if not self._vectors:
+            self._faiss = None
+            return
+        ids, vectors = self.vectors()
+        metric = faiss.METRIC_INNER_PRODUCT
+        if self.kind == "hnsw":
+            inner = faiss.IndexHNSWFlat(self.width, HNSW_LINKS, metric)
+            inner.hnsw.efConstruction = HNSW_BUILD
+        elif self.kind == "ivf":
+            cells = max(1, int(np.sqrt(len(ids))))
+            inner = faiss.IndexIVFFlat(faiss.IndexFlatIP(self.width), self.width, cells, metric)
+            inner.nprobe = max(1, cells // 4)
+            inner.train(vectors)
+        else:
+            inner = faiss.IndexFlatIP(self.width)
+        if self.kind == "ivf":
+            self._faiss = inner
+        else:
+            self._faiss = faiss.IndexIDMap2(inner)
+        self._inner = inner  # Python's reference: faiss keeps none
+        self._faiss.add_with_ids(vectors, ids)
+
+    def _checked(self, ids: Sequence[int], vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ids = np.asarray(ids, dtype=np.int64)
+        vectors = _unit(vectors, self.width)
+        if ids.ndim != 1 or len(ids) != len(vectors):
+            raise SearchError(f"{len(vectors)} vectors need as many ids, got shape {ids.shape}")
+        if len(np.unique(ids)) < len(ids) or (len(ids) and ids.min() < 0):
+            raise SearchError("ids must be 0 or more, and each product stands once in a call")
+        return ids, vectors
+
+    def _none(self) -> np.ndarray:
+        return np.empty((0, self.width), dtype=np.float32)
+
+
+def _unit(vectors: np.ndarray, width: int) -> np.ndarray:
+    vectors = np.asarray(vectors, dtype=np.float32)
+    if vectors.ndim != 2 or vectors.shape[1] != width:
+        raise SearchError(
+            f"vectors must be [n, {width}], got shape {vectors.shape}: other model or dimension"
+        )
+    if not np.isfinite(vectors).all():
+        raise SearchError("a vector holds NaN or infinity: mend the encoder")
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.ascontiguousarray(vectors / np.where(length > 0, length, 1), dtype=np.float32)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

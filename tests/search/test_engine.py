@@ -1,0 +1,112 @@
+"""The engine as a user has it: built, asked, changed, saved, damaged, and asked by strangers."""
+
+import json
+
+import pandas as pd
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from recsys.encoders.backbone import load_backbone
+from recsys.search.cli import search_command
+from recsys.search.engine import CATALOGUE, MANIFEST, SearchEngine, read_catalogue
+from recsys.search.errors import SearchError
+
+TITLES = ["Cordless drill 18V", "Hammer drill 750 W", "Garden hose 1/2 in.", "Desk lamp", "<b>Rug</b> [red]"]
+SHOP = pd.DataFrame({"id": [f"p{i}" for i in range(5)], "title": TITLES})
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_backbone("random-bert", seed=0)
+
+
+@pytest.fixture
+def engine(encoder):
+    return SearchEngine.build(SHOP, encoder)
+
+
+def test_words_find_their_product(engine):
+    found = engine.search("0.5 inch garden hose", 3)
+    assert found["id"].iloc[0] == "p2"
+    assert found["score"].is_monotonic_decreasing
+    assert len(engine.search("drill", 99)) == 5
+
+
+def test_the_real_encoder_finds_what_words_do_not():
+    engine = SearchEngine.build(SHOP, "minilm", words_weight=0.0)
+    assert engine.search("light for my office table", 1)["id"].item() == "p3"
+
+
+@pytest.mark.parametrize(
+    "query", ["😀", "مصباح مكتب", "'; DROP TABLE--", "<script>", "x " * 500_000, "a\0b", "台灯", "1/0"]
+)
+def test_strange_queries_get_a_list(engine, query):
+    assert len(engine.search(query, 3)) == 3
+
+
+def test_empty_and_wrong_queries(engine):
+    for empty in ("", "   ", "\0"):
+        assert engine.search(empty).empty
+    with pytest.raises(SearchError, match="a query is a text"):
+        engine.search(None)
+    with pytest.raises(SearchError, match="at least 1"):
+        engine.search("drill", 0)
+
+
+def test_after_additions_and_deletions_it_is_the_engine_built_anew(engine, encoder, tmp_path):
+    engine.add(pd.DataFrame({"id": ["p9", "p0"], "title": ["Cordless phone", "Cordless drill 20V"]}))
+    engine.delete(["p3"])
+    left = pd.DataFrame(
+        {
+            "id": ["p1", "p2", "p4", "p9", "p0"],
+            "title": [*TITLES[1:3], TITLES[4], "Cordless phone", "Cordless drill 20V"],
+        }
+    )
+    anew = SearchEngine.build(left, encoder)
+    for query in ("cordless drill", "hose", "lamp"):
+        pd.testing.assert_frame_equal(engine.search(query), anew.search(query), rtol=1e-5)
+    engine.save(tmp_path)
+    loaded = SearchEngine.load(tmp_path, encoder)
+    pd.testing.assert_frame_equal(engine.search("drill"), loaded.search("drill"), rtol=1e-6)
+    with pytest.raises(SearchError, match="no product 'p3'"):
+        engine.delete(["p3"])
+
+
+def test_what_does_not_fit_is_refused(engine, encoder, tmp_path):
+    engine.save(tmp_path)
+    with pytest.raises(SearchError, match="is of model"):
+        SearchEngine.load(tmp_path, load_backbone("random-bert", seed=1))
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest | {"format": 2}))
+    with pytest.raises(SearchError, match="format 2"):
+        SearchEngine.load(tmp_path, encoder)
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    (tmp_path / CATALOGUE).write_bytes(b"no parquet")
+    with pytest.raises(SearchError, match="checksum"):
+        SearchEngine.load(tmp_path, encoder)
+    with pytest.raises(SearchError, match="holds no search engine"):
+        SearchEngine.load(tmp_path / "elsewhere", encoder)
+    for wrong, words in (
+        (SHOP[["id"]], "title missing"),
+        (SHOP.iloc[:0], "no product"),
+        (pd.concat([SHOP, SHOP]), "twice"),
+    ):
+        with pytest.raises(SearchError, match=words):
+            SearchEngine.build(wrong, encoder)
+
+
+def test_the_command_answers_in_the_terminal(tmp_path):
+    path = tmp_path / "shop.csv"
+    SHOP.rename(columns={"title": "Product_Title"}).to_csv(path, index=False)
+    app = typer.Typer()
+    app.command()(search_command)
+    arguments = ["cordless drill", "--catalogue", str(path), "--backbone", "random-bert", "-k", "5"]
+    first = CliRunner().invoke(app, arguments, env={"COLUMNS": "120"})
+    again = CliRunner().invoke(app, arguments, env={"COLUMNS": "120"})
+    assert first.exit_code == again.exit_code == 0, first.output
+    assert "Cordless drill 18V" in again.output
+    assert "<b>Rug</b> [red]" in again.output  # nothing is taken for markup
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(SearchError, match="no column title"):
+        read_catalogue(tmp_path / "bad.csv")

@@ -1,0 +1,49 @@
+"""Graded data and matching on the demo store, with a small random encoder where one is trained."""
+
+import numpy as np
+import pytest
+
+from recsys.search.errors import SearchError
+from recsys.search.graded import load_graded
+from recsys.search.matching import comparison_table, judge, match
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_graded("demo_store")
+
+
+def test_no_query_is_in_two_parts(data):
+    lists = {name: set(data.part(name)["list"]) for name in data.parts}
+    assert not lists["train"] & (lists["validation"] | lists["test"])
+    assert not lists["validation"] & lists["test"]
+    assert sum(map(len, data.parts.values())) == len(data.table)
+    other = load_graded("demo_store", fold=1)
+    assert set(other.part("test")["list"]) != lists["test"]
+
+
+def test_words_beat_chance_and_the_combination_is_chosen_on_validation(data):
+    found = match(data, ("random", "convex"), backbone="random-bert")
+    table = comparison_table(data, found).set_index("method")
+    assert set(table.index) == {"random", "bm25", "zero_shot", "convex"}
+    assert table.loc["bm25", "ndcg@10_test"] > table.loc["random", "ndcg@10_test"] + 0.1
+    assert table.loc["convex", "ndcg@10_validation"] >= table.loc["bm25", "ndcg@10_validation"] - 1e-9
+    assert 0 <= found.alpha["convex"] <= 1
+    drawn = judge(data, found.scores["random"])
+    assert drawn.mean == pytest.approx(drawn.random_mean, abs=0.1)
+
+
+def test_a_few_steps_of_tuning_run_and_move_the_scores(data):
+    found = match(data, ("zero_shot", "tuned"), backbone="random-bert", max_steps=2)
+    rows = data.parts["test"]
+    assert np.isfinite(found.scores["tuned"][rows]).all()
+    assert not np.allclose(found.scores["tuned"][rows], found.scores["zero_shot"][rows])
+
+
+def test_what_is_not_there_is_said(data):
+    with pytest.raises(SearchError, match="no graded search data"):
+        load_graded("beauty")
+    with pytest.raises(SearchError, match="fold must be"):
+        load_graded("demo_store", fold=5)
+    with pytest.raises(SearchError, match="no method"):
+        match(data, ("magic",))
