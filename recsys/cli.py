@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from recsys.data.cli import data_commands
+from recsys.encoders.packaged.cli import models_commands
 from recsys.runs import paths
 
 console = Console(highlight=False)
@@ -22,6 +23,7 @@ app = typer.Typer(
     epilog="Start with: recsys run --profile quick --data demo, then recsys report.",
 )
 app.add_typer(data_commands, name="data", help="List, fetch and show the data sets.")
+app.add_typer(models_commands, name="models", help="List the packaged models, and whether they are here.")
 
 Experiments = Annotated[
     list[str] | None, typer.Argument(help="Experiment names or their leading numbers; all when left out.")

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recsys.encoders.model_folders import BackboneError, model_folder
+from recsys.encoders.packaged.registry import PACKAGED
+from recsys.encoders.packaged.text import PACKAGED_TEXT
 
 if TYPE_CHECKING:
     from recsys.encoders.backbone import Backbone
@@ -30,6 +32,10 @@ POOLING_KEYS |= {"pooling_mode_lasttoken": "last"}
 POOLING_NAMES = {"mean": "mean", "cls": "cls", "last": "last", "lasttoken": "last"}
 SAVED = ("architectures", "_name_or_path", "transformers_version")  # written by save_pretrained, no shape
 BLOCK = 1 << 20  # bytes hashed at once
+# packaged text models that no engine computes, and why
+NOT_FOR_ENGINES = {
+    "use-multilingual": "it is no Transformer but a table, convolutions and an average, which no engine knows",
+}
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,8 @@ def model_source(model: str | Path | Backbone) -> ModelSource:
 
         backbone = load_backbone(name)
         return ModelSource(name, None, _digest_of_backbone(backbone), loaded=backbone)
+    if name in PACKAGED_TEXT:
+        return _packaged(name)
     folder = model_folder(name)
     modules = [entry["type"].rpartition(".")[2] for entry in _read(folder / "modules.json", [])]
     strange = set(modules) - {"Transformer", "Pooling", "Normalize"}
@@ -95,6 +103,17 @@ def model_source(model: str | Path | Backbone) -> ModelSource:
         # a folder that says nothing follows this kit's own convention
         unit_length="Normalize" in modules or not modules,
     )
+
+
+def _packaged(name: str) -> ModelSource:
+    """Identified by the pinned sha256 of its files, so that nothing is loaded here."""
+    model = PACKAGED.load(name)
+    if name in NOT_FOR_ENGINES:
+        raise BackboneError(f"fast_encoder does not take {name!r}: {NOT_FOR_ENGINES[name]}; use embed_texts")
+    for index in range(len(model.files)):
+        model.path(index)
+    digest = hashlib.sha256("\n".join(file.sha256 for file in model.files).encode()).hexdigest()
+    return ModelSource(name, None, digest)
 
 
 def _pooling(name: str, config: dict) -> str | None:
