@@ -54,9 +54,19 @@ def load(pretrained: bool = True, seed: int = 0) -> tuple[UseModel, PreTrainedTo
         PackagedError: not installed, or not the pinned weights.
     """
     tokenizer = unigram_tokenizer(MODEL.read(1))
-    model = UseModel(UseConfig())
+    state = state_of(MODEL.read(0))
+    words, size = state["table"].shape
+    model = UseModel(
+        UseConfig(
+            vocab_size=words,
+            hidden_size=size,
+            branch_size=len(state["branches.0.convolution1.bias"]),
+            middle_size=len(state["d1.weight"]),
+            chunks=CHUNKS,
+        )
+    )
     if pretrained:
-        model.load_state_dict(state_of(MODEL.read(0)))
+        model.load_state_dict(state)
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -98,14 +108,11 @@ def unigram_tokenizer(content: bytes) -> PreTrainedTokenizerFast:
     spec.ParseFromString(content)
     pieces = [(piece.piece, piece.score) for piece in spec.pieces]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=spec.trainer_spec.unk_id))
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.Precompiled(spec.normalizer_spec.precompiled_charsmap),
-            normalizers.Replace("\u2581", " "),
-            normalizers.Strip(),
-            normalizers.Replace(Regex(" {2,}"), " "),
-        ]
-    )
+    blanks = normalizers.Replace(Regex(" {2,}"), " ")
+    steps = [normalizers.Replace("\u2581", " "), normalizers.Strip(), blanks]
+    if table := spec.normalizer_spec.precompiled_charsmap:  # sentencepiece's own NFKC and its exceptions
+        steps.insert(0, normalizers.Precompiled(table))
+    tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     start, end = pieces[spec.trainer_spec.bos_id][0], pieces[spec.trainer_spec.eos_id][0]
     ids = {start: spec.trainer_spec.bos_id, end: spec.trainer_spec.eos_id}
