@@ -44,8 +44,6 @@ def rounded(weight: torch.Tensor) -> tuple[bytes, np.ndarray]:
     packed = [scale.view(np.uint8).reshape(-1, 2), halves[:, :16] | halves[:, 16:] << 4]
     stored = (numbers * scale.astype(np.float32)).reshape(weight.shape)
     return np.concatenate(packed, axis=1).tobytes(), stored
-        weight.shape
-    )
 
 
 def e5_file(version: int = 1) -> tuple[bytes, BertModel]:
