@@ -25,10 +25,13 @@ def budget(task: LabelledTask, shots: int, seed: int) -> LabelledTask:
     Raises:
         ValueError: a grade in the place of classes; shots below 0; a class with fewer rows.
     """
-    if task.kind == "grade":
-        raise ValueError(f"{task.name} has grades, not classes to draw labels from")
     if shots < 0:
         raise ValueError(f"shots must be at least 0, got {shots}")
+    if shots == 0:  # of whatever kind
+        pairs = None if task.train.pairs is None else []
+        return replace(task, train=Part([], task.train.labels[:0], pairs, None))
+    if task.kind == "grade":
+        raise ValueError(f"{task.name} has grades, not classes to draw labels from")
     order = np.random.default_rng(seed).permutation(len(task.train))
     codes = task.train.labels[order]
     rows = [order[codes == code][:shots] for code in range(len(task.labels))]

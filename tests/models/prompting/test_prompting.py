@@ -95,7 +95,8 @@ class _Adds(torch.nn.Module):
 def test_prompts_hold_examples_in_order_and_one_line_a_text(generator):
     shown = PROMPT.render(generator, "a\nb", examples=[("one", "", 0), ("two", "", 2)])
     assert shown == (
-        "Say what it is.\n\nText: one\nKind: apple boat\n\nText: two\nKind: guitar horse island\n\nText: a b\nKind:"
+        "Say what it is.\n\nText: one\nKind: apple boat\n\n"
+        "Text: two\nKind: guitar horse island\n\nText: a b\nKind:"
     )
     pair = Prompt("Same?", "First", "Same", ("no", "yes"), second="Second").render(generator, "x", "y")
     assert pair.endswith("First: x\nSecond: y\nSame:")
