@@ -16,6 +16,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    DynamicCache,
     GPT2LMHeadModel,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -28,6 +29,7 @@ from recsys.encoders.packaged import smollm2
 from recsys.encoders.random_models import random_config, random_tokenizer
 
 TOKEN_BUDGET = 2048  # of a padded batch
+SHARED_DISCOUNT = 4  # a token that all prompts begin with counts as so little of the budget
 
 
 class Generator:
@@ -65,7 +67,10 @@ class Generator:
     def label_log_likelihood(
         self, prompts: Sequence[str], labels: Sequence[str], token_budget: int = TOKEN_BUDGET
     ) -> np.ndarray:
-        """log p(label | prompt), [n, C] float64: each prompt is read once, whatever the number of labels.
+        """log p(label | prompt), [n, C] float64.
+
+        What all prompts begin with (an instruction, examples) is read once, the rest of each once, whatever
+        the number of labels.
 
         Raises:
             ValueError: as `log_likelihood`.
@@ -75,9 +80,18 @@ class Generator:
         lengths = np.array([len(ids) for ids in before], dtype=np.int64)
         self._check(before, behind, int(lengths.max(initial=0)) + most)
         found = np.empty((len(before), len(behind)))
-        for rows in length_batches(lengths, token_budget=token_budget):
-            ids, mask = self._padded([before[row] for row in rows])
-            read = self._read(ids, mask, keep=1, use_cache=True)
+        shared = _shared(before)
+        start = before[0][:shared] if shared else []
+        kept = self._read(*self._padded([start]), keep=1, past_key_values=DynamicCache()) if shared else None
+        # what is kept of the beginning takes memory in every row, but no time
+        weights = lengths - shared + shared // SHARED_DISCOUNT
+        for rows in length_batches(weights, token_budget=token_budget):
+            ids, mask = self._padded([before[row][shared:] for row in rows])
+            mask = torch.cat([mask.new_ones(len(rows), shared), mask], dim=1)
+            cache = DynamicCache() if kept is None else copy.deepcopy(kept.past_key_values)
+            if shared:
+                cache.batch_repeat_interleave(len(rows))
+            read = self._read(ids, mask, keep=1, past_key_values=cache)
             first = log_softmax(read.logits[:, -1].float(), dim=-1)
             for column, label in enumerate(behind):
                 sums = first[:, label[0]]
@@ -128,7 +142,7 @@ class Generator:
         likely = log_softmax(read.logits.float(), dim=-1).gather(2, ids[:, 1:, None])
         return likely[..., 0].sum(dim=1)
 
-    def _read(self, ids: Tensor, mask: Tensor, keep: int, use_cache: bool = False, past_key_values=None):
+    def _read(self, ids: Tensor, mask: Tensor, keep: int, past_key_values: DynamicCache | None = None):
         # padding stands on the left and must not shift positions
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         with torch.inference_mode():
@@ -136,7 +150,7 @@ class Generator:
                 input_ids=ids,
                 attention_mask=mask,
                 position_ids=positions,
-                use_cache=use_cache or past_key_values is not None,
+                use_cache=past_key_values is not None,
                 past_key_values=past_key_values,
                 logits_to_keep=keep,
             )
@@ -158,6 +172,15 @@ class Generator:
             raise ValueError(
                 f"{longest} tokens at once, {self.name} reads {self.max_tokens}: shorten the texts"
             )
+
+
+def _shared(rows: list[list[int]]) -> int:
+    """Tokens that all rows begin with; each keeps one at least that is its own."""
+    if len(rows) < 2:
+        return 0
+    first, last = min(rows), max(rows)  # in the order of dictionaries the two that differ earliest
+    most = min(map(len, rows)) - 1
+    return next((n for n in range(most) if first[n] != last[n]), most)
 
 
 def load_generator(name: str = "smollm2-135m", seed: int = 0) -> Generator:

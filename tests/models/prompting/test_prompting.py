@@ -55,6 +55,25 @@ def test_labels_of_several_words_share_one_reading(generator):
         )
 
 
+def test_what_all_prompts_begin_with_is_read_once(generator, monkeypatch):
+    shown = [f"Say what it is.\n\nText: a boat and an engine\nKind: dog\n\nText: {asked}" for asked in ASKED]
+    labels = [" apple", " boat chair"]
+    wanted = [[plainly(generator, prompt, label) for label in labels] for prompt in shown]
+    read = []
+    inner = generator.model.forward
+    monkeypatch.setattr(
+        generator.model, "forward", lambda **given: read.append(given["input_ids"].shape[1]) or inner(**given)
+    )
+    for size in (1, 2048):
+        assert np.allclose(
+            generator.label_log_likelihood(shown, labels, token_budget=size), wanted, atol=1e-4
+        )
+    assert sorted(read)[-2:] == [read[0], read[0]], "the beginning, once a call, is the longest that is read"
+    same = ["x y z"] * 3
+    alone = generator.label_log_likelihood(same[:1], labels)
+    assert np.allclose(generator.label_log_likelihood(same, labels), alone, atol=1e-4)
+
+
 def test_writing_takes_the_likeliest_token(generator):
     written = generator.write(ASKED, most_tokens=1)
     for prompt, text in zip(ASKED, written, strict=True):
