@@ -18,15 +18,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import normalize
 
 from recsys.baselines.popularity import Popularity
+from recsys.data.labelled import load_labelled
 from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.embed import embed_texts
 from recsys.encoders.tokens import tokenise
 from recsys.models.labelled_task import LabelledTask, Part
+from recsys.models.next_item_data import load_next_item
 from recsys.models.prompting.few_shot import budget
 from recsys.models.prompting.generator import load_generator
 from recsys.models.prompting.label_words import label_scores, prompt_for
+from recsys.models.prompting.memorisation import memory_table
 from recsys.models.tuned_task import Labelled, NextItem, TunedTask, load_tuned_task
 from recsys.models.tuning import tuning
 from recsys.models.tuning_comparison import Learnt, learn_by_name
@@ -169,6 +175,40 @@ def sizes(backbone: Backbone, texts: list[str], max_tokens: int = 64) -> dict[st
         "tokens": float(lengths.mean()),
         "mflops": flops / len(lengths) / 1e6,
     }
+
+
+def judge_pairs(dataset: str, backbone: Backbone, max_tokens: int = 48) -> dict[str, float]:
+    """Pairs of two classes told by the cosine of their texts, nothing trained, on all rows of a data set.
+
+    Returns:
+        <dataset>_auc, and beside it <dataset>_auc_bigrams: the cosine of counts of one and two characters.
+
+    Raises:
+        ValueError: a data set without pairs of two classes.
+    """
+    data = load_labelled(dataset)
+    if "text_pair" not in data.table or len(data.labels) != 2:
+        raise ValueError(f"{dataset} has no pairs of two classes")
+    first, second = data.table["text"].tolist(), data.table["text_pair"].tolist()
+    vectors = [embed_texts(backbone, texts, max_tokens=max_tokens) for texts in (first, second)]
+    counts = CountVectorizer(analyzer="char", ngram_range=(1, 2)).fit([*first, *second])
+    words = [normalize(counts.transform(texts)) for texts in (first, second)]
+    scores = {"": (vectors[0] * vectors[1]).sum(axis=1)}
+    scores["_bigrams"] = np.asarray(words[0].multiply(words[1]).sum(axis=1)).ravel()
+    label = data.table["label"]
+    return {f"{dataset}_auc{name}": float(roc_auc_score(label, score)) for name, score in scores.items()}
+
+
+def catalogue_memory(dataset: str, backbone: str, titles: int, seed: int = 0) -> pd.DataFrame:
+    """How much of a shop's titles a generative model knows by heart, see `memory_table`; empty for 0 titles.
+
+    Raises:
+        ValueError, BackboneError: of `load_next_item`, `load_generator`, `memory_table`.
+    """
+    if not titles:
+        return pd.DataFrame()
+    known = load_next_item(dataset).required_titles()
+    return memory_table(load_generator(backbone), known, most=titles, seed=seed)
 
 
 def _majority(task: LabelledTask, part: Part) -> np.ndarray:

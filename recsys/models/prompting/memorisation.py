@@ -13,9 +13,10 @@ n: titles that can be halved.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
+import pandas as pd
 
 from recsys.models.prompting.generator import Generator
 
@@ -89,3 +90,16 @@ def perturbed(titles: Sequence[str], seed: int = 0) -> list[str]:
 
 def _plain(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+
+
+def memory_table(
+    generator: Generator, titles: Sequence[str], what: str = "Product", most: int = 200, seed: int = 0
+) -> pd.DataFrame:
+    """`memory` of a catalogue and, as what nobody can know, of its perturbed titles; a row each, indexed so.
+
+    Raises:
+        ValueError: as `memory`.
+    """
+    of = {"catalogue": titles, "perturbed": perturbed(titles, seed)}
+    rows = {name: asdict(memory(generator, shown, what, most, seed)) for name, shown in of.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("titles of")
