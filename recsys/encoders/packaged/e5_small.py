@@ -30,6 +30,7 @@ MODEL = PackagedModel(
     original="intfloat/multilingual-e5-small (Wang et al. 2024, arXiv:2402.05672)",
     not_said="which revision was rounded, and how: by its own words cosine .98 to .99 to the original",
 )
+MASK = "<mask>"  # the last piece
 PREFIXES = ("query: ", "passage: ", "")  # it was trained with one of the first two before every text
 
 
@@ -67,6 +68,7 @@ def build(
             model = BertModel(contents.config, add_pooling_layer=False)
     start, end, pad, unknown = (contents.pieces[i][0] for i in contents.special)
     backend = unigram_tokenizer(contents)
+    masks = {"mask_token": MASK} if contents.pieces[-1][0] == MASK else {}
     backend.decoder = decoders.Metaspace(prepend_scheme="always")
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
@@ -77,6 +79,7 @@ def build(
         pad_token=pad,
         unk_token=unknown,
         model_max_length=contents.config.max_position_embeddings,
+        **masks,
     )
     put_before(tokenizer, PREFIXES[0])
     return model.eval(), tokenizer

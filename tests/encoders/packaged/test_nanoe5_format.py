@@ -53,6 +53,8 @@ def test_texts_are_cut_into_pieces_as_the_table_of_characters_says(small):
     assert pieces("ﬁ") == ["▁", "f", "i"]
     assert pieces("～") == ["▁", "～"], "NFKC would make an ASCII tilde of it"
     assert tokenizer("\u4e00")["input_ids"][-2] == PIECES.index("<unk>")
+    assert tokenizer.mask_token_id == PIECES.index("<mask>")
+    assert len(tokenizer) == len(PIECES), "no piece is added"
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
