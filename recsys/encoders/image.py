@@ -95,8 +95,8 @@ def embed_images(
         pictures: n PIL pictures of any mode; transparency is laid on white.
         size: (width, height) to bring every picture to (bilinear); None keeps what the encoder asks for, else
             each picture's own size, and pictures of one size share batches. Photos of 60 × 80 pixels read
-            better enlarged to 120 × 160, for four times the time: a linear probe tells the twelve most frequent
-            fashion subcategories in .956 of unseen names, .945 as they are.
+            better enlarged to 120 × 160, for four times the time: a linear probe tells the twelve most
+            frequent fashion subcategories in .956 of unseen names, .945 as they are.
         precision: "bf16" for convolutions in bfloat16.
         batch: pictures at once.
         normalise: vectors of length 1.
