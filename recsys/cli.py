@@ -10,6 +10,7 @@ from rich.table import Table
 
 from recsys.command_line import OnceEach, one_line
 from recsys.data.cli import data_commands
+from recsys.encoders.packaged.cli import models_commands
 from recsys.runs import paths
 from recsys.runs.evidence.scores_cli import scores_commands
 from recsys.search.cli import search_command
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(data_commands, name="data", help="List, fetch and show the data sets.")
 app.command("search")(search_command)
 app.add_typer(scores_commands, name="scores", help="List and show the scores that runs kept for fusion.")
+app.add_typer(models_commands, name="models", help="List the packaged models, and whether they are here.")
 
 Experiments = Annotated[
     list[str] | None, typer.Argument(help="Experiment names or their leading numbers; all when left out.")

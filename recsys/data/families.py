@@ -27,6 +27,7 @@ LABELLED = Registry(
         "banking77": "recsys.data.labelled.banking77:FAMILY",
         "womens_clothing": "recsys.data.labelled.womens_clothing:FAMILY",
         "chinese_reviews": "recsys.data.labelled.chinese_reviews:FAMILY",
+        "chinese_question_match": "recsys.data.labelled.chinese_question_match:FAMILY",
         "crowdflower_search": "recsys.data.labelled.crowdflower_search:FAMILY",
         "chorus_electronics": "recsys.data.labelled.chorus_electronics:FAMILY",
     },

@@ -26,11 +26,13 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
-from recsys.encoders.model_folders import ALTERNATIVES, BackboneError, first_line, model_folder
+from recsys.encoders.model_folders import ALTERNATIVES, BackboneError, first_line, model_folder, model_type
+from recsys.encoders.packaged.text import ARCHITECTURES, PACKAGED_TEXT
 from recsys.encoders.pooling import POOLINGS, pool
 from recsys.encoders.random_models import random_config, random_tokenizer
 
 RANDOM = ("random-bert", "random-gpt")
+OWN = "own"  # the pooling of a model that gives one vector a text by itself
 # have a causal-LM head in transformers, yet read both ways unless their config says is_decoder
 READ_BOTH_WAYS = {"bert", "bert-generation", "big_bird", "camembert", "data2vec-text", "electra", "ernie"}
 READ_BOTH_WAYS |= {"eurobert", "megatron-bert", "modernbert", "rembert", "roberta", "roberta-prelayernorm"}
@@ -44,7 +46,8 @@ class Backbone(nn.Module):
 
     model: transformers model without head or pooler. tokenizer: pads on the side that `kind` needs.
     name: as asked for. kind: "encoder" (reads both ways) or "decoder" (left to right).
-    pooling: "mean", "cls" or "last". width: of the vectors. max_tokens: the longest text it can take.
+    pooling: "mean", "cls", "last", or OWN where the model pools by itself. width: of the vectors.
+    max_tokens: the longest text it can take. frozen: why none of it can learn, "" where it can.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, pooling: str):
@@ -56,6 +59,7 @@ class Backbone(nn.Module):
         self.kind = kind_of(model.config)
         self.width: int = model.config.hidden_size
         self.max_tokens = _max_tokens(model.config, tokenizer)
+        self.frozen: str = getattr(model, "frozen", "")
         accepted = inspect.signature(model.forward).parameters
         self._takes_positions = self.kind == "decoder" and "position_ids" in accepted
         self._extra = {"use_cache": False} if "use_cache" in accepted else {}
@@ -71,6 +75,8 @@ class Backbone(nn.Module):
             # padding on the left must not shift a text's positions, or its vector depends on its batch
             extra["position_ids"] = (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)
         output = self.model(input_ids=input_ids, attention_mask=attention_mask, **extra)
+        if self.pooling == OWN:
+            return output
         return pool(output.last_hidden_state, attention_mask, self.pooling)
 
     def save(self, folder: str | Path) -> None:
@@ -91,9 +97,10 @@ def load_backbone(
     """A backbone by name, float32, on the CPU, in eval mode.
 
     Args:
-        name: "minilm" (packaged, checksum verified), "random-bert", "random-gpt" (small, random weights), a
-            local folder, or a hub name such as "bert-base-chinese" or "gpt2". Safetensors only; no code of
-            a repository is run.
+        name: "minilm" (packaged, checksum verified), an optional packaged model (PACKAGED_TEXT:
+            "e5-small-multilingual", "smollm2-135m", "use-multilingual"; `recsys models list`), "random-bert",
+            "random-gpt" (small, random weights), a local folder, or a hub name such as "bert-base-chinese"
+            or "gpt2". Safetensors only; no code of a repository is run.
         layers: keep the first `layers` transformer layers; None keeps all.
         pretrained: False keeps the architecture and draws the weights from `seed`: the control experiment.
         pooling: "mean", "cls" or "last"; None takes what `Backbone.save` wrote, else "mean" for an encoder
@@ -115,6 +122,8 @@ def load_backbone(
         if name in RANDOM:
             tokenizer = random_tokenizer(name)
             model = _random_weights(random_config(name, tokenizer), seed)
+        elif name in PACKAGED_TEXT:
+            model, tokenizer = PACKAGED_TEXT.load(name)(pretrained, seed)
         else:
             model, tokenizer = _load(name, pretrained, seed)
     if layers is not None:
@@ -129,6 +138,10 @@ def load_backbone(
             )
         tokenizer.pad_token = tokenizer.eos_token
     default = "last" if kind_of(config) == "decoder" else "mean"
+    if getattr(model, "pools", False):
+        if pooling is not None:
+            raise ValueError(f"{name} pools by itself: leave pooling out, instead of {pooling!r}")
+        pooling = OWN
     pooling = pooling or getattr(config, "recsys_pooling", None) or default
     config.recsys_pooling = pooling  # a config keeps what it does not know: save and load agree
     return Backbone(model, tokenizer, name, pooling).eval()
@@ -196,6 +209,8 @@ def quiet() -> Iterator[None]:
 
 def _load(name: str, pretrained: bool, seed: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     folder = model_folder(name, weights=pretrained)
+    if (kind := model_type(folder)) in ARCHITECTURES:
+        ARCHITECTURES.load(kind)()
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         _check_config(name, config)

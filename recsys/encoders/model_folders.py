@@ -33,7 +33,8 @@ class BackboneError(ValueError):
 
 
 ALTERNATIVES = (
-    "use 'minilm' (packaged), 'random-bert', 'random-gpt', a local folder with config.json, tokenizer files "
+    "use 'minilm' (packaged; `recsys models list` shows more), 'random-bert', 'random-gpt', a local folder "
+    "with config.json, tokenizer files "
     "and model.safetensors, or, when online, a hub name: bert-base-uncased, bert-base-cased, "
     "bert-base-chinese, gpt2"
 )
@@ -95,6 +96,15 @@ def has_safetensors(folder: Path) -> bool:
         shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         return all((folder / shard).is_file() for shard in shards)
     return (folder / "model.safetensors").is_file()
+
+
+def model_type(folder: Path) -> str | None:
+    """What its config.json says the architecture is; None where that cannot be read."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return found.get("model_type")
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def _check_files(name: str, folder: Path, weights: bool) -> None:

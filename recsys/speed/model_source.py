@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recsys.encoders.model_folders import BackboneError, model_folder
+from recsys.encoders.packaged.registry import PACKAGED
+from recsys.encoders.packaged.text import PACKAGED_TEXT
 
 if TYPE_CHECKING:
     from recsys.encoders.backbone import Backbone
@@ -29,6 +31,10 @@ POOLING_KEYS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "c
 POOLING_KEYS |= {"pooling_mode_lasttoken": "last"}
 POOLING_NAMES = {"mean": "mean", "cls": "cls", "last": "last", "lasttoken": "last"}
 BLOCK = 1 << 20  # bytes hashed at once
+# packaged text models that no engine computes, and why
+NOT_FOR_ENGINES = {
+    "use-multilingual": "it is no Transformer but a table and convolutions, which no engine knows",
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,8 @@ def model_source(model: str | Path | Backbone) -> ModelSource:
 
         backbone = load_backbone(name)
         return ModelSource(name, None, backbone_digest(backbone), loaded=backbone)
+    if name in PACKAGED_TEXT:
+        return _packaged(name)
     folder = model_folder(name)
     modules = [entry["type"].rpartition(".")[2] for entry in _read(folder / "modules.json", [])]
     strange = set(modules) - {"Transformer", "Pooling", "Normalize"}
@@ -113,6 +121,17 @@ def _merged(backbone: Backbone) -> Backbone:
     copied = copy.deepcopy(backbone, {id(backbone.tokenizer): backbone.tokenizer}).eval()
     merge(copied)
     return copied
+
+
+def _packaged(name: str) -> ModelSource:
+    """Identified by the pinned sha256 of its files, so that nothing is loaded here."""
+    model = PACKAGED.load(name)
+    if name in NOT_FOR_ENGINES:
+        raise BackboneError(f"fast_encoder does not take {name!r}: {NOT_FOR_ENGINES[name]}; use embed_texts")
+    for index in range(len(model.files)):
+        model.path(index)
+    digest = hashlib.sha256("\n".join(file.sha256 for file in model.files).encode()).hexdigest()
+    return ModelSource(name, None, digest)
 
 
 def _pooling(name: str, config: dict) -> str | None:

@@ -58,8 +58,8 @@ def load_labelled(name: str) -> LabelledTexts:
     """A data set of labelled texts, checked.
 
     Args:
-        name: "home_depot", "banking77", "womens_clothing", "chinese_reviews", or an entry of RECSYS_SOURCES
-            with one of these families.
+        name: "home_depot", "banking77", "womens_clothing", "chinese_reviews", "atec", "lcqmc", or an entry of
+            RECSYS_SOURCES with one of these families.
 
     Raises:
         RegistryError: no such data set; the message gives the nearest name and all names.

@@ -6,6 +6,9 @@ _BANKING = "https://raw.githubusercontent.com/PolyAI-LDN/task-specific-datasets/
 _CHINESE = (
     "https://raw.githubusercontent.com/SophonPlus/ChineseNlpCorpus/a0b781d/datasets/online_shopping_10_cats"
 )
+_QUESTIONS = (
+    "https://raw.githubusercontent.com/IceFlameWorm/NLP_Datasets/a2203a7361b6386dd8d8b64f5d600aa1ec730d0d"
+)
 
 LABELLED = (
     Source(
@@ -81,6 +84,40 @@ LABELLED = (
                 (f"{_CHINESE}/online_shopping_10_cats.zip",),
                 "6816ded66fde9d0927ecbd370b5e12d0174d1abac35192ec014ac2a0a8d25858",
                 4_084_428,
+            ),
+        ),
+    ),
+    Source(
+        name="atec",
+        family="chinese_question_match",
+        title="ATEC, pairs of Chinese customer questions of a payment service, same or not",
+        homepage="https://github.com/IceFlameWorm/NLP_Datasets",
+        licence="none stated (research use)",
+        files=(
+            SourceFile(
+                "atec_nlp_sim_train.csv",
+                "pairs",
+                "chinese_question_match/atec_nlp_sim_train.csv",
+                (f"{_QUESTIONS}/ATEC/atec_nlp_sim_train.csv",),
+                "226195955cf91bcfacec4d74c48d77e246808f65ad2a7d990c0f5194025e363d",
+                3_524_664,
+            ),
+        ),
+    ),
+    Source(
+        name="lcqmc",
+        family="chinese_question_match",
+        title="LCQMC, test part: pairs of general Chinese questions, same or not",
+        homepage="https://github.com/IceFlameWorm/NLP_Datasets",
+        licence="none stated (research use)",
+        files=(
+            SourceFile(
+                "lcqmc_test.txt",
+                "pairs",
+                "chinese_question_match/lcqmc_test.txt",
+                (f"{_QUESTIONS}/LCQMC/test.txt",),
+                "8969f9c16050f40df9da6f591443a47bc14c17a504a354ee4cc4ab5b9aa303d9",
+                776_457,
             ),
         ),
     ),

@@ -69,6 +69,10 @@ def apply_method(
     method = get_method(name)
     if getattr(backbone, "peft", None) is not None:
         raise ValueError(f"{backbone.name} has {backbone.peft.name!r} applied already: load a fresh backbone")
+    if backbone.frozen and name != "frozen":
+        raise ValueError(
+            f"{backbone.name} is frozen ({backbone.frozen}): 'frozen' is its one method, not {name!r}"
+        )
     if backbone.kind not in method.kinds:
         able = ", ".join(m.name for m in METHODS.values() if backbone.kind in m.kinds)
         raise ValueError(f"{name} does not support a {backbone.kind} ({backbone.name}); these do: {able}")

@@ -25,6 +25,12 @@ def set_trainable(backbone: Backbone, which: str) -> dict[str, int]:
     Raises:
         ValueError: any other word, or K not between 1 and the number of layers.
     """
+    if backbone.frozen:
+        if which != "none":
+            raise ValueError(
+                f"{backbone.name} is frozen ({backbone.frozen}): which must be 'none', not {which!r}"
+            )
+        return {"trainable": 0, "total": sum(p.numel() for p in backbone.parameters())}
     _, stack = transformer_layers(backbone.model)
     learning: list[nn.Module] = []
     if which == "all":

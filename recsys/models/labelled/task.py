@@ -59,8 +59,8 @@ class LabelledTask:
 
     @property
     def outputs(self) -> int:
-        """C."""
-        return max(1, len(self.labels))
+        """C; a pair of texts has one output, a grade or how probable the second class is (its logit)."""
+        return 1 if self.paired else max(1, len(self.labels))
 
     @property
     def primary(self) -> str:
@@ -105,7 +105,7 @@ def judge(task: LabelledTask, part: Part, outputs: np.ndarray) -> dict[str, floa
     """Metrics of a model's outputs on a part.
 
     Args:
-        outputs: [N, C] logits, or [N, 1] grades.
+        outputs: [N, C] logits, or [N, 1] grades or logits of the second class.
 
     Returns:
         Two classes: those of `binary_metrics` and f1_macro. More: those of `multiclass_metrics`. A grade:
@@ -117,11 +117,16 @@ def judge(task: LabelledTask, part: Part, outputs: np.ndarray) -> dict[str, floa
         found = judged_ndcg(part.lists, part.labels, scores)
         error = float(np.sqrt(np.mean((scores - part.labels) ** 2)))
         return {"rmse": error, "ndcg@10": found.mean, "ndcg@10_random": found.random_mean}
-    likely = softmax(outputs.astype(float), axis=1)
+    likely = softmax(of_classes(outputs).astype(float), axis=1)
     many = multiclass_metrics(part.labels, likely)
     if task.kind == "classes":
         return many
     return binary_metrics(part.labels, likely[:, 1]) | {"f1_macro": many["f1"]}
+
+
+def of_classes(outputs: np.ndarray) -> np.ndarray:
+    """[N, C] logits as they are; [N, 1] logits of the second of two classes -> [N, 2], the first at 0."""
+    return np.concatenate([np.zeros_like(outputs), outputs], axis=1) if outputs.shape[1] == 1 else outputs
 
 
 def positions(task: LabelledTask, part: Part, outputs: np.ndarray) -> pd.DataFrame | None:
@@ -131,7 +136,7 @@ def positions(task: LabelledTask, part: Part, outputs: np.ndarray) -> pd.DataFra
     """
     if task.kind == "grade":
         return None
-    rows = np.arange(len(part))
+    rows, outputs = np.arange(len(part)), of_classes(outputs)
     right = outputs[rows, part.labels][:, None]
     return pd.DataFrame(
         {

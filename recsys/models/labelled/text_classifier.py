@@ -155,7 +155,9 @@ class TextClassifier:
         some = some[: max(1, np.searchsorted(self.samples.lengths[some].cumsum(), STARTING_TOKENS))]
         labels = task.train.labels[some]
         if task.paired:
-            network.start_from(_read(network, self.samples, some, bf16)[:, 0], labels)
+            # logits of -2 and 2 for two classes, grades as they are
+            wanted = labels if task.kind == "grade" else 4.0 * labels - 2
+            network.start_from(_read(network, self.samples, some, bf16)[:, 0], wanted)
         else:
             vectors = _read(network.backbone, self.samples, some, bf16)
             network.start_from(*linear_probe(vectors, labels, task.outputs))
@@ -180,6 +182,8 @@ class TextClassifier:
 
 def _class_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
     logits = _forward(network, batch)
+    if logits.shape[1] == 1:  # of a pair: the second class against the first, at 0
+        logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
     return cross_entropy(logits, batch["label"], reduction="sum"), len(logits)
 
 

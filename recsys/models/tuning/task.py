@@ -138,7 +138,7 @@ def load_tuned_task(
     """The task that a data set stands for: its labels where it has them, else the next purchase.
 
     Args:
-        dataset: labelled texts (banking77, womens_clothing, home_depot, chinese_reviews) or a shop with
+        dataset: labelled texts (banking77, womens_clothing, home_depot, chinese_reviews, atec) or a shop with
             titles (demo_store, beauty, online_retail).
         layers: of the backbone that are kept; 0 keeps all.
         train_share: of the rows or users that are learnt from, in (0, 1].

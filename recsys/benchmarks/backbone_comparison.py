@@ -1,0 +1,244 @@
+"""Backbones on the same footing: one task, one way of using the model, a budget in steps or in seconds.
+
+Ways: "trivial" (the majority, or what everybody buys), "tfidf" (words under a linear model), "zero_shot"
+(nothing trained: cosine with the class's name, of the two texts, or with the newest title), "prompt" (label
+words of a generative model), or a method of tuning ("full", "lora", "frozen" …) that learns for `max_steps`
+steps or, where `seconds` are given, for as many as fit into them after all its tries of a learning rate.
+
+N: texts. C: classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import normalize
+
+from recsys.baselines.popularity import Popularity
+from recsys.benchmarks.training.flops import useful_flops
+from recsys.data.labelled.dataset import load_labelled
+from recsys.encoders.backbone import Backbone, load_backbone
+from recsys.encoders.embed import embed_texts
+from recsys.encoders.tokens import tokenise
+from recsys.models.labelled.task import LabelledTask, Part
+from recsys.models.next_item.data import load_next_item
+from recsys.models.next_item.zero_shot import ZeroShot
+from recsys.models.prompting.few_shot import budget
+from recsys.models.prompting.generator import load_generator
+from recsys.models.prompting.label_words import label_scores, prompt_for
+from recsys.models.prompting.memorisation import memory_table
+from recsys.models.tuning.comparison import Learnt, learn_by_name
+from recsys.models.tuning.task import Labelled, NextItem, TunedTask, load_tuned_task
+from recsys.models.tuning_method import tuning
+from recsys.training.settings import TrainingSettings
+
+UNTRAINED = ("trivial", "zero_shot", "prompt")
+SHARPNESS = 20.0  # of cosines as logits; changes no accuracy
+TIMED_STEPS = 4  # that the number of steps is found by; the first is left out
+PROMPT_CHARACTERS = 300  # of each text
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """metrics: quality (the task's primary metric on test), quality_validation, all metrics of the test part
+    and costs. positions: of each test user or row, None where there are none. learnt: the trained model, or
+    None.
+    """
+
+    metrics: dict[str, float]
+    positions: pd.DataFrame | None
+    learnt: Learnt | None = None
+
+
+class Scores:
+    """What gives outputs [N, C] without training, with the face of a trained classifier."""
+
+    def __init__(self, outputs: Callable[[Part], np.ndarray]):
+        self.outputs = outputs
+
+
+def compare(
+    dataset: str,
+    backbone: str,
+    method: str,
+    settings: TrainingSettings,
+    *,
+    layers: int = 0,
+    shots: int = -1,
+    seconds: float = 0.0,
+    rates_tried: int = 3,
+    search_share: float = 0.25,
+    judged: int = 0,
+    tested: int = 0,
+    train_share: float = 1.0,
+    progress: bool = False,
+) -> Outcome:
+    """One backbone, used in one way, judged on one task.
+
+    Args:
+        dataset: as `load_tuned_task`. backbone, layers: as `load_backbone`; 0 layers keeps all.
+        method: one of the ways above.
+        settings: of training; its seed draws everything.
+        shots: labels a class that are learnt from or shown, −1: all.
+        seconds: of search and training together; 0: `settings.max_steps` count instead.
+        rates_tried, search_share: of the search for a learning rate, as `learn_by_name`.
+        judged, tested, train_share: as `load_tuned_task`.
+
+    Raises:
+        ValueError: shots of a shop, seconds of a method that trains nothing; what loaders and models raise.
+    """
+    task = load_tuned_task(dataset, backbone, layers, train_share, judged, tested, seed=settings.seed)
+    if shots >= 0:
+        if not isinstance(task, Labelled):
+            raise ValueError(f"{dataset} has no classes: shots must be -1, got {shots}")
+        task = replace(task, task=budget(task.task, shots, settings.seed))
+    if seconds and method in (*UNTRAINED, "tfidf"):
+        raise ValueError(f"{method} trains nothing for a number of seconds: leave seconds at 0")
+    if method in UNTRAINED:
+        model, learnt = untrained(task, backbone, layers, method), None
+        costs: dict[str, float] = {}
+    else:
+        search = {"rates_tried": rates_tried, "search_share": search_share}
+        if seconds:
+            tries = 1 + rates_tried * search_share
+            settings = replace(settings, max_steps=steps_within(task, method, settings, seconds / tries))
+        start = perf_counter()
+        learnt = learn_by_name(task, method, settings, **search, progress=progress)
+        model, costs = learnt.model, {"fit_seconds": perf_counter() - start}
+        if learnt.settings is not None:
+            costs |= {"steps": float(learnt.model.result.history["step"].max())}
+    on_test, positions = task.judge(model, "test")
+    validation = task.judge(model, "validation")[0][task.primary]
+    quality = {"quality": on_test[task.primary], "quality_validation": validation}
+    return Outcome(on_test | quality | costs, positions, learnt)
+
+
+def untrained(task: TunedTask, backbone: str, layers: int, method: str) -> Any:
+    """What answers a task without training. method: one of UNTRAINED.
+
+    Raises:
+        ValueError: a prompt for a shop, or for a set that none was written for; a grade by class names.
+    """
+    if isinstance(task, NextItem):
+        split, train = task.data.split, task.data.train
+        if method == "prompt":
+            raise ValueError("prompts need texts with labels; rank candidates by `candidate_scores` instead")
+        model = Popularity() if method == "trivial" else ZeroShot(task.item_vectors)
+        return model.fit(train, split.n_users, split.n_items)
+    if method == "trivial":
+        return Scores(partial(_majority, task.task))
+    if method == "prompt":
+        generator, prompt = load_generator(backbone), prompt_for(task.task.name, task.task.labels)
+        return Scores(partial(_prompted, generator, prompt, task.task))
+    return Scores(partial(_by_cosine, load_backbone(backbone, layers=layers or None), task.task))
+
+
+def steps_within(task: TunedTask, method: str, settings: TrainingSettings, seconds: float) -> int:
+    """Optimiser steps that fit into a time, by the median of a few, which are not counted; at least one.
+
+    Raises:
+        ValueError: seconds not above 0.
+    """
+    if seconds <= 0:
+        raise ValueError(f"seconds must be above 0, got {seconds}")
+    brief = replace(settings, max_steps=TIMED_STEPS, epochs=max(settings.epochs, 100.0))
+    history = task.fit(tuning(method), brief).result.history
+    step = float(np.median(np.diff(history["seconds"].to_numpy())))
+    return max(1, int(seconds / step))
+
+
+def sizes(backbone: Backbone, texts: list[str], max_tokens: int = 64) -> dict[str, float]:
+    """How large a model is, and what a text costs: parameters say little where most are rows of a word table.
+
+    Returns:
+        parameters; parameters_without_words: of what is multiplied, not looked up; tokens: of a text, mean;
+        mflops: 10⁶ floating-point operations of encoding a text, mean, unpadded.
+    """
+    lengths = tokenise(backbone, texts, max_tokens=max_tokens).lengths
+    words = backbone.model.get_input_embeddings() if not backbone.frozen else None
+    total = sum(p.numel() for p in backbone.parameters())
+    table = 0 if words is None else words.weight.numel()
+    # convolutions and sums use each weight once a token; the other counts forward and backward
+    frozen = 2 * total * int(lengths.sum())
+    flops = frozen if backbone.frozen else useful_flops(backbone, lengths) / 3
+    return {
+        "parameters": float(total),
+        "parameters_without_words": float(total - table),
+        "tokens": float(lengths.mean()),
+        "mflops": flops / len(lengths) / 1e6,
+    }
+
+
+def judge_pairs(dataset: str, backbone: Backbone, max_tokens: int = 48) -> dict[str, float]:
+    """Pairs of two classes told by the cosine of their texts, nothing trained, on all rows of a data set.
+
+    Returns:
+        <dataset>_auc, and beside it <dataset>_auc_bigrams: the cosine of counts of one and two characters.
+
+    Raises:
+        ValueError: a data set without pairs of two classes.
+    """
+    data = load_labelled(dataset)
+    if "text_pair" not in data.table or len(data.labels) != 2:
+        raise ValueError(f"{dataset} has no pairs of two classes")
+    first, second = data.table["text"].tolist(), data.table["text_pair"].tolist()
+    vectors = [embed_texts(backbone, texts, max_tokens=max_tokens) for texts in (first, second)]
+    counts = CountVectorizer(analyzer="char", ngram_range=(1, 2)).fit([*first, *second])
+    words = [normalize(counts.transform(texts)) for texts in (first, second)]
+    scores = {"": (vectors[0] * vectors[1]).sum(axis=1)}
+    scores["_bigrams"] = np.asarray(words[0].multiply(words[1]).sum(axis=1)).ravel()
+    label = data.table["label"]
+    return {f"{dataset}_auc{name}": float(roc_auc_score(label, score)) for name, score in scores.items()}
+
+
+def catalogue_memory(dataset: str, backbone: str, titles: int, seed: int = 0) -> pd.DataFrame:
+    """How much of a shop's titles a generative model knows by heart, see `memory_table`; empty for 0 titles.
+
+    Raises:
+        ValueError, BackboneError: of `load_next_item`, `load_generator`, `memory_table`.
+    """
+    if not titles:
+        return pd.DataFrame()
+    known = load_next_item(dataset).required_titles()
+    return memory_table(load_generator(backbone), known, most=titles, seed=seed)
+
+
+def _majority(task: LabelledTask, part: Part) -> np.ndarray:
+    """The log of each class's share in training; of a grade, the mean; the same for every row."""
+    if task.kind == "grade":
+        return np.full((len(part), 1), float(np.mean(task.train.labels)) if len(task.train) else 0.0)
+    counts = np.bincount(task.train.labels, minlength=len(task.labels)) + 1
+    return np.tile(np.log(counts / counts.sum()), (len(part), 1))
+
+
+def _by_cosine(backbone: Backbone, task: LabelledTask, part: Part) -> np.ndarray:
+    vectors = embed_texts(backbone, part.texts, max_tokens=task.max_tokens)
+    if task.paired:
+        return (vectors * embed_texts(backbone, part.pairs, max_tokens=task.max_tokens)).sum(axis=1)[:, None]
+    names = [name.replace("_", " ") for name in task.labels]
+    classes = embed_texts(backbone, names, max_tokens=task.max_tokens)
+    return SHARPNESS * vectors @ classes.T
+
+
+def _prompted(generator, prompt, task: LabelledTask, part: Part) -> np.ndarray:
+    shown = task.train if len(task.train) <= 32 * max(2, len(task.labels)) else None
+    if shown is None:
+        raise ValueError(f"{len(task.train)} examples do not fit into a prompt: say how many shots a class")
+
+    def cut(texts: list[str] | None, rows: int) -> list[str]:
+        return [""] * rows if texts is None else [text[:PROMPT_CHARACTERS] for text in texts]
+
+    seconds = cut(shown.pairs, len(shown))
+    examples = list(zip(cut(shown.texts, len(shown)), seconds, shown.labels.tolist(), strict=True))
+    pairs = None if part.pairs is None else cut(part.pairs, len(part))
+    scores = label_scores(generator, prompt, cut(part.texts, len(part)), pairs, examples)
+    # of a pair: how much likelier the second word is; a grade is ranked by it too
+    return (scores[:, 1] - scores[:, 0])[:, None] if task.paired else scores

@@ -1,0 +1,127 @@
+"""Cut a backbone's word table to the tokens in use: a multilingual table is most of such a model.
+
+multilingual-e5-small has 117.5 M parameters, 96 M of them word vectors (384 MB in float32); a shop's texts
+use a few thousand of its 250,002 pieces. The texts that the cut is made for read exactly as before, piece by
+piece: with a Unigram model a piece that no best path takes can go without changing any best path, with
+WordPiece one that is never the longest match. Other texts read as pieces that are left, so all single
+characters stay.
+
+V: pieces before. K: pieces that stay.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from recsys.encoders.backbone import Backbone
+from recsys.encoders.model_folders import BackboneError
+from recsys.encoders.tokens import tokenise
+
+AFFIXES = ("▁", "##")  # mark the beginning, or the inside, of a word
+
+
+def cut_words(backbone: Backbone, texts: Sequence[str], *, keep_characters: bool = True) -> np.ndarray:
+    """Keep the pieces that these texts need, in place: rows of the word table and entries of the tokenizer.
+
+    Args:
+        texts: all that the model is to read well; special tokens and template stay anyhow.
+        keep_characters: also keep every piece of one character, so that a new word is spelt, not unknown.
+
+    Returns:
+        [K] int64, the old number of each piece that stays, ascending.
+
+    Raises:
+        BackboneError: a tokenizer of another type (the merges of BPE build on each other), a frozen model.
+        ValueError: a method applied: cut before.
+
+    Example:
+        >>> backbone = load_backbone("e5-small-multilingual")
+        >>> len(cut_words(backbone, titles))  # then 21 M parameters beside the table's rows
+        19874
+    """
+    if backbone.frozen:
+        raise BackboneError(f"{backbone.name} is frozen ({backbone.frozen}): its table stays whole")
+    if getattr(backbone, "peft", None) is not None:
+        raise ValueError(f"{backbone.name} has {backbone.peft.name!r} applied: cut its words before")
+    old = backbone.tokenizer
+    description = json.loads(old.backend_tokenizer.to_str())
+    kind = description["model"]["type"]
+    if kind not in ("Unigram", "WordPiece"):
+        raise BackboneError(
+            f"the tokenizer of {backbone.name} is {kind}, whose merges build on each other: "
+            "only the tables of Unigram (e5) and WordPiece (BERT) models can be cut"
+        )
+    kept = _kept(backbone, texts, keep_characters)
+    tokenizer = _cut_tokenizer(old, description, kept)
+    _cut_table(backbone, kept, tokenizer.pad_token_id)
+    backbone.tokenizer = tokenizer
+    return kept
+
+
+def _kept(backbone: Backbone, texts: Sequence[str], keep_characters: bool) -> np.ndarray:
+    tokenizer = backbone.tokenizer
+    used = set(tokenise(backbone, texts, max_tokens=backbone.max_tokens).ids.tolist())
+    used |= set(tokenizer("")["input_ids"]) | set(tokenizer.all_special_ids)
+    used |= set(tokenizer.backend_tokenizer.get_added_tokens_decoder())
+    if keep_characters:
+        for piece, place in tokenizer.get_vocab().items():
+            for affix in AFFIXES:
+                piece = piece.removeprefix(affix) or affix
+            if len(piece) == 1:
+                used.add(place)
+    return np.array(sorted(used), dtype=np.int64)
+
+
+def _cut_tokenizer(
+    old: PreTrainedTokenizerFast, description: dict, kept: np.ndarray
+) -> PreTrainedTokenizerFast:
+    new_place = {int(place): new for new, place in enumerate(kept)}
+    model = description["model"]
+    if model["type"] == "Unigram":
+        model["vocab"] = [model["vocab"][place] for place in kept]
+        model["unk_id"] = new_place[model["unk_id"]]
+    else:
+        model["vocab"] = {
+            piece: new_place[place] for piece, place in model["vocab"].items() if place in new_place
+        }
+    for token in description["added_tokens"]:
+        token["id"] = new_place[token["id"]]
+    _renumber(description["post_processor"], new_place)
+    description |= {"truncation": None, "padding": None}
+    roles = {name: str(token) for name, token in old.special_tokens_map.items() if isinstance(token, str)}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(description)),
+        model_max_length=old.model_max_length,
+        padding_side=old.padding_side,
+        **roles,
+    )
+
+
+def _renumber(processor: dict | None, new_place: dict[int, int]) -> None:
+    """The ids of a template's special tokens, in place; those of BERT's own processor are pairs."""
+    if processor is None:
+        return
+    for part in processor.get("processors", []):
+        _renumber(part, new_place)
+    for token in processor.get("special_tokens", {}).values():
+        token["ids"] = [new_place[place] for place in token["ids"]]
+    for role in ("sep", "cls"):
+        if role in processor:
+            processor[role][1] = new_place[processor[role][1]]
+
+
+def _cut_table(backbone: Backbone, kept: np.ndarray, pad_id: int) -> None:
+    table = backbone.model.get_input_embeddings()
+    cut = nn.Embedding(len(kept), table.embedding_dim, padding_idx=pad_id, device="meta")
+    rows = table.weight.detach()[torch.from_numpy(kept).to(table.weight.device)].clone()
+    cut.weight = nn.Parameter(rows, requires_grad=table.weight.requires_grad)
+    backbone.model.set_input_embeddings(cut)
+    backbone.model.config.vocab_size = len(kept)
+    backbone.model.config.pad_token_id = pad_id

@@ -1,0 +1,90 @@
+"""The same few labels for a prompted model, for a linear probe on frozen vectors, and for an encoder tuned on
+them.
+
+k labels a class are drawn from the training part, nested: those of 2 are among those of 4. What has no labels
+(k = 0) is told by label words alone, and by the cosine of a text with its class's name for an encoder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from recsys.encoders.backbone import Backbone
+from recsys.encoders.embed import embed_texts
+from recsys.models.labelled.linear_probe import linear_probe
+from recsys.models.labelled.task import LabelledTask, Part, judge
+from recsys.models.prompting.generator import Generator
+from recsys.models.prompting.label_words import Prompt, label_scores
+
+
+def budget(task: LabelledTask, shots: int, seed: int) -> LabelledTask:
+    """The task with `shots` training labels a class, nested in the number of shots.
+
+    Raises:
+        ValueError: a grade in the place of classes; shots below 0; a class with fewer rows.
+    """
+    if shots < 0:
+        raise ValueError(f"shots must be at least 0, got {shots}")
+    if shots == 0:  # of whatever kind
+        pairs = None if task.train.pairs is None else []
+        return replace(task, train=Part([], task.train.labels[:0], pairs, None))
+    if task.kind == "grade":
+        raise ValueError(f"{task.name} has grades, not classes to draw labels from")
+    order = np.random.default_rng(seed).permutation(len(task.train))
+    codes = task.train.labels[order]
+    rows = [order[codes == code][:shots] for code in range(len(task.labels))]
+    if short := [task.labels[code] for code, found in enumerate(rows) if len(found) < shots]:
+        raise ValueError(f"{task.name} has fewer than {shots} training rows of class {short[0]!r}")
+    # class by class in turn, so that no prompt ends with all examples of one class
+    chosen = np.stack(rows, axis=1).ravel().astype(int)
+    pairs = None if task.train.pairs is None else [task.train.pairs[row] for row in chosen]
+    texts = [task.train.texts[row] for row in chosen]
+    return replace(task, train=Part(texts, task.train.labels[chosen], pairs, None))
+
+
+def prompted(
+    generator: Generator,
+    prompt: Prompt,
+    task: LabelledTask,
+    part: Part,
+    calibrate: float = 1.0,
+    most_characters: int = 300,
+) -> dict[str, float]:
+    """Metrics of label words on a part, with the task's training rows as examples.
+
+    Args:
+        most_characters: of each text, in examples and questions.
+
+    Raises:
+        ValueError: see `label_scores`: too many examples for the model's window.
+    """
+
+    def cut(texts: list[str] | None) -> list[str] | None:
+        return None if texts is None else [text[:most_characters] for text in texts]
+
+    shown = task.train
+    seconds = cut(shown.pairs) or [""] * len(shown)
+    examples = list(zip(cut(shown.texts), seconds, shown.labels.tolist(), strict=True))
+    scores = label_scores(generator, prompt, cut(part.texts), cut(part.pairs), examples, calibrate)
+    return judge(task, part, scores)
+
+
+def probed(backbone: Backbone, task: LabelledTask, part: Part, max_tokens: int = 64) -> dict[str, float]:
+    """Metrics of a linear probe on frozen vectors, or without labels of the cosine with the class's name.
+
+    Raises:
+        ValueError: a task of pairs, which a probe of one text does not read.
+    """
+    if task.paired:
+        raise ValueError(f"{task.name} relates two texts: rank pairs by their cosine instead")
+    read = {"max_tokens": max_tokens}
+    vectors = embed_texts(backbone, part.texts, **read)
+    if not len(task.train):
+        names = embed_texts(backbone, [name.replace("_", " ") for name in task.labels], **read)
+        return judge(task, part, 20 * vectors @ names.T)
+    weight, bias = linear_probe(
+        embed_texts(backbone, task.train.texts, **read), task.train.labels, task.outputs
+    )
+    return judge(task, part, vectors @ weight.T + bias)

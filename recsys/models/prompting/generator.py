@@ -1,0 +1,230 @@
+"""A causal language model with its head: how likely it finds a continuation, and what it writes itself.
+
+n: prompts. B: prompts of a batch. T: tokens of the longest. C: labels. V: vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import log_softmax
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DynamicCache,
+    GPT2LMHeadModel,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from recsys.encoders.backbone import kind_of, quiet
+from recsys.encoders.length_batches import length_batches
+from recsys.encoders.model_folders import BackboneError, first_line, model_folder
+from recsys.encoders.packaged import smollm2
+from recsys.encoders.random_models import random_config, random_tokenizer
+
+TOKEN_BUDGET = 2048  # of a padded batch
+SHARED_DISCOUNT = 4  # a token that all prompts begin with counts as so little of the budget
+
+
+class Generator:
+    """Use `load_generator`. name. max_tokens: prompt and continuation together."""
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str):
+        self.model, self.tokenizer, self.name = model.eval().requires_grad_(False), tokenizer, name
+        self.max_tokens: int = model.config.max_position_embeddings
+
+    def ids(self, text: str) -> list[int]:
+        """Token ids without special tokens; those that a chat template writes out are read as such."""
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def log_likelihood(
+        self, prompts: Sequence[str], continuations: Sequence[str], token_budget: int = TOKEN_BUDGET
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """log p(continuation | prompt) of n pairs, summed over its tokens, and their numbers; [n] each.
+
+        Raises:
+            ValueError: an empty prompt or continuation, or a pair longer than the model can read.
+        """
+        before, behind = [self.ids(p) for p in prompts], [self.ids(c) for c in continuations]
+        lengths = np.array([len(b) + len(a) for b, a in zip(before, behind, strict=True)], dtype=np.int64)
+        self._check(before, behind, int(lengths.max(initial=0)))
+        sums = np.empty(len(before))
+        for rows in length_batches(lengths, token_budget=token_budget):
+            ids, mask = self._padded([before[row] + behind[row] for row in rows])
+            longest = max(len(behind[row]) for row in rows)
+            logits = self._read(ids, mask, keep=longest + 1).logits[:, :-1]
+            likely = log_softmax(logits.float(), dim=-1).gather(2, ids[:, -longest:, None])[..., 0]
+            for place, row in enumerate(rows):
+                sums[row] = float(likely[place, -len(behind[row]) :].sum())
+        return sums, np.array([len(c) for c in behind])
+
+    def label_log_likelihood(
+        self, prompts: Sequence[str], labels: Sequence[str], token_budget: int = TOKEN_BUDGET
+    ) -> np.ndarray:
+        """log p(label | prompt), [n, C] float64.
+
+        What all prompts begin with (an instruction, examples) is read once, the rest of each once, whatever
+        the number of labels.
+
+        Raises:
+            ValueError: as `log_likelihood`.
+        """
+        before, behind = [self.ids(p) for p in prompts], [self.ids(label) for label in labels]
+        most = max(map(len, behind), default=0)
+        lengths = np.array([len(ids) for ids in before], dtype=np.int64)
+        self._check(before, behind, int(lengths.max(initial=0)) + most)
+        found = np.empty((len(before), len(behind)))
+        shared = _shared(before)
+        start = before[0][:shared] if shared else []
+        kept = self._read(*self._padded([start]), keep=1, past_key_values=DynamicCache()) if shared else None
+        # what is kept of the beginning takes memory in every row, but no time
+        weights = lengths - shared + shared // SHARED_DISCOUNT
+        for rows in length_batches(weights, token_budget=token_budget):
+            ids, mask = self._padded([before[row][shared:] for row in rows])
+            mask = torch.cat([mask.new_ones(len(rows), shared), mask], dim=1)
+            cache = DynamicCache() if kept is None else copy.deepcopy(kept.past_key_values)
+            if shared:
+                cache.batch_repeat_interleave(len(rows))
+            read = self._read(ids, mask, keep=1, past_key_values=cache)
+            first = log_softmax(read.logits[:, -1].float(), dim=-1)
+            for column, label in enumerate(behind):
+                sums = first[:, label[0]]
+                if len(label) > 1:
+                    sums = sums + self._rest(label, mask, read.past_key_values)
+                found[rows, column] = sums.double().numpy()
+        return found
+
+    def write(self, prompts: Sequence[str], most_tokens: int = 16) -> list[str]:
+        """The likeliest continuation of each prompt, token by token, up to `most_tokens` or its end of
+        text.
+        """
+        written: list[str] = [""] * len(prompts)
+        lengths = np.array([len(self.ids(prompt)) for prompt in prompts], dtype=np.int64)
+        self._check([[0] * int(n) for n in lengths], [[0]], int(lengths.max(initial=0)) + most_tokens)
+        for rows in length_batches(lengths + most_tokens, token_budget=TOKEN_BUDGET):
+            ids, mask = self._padded([self.ids(prompts[row]) for row in rows])
+            with torch.inference_mode():
+                found = self.model.generate(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    max_new_tokens=most_tokens,
+                    do_sample=False,
+                    pad_token_id=self.tokenizer.pad_token_id,
+                )
+            texts = self.tokenizer.batch_decode(found[:, ids.shape[1] :], skip_special_tokens=True)
+            for row, text in zip(rows, texts, strict=True):
+                written[row] = text
+        return written
+
+    def chat(self, messages: Sequence[dict[str, str]]) -> str:
+        """Messages (role, content) as one prompt that asks for the assistant's answer.
+
+        Raises:
+            BackboneError: the model has no chat template.
+        """
+        if not self.tokenizer.chat_template:
+            raise BackboneError(f"{self.name} has no chat template: use plain prompts (chat=False)")
+        return self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+
+    def _rest(self, label: list[int], mask: Tensor, cache) -> Tensor:
+        """[B]: log-likelihood of a label's tokens behind its first."""
+        rows = len(mask)
+        ids = torch.tensor(label)[None].expand(rows, -1)
+        wide = torch.cat([mask, mask.new_ones(rows, len(label) - 1)], dim=1)
+        # a cache grows as it is read: each label gets a copy
+        read = self._read(ids[:, :-1], wide, keep=len(label) - 1, past_key_values=copy.deepcopy(cache))
+        likely = log_softmax(read.logits.float(), dim=-1).gather(2, ids[:, 1:, None])
+        return likely[..., 0].sum(dim=1)
+
+    def _read(self, ids: Tensor, mask: Tensor, keep: int, past_key_values: DynamicCache | None = None):
+        # padding stands on the left and must not shift positions
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        with torch.inference_mode():
+            return self.model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=positions,
+                use_cache=past_key_values is not None,
+                past_key_values=past_key_values,
+                logits_to_keep=keep,
+            )
+
+    def _padded(self, rows: list[list[int]]) -> tuple[Tensor, Tensor]:
+        longest = max(map(len, rows))
+        pad = self.tokenizer.pad_token_id
+        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows])
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+        return ids, mask
+
+    def _check(self, before: list[list[int]], behind: list[list[int]], longest: int) -> None:
+        for what, rows in (("prompt", before), ("continuation", behind)):
+            if empty := [row for row, ids in enumerate(rows) if not ids]:
+                raise ValueError(
+                    f"{what} {empty[0]} is empty: a model needs a token to go on from, or to judge"
+                )
+        if longest > self.max_tokens:
+            raise ValueError(
+                f"{longest} tokens at once, {self.name} reads {self.max_tokens}: shorten the texts"
+            )
+
+
+def _shared(rows: list[list[int]]) -> int:
+    """Tokens that all rows begin with; each keeps one at least that is its own."""
+    if len(rows) < 2:
+        return 0
+    first, last = min(rows), max(rows)  # in the order of dictionaries the two that differ earliest
+    most = min(map(len, rows)) - 1
+    return next((n for n in range(most) if first[n] != last[n]), most)
+
+
+def load_generator(name: str = "smollm2-135m", seed: int = 0) -> Generator:
+    """A generative model by name, float32, on the CPU.
+
+    Args:
+        name: "smollm2-135m" (packaged), "random-gpt" (small, random weights drawn from `seed`), a local
+            folder or a hub name of a causal language model; safetensors only.
+
+    Raises:
+        BackboneError: the model cannot be had, or does not read from left to right.
+
+    Example:
+        >>> generator = load_generator()
+        >>> generator.write(["The capital of France is"], most_tokens=2)
+        [' Paris.']
+    """
+    with quiet():
+        if name == smollm2.MODEL.name:
+            return Generator(*smollm2.load_generator(), name)
+        if name == "random-gpt":
+            tokenizer = random_tokenizer(name)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                return Generator(GPT2LMHeadModel(random_config(name, tokenizer)), tokenizer, name)
+        return _from_folder(name)
+
+
+def _from_folder(name: str) -> Generator:
+    folder = model_folder(name)
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        if kind_of(config) != "decoder":
+            raise BackboneError(f"{name!r} is an encoder ({config.model_type}): it writes nothing; use a GPT")
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except BackboneError:
+        raise
+    # a foreign folder can be wrong in any way, and each library in between has its own exception for it
+    except Exception as error:
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise BackboneError(f"{name!r} ({folder}) could not be loaded as a generator ({reason})") from None
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return Generator(model, tokenizer, name)

@@ -1,0 +1,105 @@
+"""How much of a catalogue a generative model knows by heart: reported beside every score of it.
+
+A public catalogue (MovieLens, Amazon) may have been in the training texts; then a prompted model is tested on
+what it has read. Two probes, after Carlini et al. 2023 (arXiv:2202.07646): does it complete a title from its
+first half, word for word; and does it find the true second half likelier than that of another title? Both are
+compared with titles that nobody can have learnt: *perturbed* ones (second halves exchanged) and, where a
+source has them, titles *newer* than the model's training. A model that knows nothing completes none and
+prefers the true half only as far as its words go with the first.
+
+n: titles that can be halved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from recsys.models.prompting.generator import Generator
+
+LEAST_WORDS = 4  # of a title that is halved: "The" → "Matrix" would be no memory
+
+
+@dataclass(frozen=True)
+class Memory:
+    """titles: n. completed: share whose second half was written word for word. prefers_true: share whose true
+    second half is likelier, a token, than the exchanged one; .5 for a model without language. true_per_token,
+    exchanged_per_token: mean log-likelihood a token, natural logarithm.
+    """
+
+    titles: int
+    completed: float
+    prefers_true: float
+    true_per_token: float
+    exchanged_per_token: float
+
+
+def memory(
+    generator: Generator, titles: Sequence[str], what: str = "Product", most: int = 200, seed: int = 0
+) -> Memory:
+    """Both probes on titles.
+
+    Args:
+        titles: of a catalogue; those of fewer than four words are left out, of the others `most` are drawn.
+        what: stands before a title in the prompt, such as "Film".
+        seed: of the draw and of the exchange.
+
+    Raises:
+        ValueError: fewer than two titles can be halved.
+    """
+    words = [title.split() for title in dict.fromkeys(titles)]
+    halved = [w for w in words if len(w) >= LEAST_WORDS]
+    if len(halved) < 2:
+        raise ValueError(f"two titles of {LEAST_WORDS} words are needed, got {len(halved)}")
+    draw = np.random.default_rng(seed)
+    chosen = [halved[row] for row in draw.permutation(len(halved))[:most]]
+    prompts = [f"{what}: {' '.join(w[: len(w) // 2])}" for w in chosen]
+    ends = [" " + " ".join(w[len(w) // 2 :]) for w in chosen]
+    shift = 1 + int(draw.integers(len(chosen) - 1))  # nobody keeps their own
+    exchanged = ends[shift:] + ends[:shift]
+    true, true_counts = generator.log_likelihood(prompts, ends)
+    other, other_counts = generator.log_likelihood(prompts, exchanged)
+    longest = int(true_counts.max()) + 2
+    written = generator.write(prompts, most_tokens=longest)
+    completed = [_plain(text).startswith(_plain(end)) for text, end in zip(written, ends, strict=True)]
+    return Memory(
+        titles=len(chosen),
+        completed=float(np.mean(completed)),
+        prefers_true=float(np.mean(true / true_counts > other / other_counts)),
+        true_per_token=float(true.sum() / true_counts.sum()),
+        exchanged_per_token=float(other.sum() / other_counts.sum()),
+    )
+
+
+def perturbed(titles: Sequence[str], seed: int = 0) -> list[str]:
+    """Titles that no catalogue has, of the same words: each gets the second half of another."""
+    words = [title.split() for title in dict.fromkeys(titles) if len(title.split()) >= LEAST_WORDS]
+    if len(words) < 2:
+        return []
+    shift = 1 + int(np.random.default_rng(seed).integers(len(words) - 1))
+    known = {" ".join(w) for w in words}
+    made = [
+        " ".join(one[: len(one) // 2] + other[len(other) // 2 :])
+        for one, other in zip(words, words[shift:] + words[:shift], strict=True)
+    ]
+    return [title for title in made if title not in known]
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+
+
+def memory_table(
+    generator: Generator, titles: Sequence[str], what: str = "Product", most: int = 200, seed: int = 0
+) -> pd.DataFrame:
+    """`memory` of a catalogue and, as what nobody can know, of its perturbed titles; a row each, indexed so.
+
+    Raises:
+        ValueError: as `memory`.
+    """
+    of = {"catalogue": titles, "perturbed": perturbed(titles, seed)}
+    rows = {name: asdict(memory(generator, shown, what, most, seed)) for name, shown in of.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("titles of")

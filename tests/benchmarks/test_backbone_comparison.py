@@ -1,0 +1,115 @@
+"""Backbones compared: every way answers every kind of task, or says why it does not; pairs of two classes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.benchmarks import backbone_comparison
+from recsys.benchmarks.backbone_comparison import compare, sizes, steps_within
+from recsys.data.labelled.dataset import LabelledTexts
+from recsys.encoders.backbone import load_backbone
+from recsys.models.labelled import task as labelled_task
+from recsys.models.tuning.task import Labelled
+from recsys.training.settings import TrainingSettings
+from tests.encoders.packaged.small_weights import small_e5, small_use  # noqa: F401 - fixtures
+from tests.models.labelled.small_tasks import WORDS, classes, graded
+
+QUICK = TrainingSettings(epochs=4, learning_rate=3e-3, head_learning_rate=1e-2, batch_size=32)
+
+
+def same_or_not(n: int = 300) -> LabelledTexts:
+    """Two texts of the same words, or of others."""
+    kinds = np.arange(n) % 3
+    other = (kinds + (np.arange(n) // 3) % 2) % 3
+    table = {"text": [f"{WORDS[k]} {i}" for i, k in enumerate(kinds)], "text_pair": [WORDS[k] for k in other]}
+    label = (kinds == other).astype(np.int64)
+    return LabelledTexts("atec", pd.DataFrame(table | {"label": label}), ["different", "same"])
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Function: `compare` on a small set in the place of a real one."""
+
+    def run(data: LabelledTexts, backbone="random-bert", method="full", **options):
+        def load(dataset, name, layers, train_share, judged, tested, seed):
+            monkeypatch.setattr(labelled_task, "load_labelled", lambda _: data)
+            return Labelled(
+                labelled_task.load_task(data.name, train_share, judged, tested), name, layers or None
+            )
+
+        monkeypatch.setattr(backbone_comparison, "load_tuned_task", load)
+        return compare("small", backbone, method, QUICK, rates_tried=1, **options)
+
+    return run
+
+
+@pytest.mark.parametrize("method", ["trivial", "zero_shot", "tfidf", "full", "lora", "frozen"])
+@pytest.mark.parametrize("data", [classes(), classes(kinds=2), graded(), same_or_not()], ids=lambda d: d.name)
+def test_every_way_answers_every_kind_of_task(asked, data, method):
+    found = asked(data, method=method).metrics
+    assert np.isfinite(list(found.values())).all()
+    assert 0 <= found["quality"] <= 1
+    assert ("steps" in found) == (method in ("full", "lora", "frozen"))
+
+
+def test_tuning_learns_pairs_of_two_classes(asked):
+    found = asked(same_or_not())
+    assert found.metrics["auc"] == found.metrics["quality"] > 0.9
+    assert found.positions is not None
+    assert found.metrics["accuracy"] == pytest.approx(
+        ((found.positions["better"] == 0) & (found.positions["equal"] == 0)).mean()
+    )
+    assert asked(same_or_not(), method="trivial").metrics["auc"] == 0.5
+
+
+@pytest.mark.usefixtures("small_e5", "small_use")
+@pytest.mark.parametrize(
+    ("backbone", "method"),
+    [("e5-small-multilingual", "lora"), ("e5-small-multilingual", "houlsby"), ("use-multilingual", "frozen")],
+)
+def test_packaged_backbones_are_tuned_like_others(asked, backbone, method):
+    found = asked(classes(), backbone, method)
+    assert found.metrics["quality"] > 0.5
+
+
+@pytest.mark.usefixtures("small_use")
+def test_a_frozen_backbone_refuses_to_be_tuned_by_name(asked):
+    with pytest.raises(ValueError, match="use-multilingual is frozen"):
+        asked(classes(), "use-multilingual", "full")
+
+
+def test_few_labels_and_prompts(asked):
+    shown = asked(same_or_not(), "random-gpt", "prompt", shots=2, tested=8)
+    assert 0 <= shown.metrics["auc"] <= 1
+    none = asked(same_or_not(), "random-gpt", "prompt", shots=0, tested=8)
+    assert none.metrics["quality"] != shown.metrics["quality"] or none.positions is not None
+    with pytest.raises(ValueError, match="say how many shots"):
+        asked(same_or_not(), "random-gpt", "prompt", tested=8)
+    with pytest.raises(ValueError, match="leave seconds at 0"):
+        asked(classes(), method="trivial", seconds=1.0)
+
+
+def test_a_budget_in_seconds_gives_a_slower_model_fewer_steps():
+    def fit_of(step):
+        history = pd.DataFrame({"seconds": step * np.arange(1, 5)})
+        result = type("Result", (), {"history": history})
+        return lambda tuning, settings: type("Model", (), {"result": result})
+
+    steps = [
+        steps_within(type("Task", (), {"fit": staticmethod(fit_of(s))}), "lora", QUICK, 10)
+        for s in (0.1, 0.5)
+    ]
+    assert steps == [pytest.approx(100, abs=1), 20]
+    with pytest.raises(ValueError, match="seconds must be above 0"):
+        steps_within(None, "lora", QUICK, 0)
+
+
+@pytest.mark.usefixtures("small_e5", "small_use")
+def test_sizes_tell_tables_from_what_is_multiplied():
+    texts = ["red summer dress", "boat"]
+    for name in ("random-bert", "random-gpt", "e5-small-multilingual", "use-multilingual"):
+        found = sizes(load_backbone(name), texts)
+        assert 0 < found["parameters_without_words"] <= found["parameters"]
+        assert found["mflops"] > 0
+    small, large = (sizes(load_backbone("random-bert", layers=n), texts)["mflops"] for n in (1, 2))
+    assert 1.5 * small < large <= 2 * small + 1e-9
