@@ -6,6 +6,7 @@ import pandas as pd
 
 from recsys.data import sources
 from recsys.data.errors import RegistryError
+from recsys.data.media.load import LOGS, SAMPLES
 from recsys.data.registry import LABELLED_FAMILIES
 from recsys.data.tables import Dataset, check
 
@@ -37,6 +38,12 @@ def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
         raise RegistryError(
             f"{name} holds labelled texts, not a log of events: use recsys.data.labelled.load_labelled"
         )
+    if source.family in SAMPLES:
+        raise RegistryError(
+            f"{name} holds labelled media, not a log of events: use recsys.data.media.load.load_samples"
+        )
+    if source.family in LOGS:
+        return check(LOGS.load(source.family)(source, **options))
     # The loaders are imported late: each process pays only for the one that it uses.
     if source.family == "s3rec":
         from recsys.data import s3rec
@@ -57,6 +64,10 @@ def describe(name: str) -> dict[str, Any]:
         from recsys.data.labelled import describe_labelled
 
         return describe_labelled(name)
+    if name != sources.DEMO_STORE and sources.get(name).family in SAMPLES:
+        from recsys.data.media.load import describe_samples
+
+        return describe_samples(name)
     dataset = load_dataset(name)
     entry = next(row for row in sources.listing() if row["name"] == name)
     facts = {key: entry[key] for key in ("name", "title", "licence", "source", "size", "where")}

@@ -37,6 +37,14 @@ ROLES = {
     "banking77": ("train", "test"),
     "womens_clothing": ("reviews",),
     "chinese_reviews": ("reviews",),
+    # with pictures, video or sound: recsys.data.media.load
+    "fashion": ("attributes", "names", "pictures"),
+    "grocery": ("archive",),
+    "spoken_digits": ("recordings",),
+    "video_clips": ("archive", "clip"),
+    "movielens": ("ratings", "movies", "tags", "posters", "trailers"),
+    "atomic_files": ("inter", "user", "item", "kg", "link"),
+    "situnes": ("stage1", "stage2", "stage3", "env2", "env3", "songs"),
 }
 # Families of labelled texts, each read by the module of its name (recsys.data.labelled); the others are logs.
 LABELLED_FAMILIES = ("home_depot", "banking77", "womens_clothing", "chinese_reviews")

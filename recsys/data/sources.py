@@ -15,6 +15,7 @@ from typing import Any
 from recsys.data import registry, whereabouts
 from recsys.data.errors import RegistryError
 from recsys.data.labelled_sources import LABELLED
+from recsys.data.media.entries import MEDIA
 from recsys.data.registry import Source, SourceFile
 
 DEMO_STORE = "demo_store"
@@ -127,6 +128,7 @@ BUILT_IN = (
         ),
     ),
     *LABELLED,
+    *MEDIA,
 )
 
 # What this process read: "beauty/Beauty.txt" -> sha256. Run records take it from here.

@@ -31,9 +31,9 @@ class Dataset:
     events: what happened, sorted by user, then order. Columns: user, item (int64 codes; item is -1 for a
         search), kind (one of EVENT_KINDS), order (int64, place within the user's history, from 0, without
         gaps), and where known time (datetime64[ns]), query, position (rank shown, from 0), propensity
-        (probability, in (0, 1], that the logging policy put this item there), rating (1 to 5), review,
-        review_time (when rating
-        and review were given, if not with the event), price (>= 0), quantity (>= 1).
+        (probability, in (0, 1], that the logging policy put this item there), rating (0.5 to 5, in
+        most sources from 1), review, review_time (when rating and review were given, if not with the
+        event), price (>= 0), quantity (>= 1).
     judgements: columns query, item, grade (>= 0), or None.
     cleaning: what the loader met and dropped, by reason. Reasons may overlap, so only
         "rows read" - "rows dropped" = "rows kept" adds up.
@@ -103,7 +103,7 @@ def _event_schema(n_users: int, n_items: int) -> "DataFrameSchema":
         "query": pa.Column(checks=_text(), nullable=True, required=False),
         "position": pa.Column(checks=pa.Check.ge(0), nullable=True, required=False),
         "propensity": pa.Column(checks=[pa.Check.gt(0), pa.Check.le(1)], nullable=True, required=False),
-        "rating": pa.Column(checks=pa.Check.in_range(1, 5), nullable=True, required=False),
+        "rating": pa.Column(checks=pa.Check.in_range(0.5, 5), nullable=True, required=False),
         "review": pa.Column(checks=_text(), nullable=True, required=False),
         "review_time": pa.Column("datetime64[ns]", nullable=True, required=False),
         "price": pa.Column(checks=pa.Check.ge(0), nullable=True, required=False),
