@@ -37,7 +37,9 @@ class Features:
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or self.present.shape != (self.vectors.shape[0],):
             shapes = f"{self.vectors.shape} and {self.present.shape}"
-            raise FeatureError(f"modality {self.modality}: vectors [n, D] and a mask [n] are needed, got {shapes}")
+            raise FeatureError(
+                f"modality {self.modality}: vectors [n, D] and a mask [n] are needed, got {shapes}"
+            )
         values = self.vectors.data if sparse.issparse(self.vectors) else self.vectors
         if not np.isfinite(values).all():
             raise FeatureError(f"modality {self.modality}: a vector holds NaN or an infinite number")
@@ -67,7 +69,9 @@ class Features:
 
 def no_faults() -> pd.DataFrame:
     """An empty list of faults."""
-    return pd.DataFrame({"row": np.empty(0, np.int64), "file": np.empty(0, object), "reason": np.empty(0, object)})
+    return pd.DataFrame(
+        {"row": np.empty(0, np.int64), "file": np.empty(0, object), "reason": np.empty(0, object)}
+    )
 
 
 def standardised(features: Features, known: np.ndarray) -> Features:

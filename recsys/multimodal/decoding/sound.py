@@ -26,7 +26,7 @@ def decode_sound(content: bytes, most_seconds: float = MOST_SECONDS) -> np.ndarr
         most_seconds: what comes later is left out.
 
     Returns:
-        [T] float32 in the range of 16-bit integers, T ≥ 1.
+        [T] int16, T ≥ 1.
 
     Raises:
         Undecodable: with the reason; also where the header promises other data than there are.
@@ -41,7 +41,7 @@ def decode_sound(content: bytes, most_seconds: float = MOST_SECONDS) -> np.ndarr
     )  # fmt: skip
     if not len(samples):
         raise Undecodable("no samples: silent")
-    return _at_rate(samples, rate)
+    return _at_rate(samples, rate).round().clip(-32768, 32767).astype(np.int16)
 
 
 def _wav(content: bytes, most_seconds: float) -> tuple[np.ndarray, int]:
@@ -103,7 +103,7 @@ def _any(content: bytes, most_seconds: float) -> tuple[np.ndarray, int]:
 
 def _at_rate(samples: np.ndarray, rate: int) -> np.ndarray:
     if rate == RATE:
-        return samples.astype(np.float32)
+        return samples
     from math import gcd
 
     from scipy.signal import resample_poly
@@ -112,5 +112,5 @@ def _at_rate(samples: np.ndarray, rate: int) -> np.ndarray:
     up, down = RATE // common, rate // common
     if max(up, down) > 1000:  # an odd rate: a filter of that length would cost seconds
         places = np.arange(0, len(samples) - 1e-9, rate / RATE)
-        return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
-    return resample_poly(samples, up, down).clip(-32768, 32767).astype(np.float32)
+        return np.interp(places, np.arange(len(samples)), samples)
+    return resample_poly(samples, up, down)

@@ -7,16 +7,18 @@ by decoding its neighbours one at a time.
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import numpy as np
+
+# joblib's pool: multiprocessing's own would run the caller's main script again in every worker
+from joblib.externals.loky import ProcessPoolExecutor
 
 from recsys.multimodal.decoding.faults import DecodingError, Undecodable
 
@@ -68,13 +70,13 @@ def _in_order(chunks, paths, decoder: str, options: dict, workers: int, memory: 
             try:
                 yield chunk, future.result()
             except BrokenProcessPool:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(wait=False, kill_workers=True)
                 yield chunk, _one_by_one([paths[row] for row in chunk], decoder, options, memory)
                 rest.extendleft(later for later, _ in reversed(waiting))
                 waiting.clear()
                 pool = _pool(workers, memory)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=True, kill_workers=True)
 
 
 def _one_by_one(paths: list[str], decoder: str, options: dict, memory: int) -> list[np.ndarray | str]:
@@ -96,9 +98,7 @@ def _one_by_one(paths: list[str], decoder: str, options: dict, memory: int) -> l
 
 
 def _pool(workers: int, memory: int) -> ProcessPoolExecutor:
-    # not fork: the parent has threads (torch), and a child of it would start with all its memory mapped
-    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_limit, initargs=(memory,))
+    return ProcessPoolExecutor(workers, initializer=_limit, initargs=(memory,))
 
 
 def _limit(memory: int) -> None:
