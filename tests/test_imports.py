@@ -15,8 +15,9 @@ LAYERS = [
     {"baselines"},
     {"models"},  # a contest between models needs the baselines too
     {"speed"},
-    {"search"},
-    {"streaming", "ensembling"},
+    {"ensembling"},
+    {"multimodal", "search"},
+    {"streaming"},
     {"runs"},
     {"cli"},
 ]

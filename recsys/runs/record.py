@@ -20,6 +20,8 @@ from recsys.runs.records import FORMAT
 if TYPE_CHECKING:
     import pandas as pd
 
+    from recsys.ensembling.candidate_lists import Kept
+
 REQUEST = "RECSYS_REQUEST"
 MAXRSS_UNITS_IN_MB = 2**20 if sys.platform == "darwin" else 2**10
 
@@ -33,6 +35,7 @@ def record(
     positions: "pd.DataFrame | None" = None,
     tables: "Mapping[str, pd.DataFrame] | None" = None,
     notes: str = "",
+    scores: "Kept | None" = None,
 ) -> None:
     """Record a run's results; call it once, in the notebook's last cell.
 
@@ -42,6 +45,8 @@ def record(
             that `recsys verify` can compute the ranking metrics again.
         tables: further tables to keep beside the record, each as `<name>.parquet`.
         notes: one or two sentences for whoever reads the record.
+        scores: from `recsys.ensembling.kept_lists.keep`: each user's best candidates; they stay in the run's
+            folder, for later fusion, and are not committed.
 
     Raises:
         RecordError: a metric is missing or not finite, or a parameter no longer has the value asked for.
@@ -63,8 +68,13 @@ def record(
     files = _write_tables(
         {**({"ranks": positions} if positions is not None else {}), **(tables or {})}, folder
     )
+    kept = {}
+    if scores is not None:
+        from recsys.runs.evidence.scores import write_scores
+
+        kept = write_scores(folder, scores)
     _show(metrics)
-    _write_record(folder, request, used, metrics, files, notes)
+    _write_record(folder, request, used, metrics, files, kept, notes)
 
 
 def _finite(name: str, value: float) -> float:
@@ -99,7 +109,9 @@ def _write_tables(tables: "Mapping[str, pd.DataFrame]", folder: Path) -> dict[st
     return written
 
 
-def _write_record(folder: Path, request: dict, used: dict, metrics: dict, files: dict, notes: str) -> None:
+def _write_record(
+    folder: Path, request: dict, used: dict, metrics: dict, files: dict, scores: dict, notes: str
+) -> None:
     from recsys.runs import fingerprint, paths
 
     modules = sorted(name for name in sys.modules if name == "recsys" or name.startswith("recsys."))
@@ -123,6 +135,7 @@ def _write_record(folder: Path, request: dict, used: dict, metrics: dict, files:
         "versions": fingerprint.versions(notebook, modules),
         "machine": _machine(),
         "files": files,
+        **({"scores": scores} if scores else {}),  # not among "files": those are committed
         "notes": notes,
         "core_seconds": round(_core_seconds(), 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MAXRSS_UNITS_IN_MB, 1),

@@ -1,0 +1,5 @@
+"""The error of this room."""
+
+
+class EnsembleError(ValueError):
+    """Scores, weights or models that cannot be fused; the message says what is wrong and how to mend it."""

@@ -1,0 +1,54 @@
+"""`recsys scores`: which runs kept scores, and one user's list of a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from recsys.runs import paths
+
+console = Console(highlight=False)
+scores_commands = typer.Typer(no_args_is_help=True)
+
+
+@scores_commands.command("list")
+def list_scores(
+    experiment: Annotated[str | None, typer.Argument(help="Of one experiment; all when left out.")] = None,
+    runs: Annotated[Path, typer.Option(help="Folder of the runs.")] = paths.RUNS,
+) -> None:
+    """Every run that kept scores: model, data set, part, users, and how many candidates of each."""
+    from recsys.runs.evidence.scores import found_scores
+
+    table = Table("run", "model", "data set", "part", "users", "kept")
+    count = 0
+    for found in found_scores(runs, experiment):
+        run = f"{found.path.parent.parent.name}/{found.path.parent.name}"
+        row = (run, found.name, found.identity.dataset, found.part, f"{found.users:,}", str(found.top))
+        table.add_row(*map(escape, row))
+        count += 1
+    console.print(table if count else "No run kept scores; recsys run 09_members makes some.")
+
+
+@scores_commands.command("show")
+def show_scores(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    user: Annotated[int, typer.Argument(help="The user's code.")],
+    part: Annotated[str, typer.Option(help="validation or test.")] = "test",
+    top: Annotated[int, typer.Option(min=1, help="Candidates to show.")] = 10,
+) -> None:
+    """One user's best candidates by a run: item code, score, and the score in the row's spreads."""
+    import numpy as np
+
+    from recsys.runs.evidence.scores import load_scores
+
+    lists = load_scores(run, part).of(np.array([user]))
+    spread = float(lists.spread[0]) or 1.0
+    table = Table("place", "item", "score", "z-score", title=f"{lists.name}, user {user}, {part}")
+    for place, (item, score) in enumerate(zip(lists.ids[0, :top], lists.scores[0, :top], strict=True), 1):
+        if item >= 0:
+            z = (float(score) - float(lists.mean[0])) / spread
+            table.add_row(str(place), str(item), f"{score:.5g}", f"{z:.2f}")
+    console.print(table)
