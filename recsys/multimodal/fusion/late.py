@@ -7,18 +7,15 @@ O: outputs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
+from recsys.ensembling.fusion_weights import coordinate_search
 from recsys.ensembling.score_fusion import convex
 from recsys.multimodal.fusion.operator import Operator, Parts
-
-STEPS = (0.0, 0.25, 0.5, 1.0, 2.0)  # weights tried for each modality, up to one scale
-ROUNDS = 2
 
 
 class Late(Operator):
@@ -48,18 +45,12 @@ class Late(Operator):
         """Weights by coordinate search: the likeliest right class on the validation rows."""
         with torch.no_grad():
             scores = torch.stack([head.log_softmax(dim=1) for head in self.heads(parts, present)])
-        best = np.ones(len(self.names))
-        least = self._loss(scores, present, labels, best)
-        for place, step in product([*range(len(self.names))] * ROUNDS, STEPS):
-            tried = best.copy()
-            tried[place] = step
-            if tried.any() and (loss := self._loss(scores, present, labels, tried)) < least:
-                best, least = tried, loss
-        self.weights.copy_(torch.from_numpy(best / best.sum()))
 
-    def _loss(self, scores: Tensor, present: Tensor, labels: Tensor, weights: np.ndarray) -> float:
-        fused = self._combined(scores, present, weights / weights.sum())
-        return float(nn.functional.cross_entropy(fused, labels))
+        def likelihood(weights: np.ndarray) -> float:
+            return -float(nn.functional.cross_entropy(self._combined(scores, present, weights), labels))
+
+        chosen = coordinate_search(likelihood, len(self.names))
+        self.weights.copy_(torch.from_numpy(chosen.weights))
 
     def _combined(self, scores: Tensor, present: Tensor, weights: np.ndarray) -> Tensor:
         """[modalities, B, O] -> [B, O]."""
