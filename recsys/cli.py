@@ -126,8 +126,8 @@ def run(
 def status(experiments: Experiments = None, profile: Profile = "quick", runs: Runs = None) -> None:
     """Show which runs are up to date, and why the others are not."""
     from recsys.runs.command import plan_table
-    from recsys.runs.experiment import choose, load_experiments
-    from recsys.runs.plan import plan
+    from recsys.runs.grid.experiment import choose, load_experiments
+    from recsys.runs.grid.plan import plan
 
     planned = plan(choose(load_experiments(), experiments or []), _profile(profile), runs=runs)
     console.print(plan_table(planned))
@@ -137,8 +137,8 @@ def status(experiments: Experiments = None, profile: Profile = "quick", runs: Ru
 @app.command()
 def show(experiment: Annotated[str, typer.Argument(help="Its name or leading number.")]) -> None:
     """Explain an experiment: its question, its notebook's parameters, its grids and their budgets."""
-    from recsys.runs.experiment import choose, load_experiments
-    from recsys.runs.plan import declared_parameters
+    from recsys.runs.grid.experiment import choose, load_experiments
+    from recsys.runs.grid.plan import declared_parameters
 
     chosen = choose(load_experiments(), [experiment])[0]
     console.print(f"[bold]{chosen.name}[/]  {chosen.notebook}\n{escape(chosen.question)}\n")
@@ -154,15 +154,15 @@ def show(experiment: Annotated[str, typer.Argument(help="Its name or leading num
 @app.command()
 def verify(
     rerun: Annotated[
-        int, typer.Option("--rerun", min=0, help="Also repeat this many reference runs and check the band.")
+        int, typer.Option("--rerun", min=0, help="Also repeat the cheapest record of this many experiments.")
     ] = 0,
 ) -> None:
     """Check every committed number: ranks against records, records against prose, claims against records.
 
-    With --rerun N, N reference runs (the cheapest first, one of each group) are repeated and must fall
-    inside the band that their seeds span. Exit status 1 names everything that disagrees.
+    Records whose code has changed since are listed with what changed. With --rerun N, the cheapest record of
+    N experiments is repeated at its own commit (see `recsys rerun`). Exit status 1 names what disagrees.
     """
-    from recsys.runs.verify import verify_all
+    from recsys.runs.evidence.verify import verify_all
 
     problems, checked = verify_all(rerun=rerun, say=console.print)
     for problem in problems:
@@ -182,19 +182,56 @@ def report(
 
 
 @app.command()
-def publish(experiments: Experiments = None, runs: Runs = None) -> None:
+def rerun(
+    record: Annotated[
+        str,
+        typer.Argument(help="A committed record: experiment/run, the run's name, or its last eight digits."),
+    ],
+) -> None:
+    """Repeat a committed run at its own commit and demand the same numbers.
+
+    The commit is laid out in a git worktree and the run is made there with the installed packages. Counted
+    metrics must be equal bit for bit on the same kind of processor; seconds and memory are not compared.
+
+    Example:
+
+      recsys rerun 01_loss_derivation/dataset=beauty-objective=bce-trials=1-steps=100-seed=1-82030f7e
+
+    Exit status: 0 equal, 1 not equal, 2 it cannot be repeated.
+    """
+    from recsys.runs.evidence.rerun import find_records, rerun
+    from recsys.runs.evidence.verify import other_seeds
+    from recsys.runs.records import load_records
+
+    reference = load_records(paths.REFERENCE)
+    (chosen,) = find_records(record, reference)
+    console.print(f"Repeating {escape(chosen.name)} at commit {chosen.code['commit'][:12]}", soft_wrap=True)
+    repeated = rerun(chosen, other_seeds(chosen, reference))
+    console.print(escape(repeated.words()), soft_wrap=True)
+    raise typer.Exit(0 if repeated.ok else 1)
+
+
+@app.command()
+def publish(
+    experiments: Experiments = None,
+    runs: Runs = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove committed records that the grid no longer holds.")
+    ] = False,
+) -> None:
     """Copy finished reference runs into experiments/reference, to be committed.
 
-    Only records made by the reference (or full) profile from committed code are taken.
+    Only records made by the reference (or full) profile from committed code are taken. Nothing is deleted
+    without --prune; what it would delete is listed.
     """
-    from recsys.runs.publish import publish_reference
+    from recsys.runs.evidence.publish import publish_reference
 
-    for line in publish_reference(experiments or [], runs or paths.RUNS):
+    for line in publish_reference(experiments or [], runs or paths.RUNS, prune=prune):
         console.print(line, soft_wrap=True)
 
 
 def _profile(name: str) -> str:
-    from recsys.runs.experiment import PROFILES, ExperimentError
+    from recsys.runs.grid.experiment import PROFILES, ExperimentError
 
     if name not in PROFILES:
         raise ExperimentError(f"no profile '{name}'; there are {', '.join(PROFILES)}")

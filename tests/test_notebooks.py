@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from recsys.runs.experiment import load_experiments
-from recsys.runs.notebook_cells import code_cells, read_cells
-from recsys.runs.parameters import parse_cell, read_parameters, reassigned
-from recsys.runs.prose import quoted_numbers
+from recsys.runs.evidence.prose import quoted_numbers
+from recsys.runs.grid.experiment import load_experiments
+from recsys.runs.grid.notebook_cells import code_cells, read_cells
+from recsys.runs.grid.parameters import parse_cell, read_parameters, reassigned
 from tests.conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

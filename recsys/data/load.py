@@ -1,4 +1,5 @@
-"""One door to every log of events: by name, as checked tables. Labelled texts: `recsys.data.labelled`."""
+"""One door to every log of events: by name, as checked tables. Labelled texts:
+`recsys.data.labelled.dataset`."""
 
 from typing import Any
 
@@ -36,7 +37,8 @@ def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
     source = sources.get(name)
     if source.family in LABELLED_FAMILIES:
         raise RegistryError(
-            f"{name} holds labelled texts, not a log of events: use recsys.data.labelled.load_labelled"
+            f"{name} holds labelled texts, not a log of events: "
+            "use recsys.data.labelled.dataset.load_labelled"
         )
     if source.family in SAMPLES:
         raise RegistryError(
@@ -46,10 +48,10 @@ def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
         return check(LOGS.load(source.family)(source, **options))
     # The loaders are imported late: each process pays only for the one that it uses.
     if source.family == "s3rec":
-        from recsys.data import s3rec
+        from recsys.data.logs import s3rec
 
         return check(s3rec.load(source, **options))
-    from recsys.data import online_retail
+    from recsys.data.logs import online_retail
 
     return check(online_retail.load(source, **options))
 
@@ -61,7 +63,7 @@ def describe(name: str) -> dict[str, Any]:
         as `load_dataset`.
     """
     if name != sources.DEMO_STORE and sources.get(name).family in LABELLED_FAMILIES:
-        from recsys.data.labelled import describe_labelled
+        from recsys.data.labelled.dataset import describe_labelled
 
         return describe_labelled(name)
     if name != sources.DEMO_STORE and sources.get(name).family in SAMPLES:

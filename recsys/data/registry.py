@@ -46,7 +46,8 @@ ROLES = {
     "atomic_files": ("inter", "user", "item", "kg", "link"),
     "situnes": ("stage1", "stage2", "stage3", "env2", "env3", "songs"),
 }
-# Families of labelled texts, each read by the module of its name (recsys.data.labelled); the others are logs.
+# Families of labelled texts, each read by the module of its name (recsys.data.labelled.dataset); the others
+# are logs.
 LABELLED_FAMILIES = ("home_depot", "banking77", "womens_clothing", "chinese_reviews")
 
 

@@ -12,9 +12,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from recsys.data import registry, whereabouts
+from recsys.data import registry
 from recsys.data.errors import RegistryError
-from recsys.data.labelled_sources import LABELLED
+from recsys.data.files import locations as whereabouts
+from recsys.data.labelled.sources import LABELLED
 from recsys.data.media.entries import MEDIA
 from recsys.data.registry import Source, SourceFile
 

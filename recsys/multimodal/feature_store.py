@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from recsys.data.whereabouts import cache_folder
+from recsys.data.files.locations import cache_folder
 
 # digests a process looked up, and how many of them it had to make: a sweep with a warm cache makes none
 counts = {"asked": 0, "made": 0}

@@ -16,7 +16,7 @@ def plot_throughput(frame: pd.DataFrame) -> Axes:
     loop's own precision.
 
     Args:
-        frame: from `recsys.training.throughput.compare_loops`.
+        frame: from `recsys.benchmarks.training.throughput.compare_loops`.
     """
     loops = list(dict.fromkeys(frame["loop"]))
     (axes,) = panels(1, width=7.5, height=1.2 + 0.6 * len(loops))

@@ -32,7 +32,8 @@ def plot_bands(frame: pd.DataFrame, by: str = "model", prefix: str = "ndcg@10_")
     """NDCG@10 by how often training saw the item: one line per model.
 
     Args:
-        frame: from `recsys.runs.results.results`: a row a run, columns ndcg@10_cold, ndcg@10_rare, ...
+        frame: from `recsys.runs.evidence.results.results`: a row a run, columns ndcg@10_cold, ndcg@10_rare,
+            ...
         by: the column that names the lines; runs of equal name are averaged.
     """
     bands = [band for band in ("cold", "rare", "middle", "frequent") if f"{prefix}{band}" in frame]

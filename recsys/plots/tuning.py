@@ -39,7 +39,7 @@ def plot_ranks(ranks: pd.DataFrame) -> Axes:
     """The rank that each matrix ended with.
 
     Args:
-        ranks: of `recsys.encoders.adaptive_rank.ranks_by_matrix`: layer, matrix, rank.
+        ranks: of `recsys.encoders.peft.adaptive_rank.ranks_by_matrix`: layer, matrix, rank.
     """
     table = ranks.pivot_table(index="layer", columns="matrix", values="rank")
     (axes,) = panels(1, width=1.6 + 1.3 * table.shape[1], height=1.2 + 0.45 * len(table))
@@ -52,7 +52,7 @@ def plot_singular_values(change: pd.DataFrame, by_matrix: pd.DataFrame) -> list[
     """How much of ‖ΔW‖² its largest singular values hold, and how far each matrix moved.
 
     Args:
-        change, by_matrix: of `recsys.encoders.weight_change`.
+        change, by_matrix: of `recsys.encoders.peft.weight_change`.
     """
     left, right = panels(2, height=3.6)
     if change.empty:
@@ -76,7 +76,8 @@ def plot_spread(frame: pd.DataFrame) -> list[Axes]:
     """Effective rank of ΔW and how far it moved, layer by layer: means over runs, bands of all of them.
 
     Args:
-        frame: rows of `recsys.encoders.weight_change.change_by_matrix` of several runs, and their method.
+        frame: rows of `recsys.encoders.peft.weight_change.change_by_matrix` of several runs, and their
+            method.
     """
     drawn = panels(2, height=3.6)
     if frame.empty:
@@ -103,7 +104,7 @@ def relative_quality(frame: pd.DataFrame, metric: str, control: str = "full") ->
     """Quality of each method as a share of full tuning's, seed by seed of one data set.
 
     Args:
-        frame: from `recsys.runs.results.results`: dataset, method, seed and the metric.
+        frame: from `recsys.runs.evidence.results.results`: dataset, method, seed and the metric.
 
     Returns:
         The rows that have both, with a column relative (1: as good as full tuning).

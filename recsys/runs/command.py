@@ -13,7 +13,8 @@ from rich.table import Table
 from recsys.data import sources
 from recsys.data.errors import DataUnavailable
 from recsys.runs import paths
-from recsys.runs.experiment import (
+from recsys.runs.execution.worker import EXECUTED, Outcome
+from recsys.runs.grid.experiment import (
     EMBEDDED_DATA,
     PROFILES,
     Experiment,
@@ -21,9 +22,8 @@ from recsys.runs.experiment import (
     choose,
     load_experiments,
 )
-from recsys.runs.parameters import resolve
-from recsys.runs.plan import DATA_CHOICES, PlannedRun, declared_parameters, plan
-from recsys.runs.worker import EXECUTED, Outcome
+from recsys.runs.grid.parameters import resolve
+from recsys.runs.grid.plan import DATA_CHOICES, PlannedRun, declared_parameters, plan
 
 LAST = "last.json"
 
@@ -75,7 +75,8 @@ def run_command(
     _refuse_dirty_reference(profile, allow_dirty)
     _fetch(console, due)
     ready = [one for one in due if not one.unavailable]
-    outcomes = _run(console, ready, runs, address, cores, planned, profile) if ready else []
+    committed = profile == "reference" and not allow_dirty
+    outcomes = _run(console, ready, runs, address, cores, planned, profile, committed) if ready else []
     _write_last(runs, planned, outcomes, profile)
     return _sum_up(console, planned, due, outcomes)
 
@@ -100,9 +101,10 @@ def _run(
     cores: int | None,
     planned: list[PlannedRun],
     profile: str,
+    committed_only: bool,
 ) -> list[Outcome]:
-    from recsys.runs.progress import GridProgress
-    from recsys.runs.runner import only_driver, run
+    from recsys.runs.execution.progress import GridProgress
+    from recsys.runs.execution.runner import only_driver, run
 
     console.print(f"{len(ready)} of {len(planned)} runs are due; the others are up to date or have no data.")
     outcomes: list[Outcome] = []
@@ -112,6 +114,7 @@ def _run(
                 ready,
                 address=address,
                 cores=cores,
+                committed_only=committed_only,
                 on_start=progress.started,
                 on_tick=progress.tick,
                 on_finish=lambda one, outcome: (outcomes.append(outcome), progress.finished(one, outcome)),
@@ -143,9 +146,9 @@ def _matches(run: PlannedRun, text: str) -> bool:
 
 
 def _refuse_dirty_reference(profile: str, allow_dirty: bool) -> None:
-    from recsys.runs.runner import code_version
+    from recsys.runs.grid.git import uncommitted
 
-    if profile == "reference" and not allow_dirty and code_version()["dirty"]:
+    if profile == "reference" and not allow_dirty and uncommitted():
         raise ExperimentError(
             "the reference profile runs committed code only, so that every number can be traced: commit your "
             "changes first, or add --allow-dirty for a trial that `recsys publish` will not take"
@@ -227,9 +230,9 @@ def _sum_up(
 
 def report_command(console: Console, out: Path, runs: Path) -> None:
     """Write the site and print the verdict table."""
-    from recsys.runs.claims import load_claims, verdicts
+    from recsys.runs.evidence.claims import load_claims, verdicts
     from recsys.runs.records import load_records
-    from recsys.runs.report import write_report
+    from recsys.runs.report.pages import write_report
 
     experiments = load_experiments()
     own = [record for record in load_records(runs) if record.profile != "smoke"]

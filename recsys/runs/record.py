@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recsys.code import registry
 from recsys.data import sources
 from recsys.runs.records import FORMAT
 
@@ -99,7 +100,7 @@ def _parameters_used(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_tables(tables: "Mapping[str, pd.DataFrame]", folder: Path) -> dict[str, str]:
-    from recsys.runs.fingerprint import sha256_of_file
+    from recsys.runs.grid.fingerprint import sha256_of_file
 
     written = {}
     for name, table in tables.items():
@@ -112,11 +113,6 @@ def _write_tables(tables: "Mapping[str, pd.DataFrame]", folder: Path) -> dict[st
 def _write_record(
     folder: Path, request: dict, used: dict, metrics: dict, files: dict, scores: dict, notes: str
 ) -> None:
-    from recsys.runs import fingerprint, paths
-
-    modules = sorted(name for name in sys.modules if name == "recsys" or name.startswith("recsys."))
-    _refuse_edited(modules, request["started_ns"])
-    notebook = paths.PROJECT / request["notebook"]
     whole = {
         "format": FORMAT,
         "experiment": request["experiment"],
@@ -128,11 +124,12 @@ def _write_record(
         "metrics": metrics,
         "code": {
             **request["code"],
-            "notebook": {"path": request["notebook"], "sha256": request["notebook_sha256"]},
-            "modules": {name: fingerprint.module_sha256(name) for name in modules},
+            "notebook": {"path": request["notebook"]},
+            "loaded": registry.loaded(),
+            # the runner compares these with the commit, and puts what the run depended on in their place
+            "imported": _imported(request["started_ns"]),
         },
         "data": dict(sorted(sources.files_read.items())),
-        "versions": fingerprint.versions(notebook, modules),
         "machine": _machine(),
         "files": files,
         **({"scores": scores} if scores else {}),  # not among "files": those are committed
@@ -151,12 +148,26 @@ def _core_seconds() -> float:
     return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, kinds))
 
 
-def _refuse_edited(modules: list[str], started_ns: int) -> None:
-    """A module edited since the run began may not be the one that ran: its hash would prove nothing."""
-    files = {name: getattr(sys.modules[name], "__file__", None) for name in modules}
-    edited = [name for name, file in files.items() if file and os.stat(file).st_mtime_ns > started_ns]
+def _imported(started_ns: int) -> dict[str, str]:
+    """Every file of this package that the kernel imported, as git names its content.
+
+    Returns:
+        Path from the project's root (whole where the package lies elsewhere) → name of the content.
+
+    Raises:
+        RecordError: a file was edited since the run began: what ran may not be what stands there now.
+    """
+    from recsys.runs import paths
+    from recsys.runs.grid.git import file_blob
+
+    modules = [m for name, m in sys.modules.items() if name == "recsys" or name.startswith("recsys.")]
+    files = sorted({Path(m.__file__) for m in modules if getattr(m, "__file__", None)})
+    edited = [file.name for file in files if file.stat().st_mtime_ns > started_ns]
     if edited:
         raise RecordError(f"{', '.join(edited)} was edited while this run was going; run it again")
+    inside = {file: file.is_relative_to(paths.PROJECT) for file in files}
+    names = {f: f.relative_to(paths.PROJECT).as_posix() if within else str(f) for f, within in inside.items()}
+    return {names[file]: file_blob(file) for file in files}
 
 
 def _machine() -> dict[str, Any]:

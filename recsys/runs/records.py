@@ -2,10 +2,14 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-FORMAT = 1  # of record.json
+from recsys.runs.checksums import content_name
+
+FORMAT = 2  # of record.json
+PROVENANCE = "provenance"  # folder beside published experiments, and <name>.json in a run's own folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +29,33 @@ class Record:
         except KeyError:
             raise AttributeError(f"{self.folder.name}/record.json has no '{name}'") from None
 
+    @property
+    def name(self) -> str:
+        """Experiment and run, as messages name a record."""
+        return f"{self.raw['experiment']}/{self.raw['run']}"
+
+    def provenance(self) -> dict[str, Any] | None:
+        """Definitions and versions that the run depended on; None where they are lost or are not those."""
+        shared = self.folder.parents[1] / PROVENANCE / f"{self.raw['code'][PROVENANCE]}.json"
+        own = self.folder / f"{PROVENANCE}.json"
+        path = own if own.is_file() else shared
+        return _read_provenance(path, self.raw["code"][PROVENANCE])
+
     def positions(self) -> "pd.DataFrame | None":
         """Rank positions per user and target, None when the run recorded none."""
         import pandas as pd
 
         path = self.folder / "ranks.parquet"
         return pd.read_parquet(path) if path.is_file() else None
+
+
+@cache
+def _read_provenance(path: Path, name: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if content_name(content) == name else None
 
 
 def read_record(folder: Path) -> Record | None:

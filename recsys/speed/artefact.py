@@ -24,7 +24,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from recsys.data.whereabouts import cache_folder
+from recsys.data.files.locations import cache_folder
 from recsys.speed.encoder import Encoder, unit
 from recsys.speed.model_source import ModelSource
 from recsys.speed.variant import Variant

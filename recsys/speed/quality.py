@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.data.home_depot import judged_lists
-from recsys.data.labelled import labelled_split, load_labelled
+from recsys.data.labelled.dataset import labelled_split, load_labelled
+from recsys.data.labelled.home_depot import judged_lists
 from recsys.data.load import load_dataset
 from recsys.metrics.judged_lists import JudgedNdcg, judged_ndcg
 

@@ -54,7 +54,7 @@ class Variant:
     def code() -> str:
         """sha256 of this package's source, since builders call each other: another code, another artefact."""
         total = hashlib.sha256()
-        for path in sorted(Path(__file__).parent.glob("*.py")):
+        for path in sorted(Path(__file__).parent.rglob("*.py")):
             total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return total.hexdigest()
 

@@ -7,11 +7,11 @@ from recsys.speed.variant import Variant
 # of a channel's reach that goes over to the weights, in training (`fake_quantisation`) as in the graph; on
 # validation queries of Home Depot .85 keeps as many neighbours, .5 and less fewer
 SHARE = 0.7
-TORCH = "recsys.speed.torch_graphs"
-PACKED = "recsys.speed.packed"
-ONNX, RUN_ONNX = "recsys.speed.onnx_build", "recsys.speed.onnx_engine:load"
+TORCH = "recsys.speed.engines.torch_graphs"
+PACKED = "recsys.speed.engines.packed"
+ONNX, RUN_ONNX = "recsys.speed.builders.onnx", "recsys.speed.engines.onnx:load"
 ONNX_PACKAGES = ("onnxruntime", "onnx")
-OPENVINO, RUN_OPENVINO = "recsys.speed.openvino_build", "recsys.speed.openvino_engine:load"
+OPENVINO, RUN_OPENVINO = "recsys.speed.builders.openvino", "recsys.speed.engines.openvino:load"
 FFN = r"\d+\.(intermediate|output)\.dense"  # names of the FFNs' maps in a BERT
 
 
@@ -21,7 +21,7 @@ def _torch(name: str, idea: str, precision: str, kind: str, packages: tuple[str,
 
 
 def _gpu(name: str, idea: str, kind: str) -> Variant:
-    loader = f"recsys.speed.torch_gpu:{kind}"
+    loader = f"recsys.speed.engines.torch_gpu:{kind}"
     return Variant(name, idea, "bf16", f"{TORCH}:build", loader, ("transformers",), quick=False)
 
 
@@ -31,7 +31,7 @@ def _packed(name: str, idea: str, precision: str) -> Variant:
 
 
 def _rounded(name: str, idea: str, maps: list[str]) -> Variant:
-    builder, loader = "recsys.speed.packed_rounding:build", "recsys.speed.packed_rounding:load"
+    builder, loader = "recsys.speed.builders.packed_int8:build", "recsys.speed.builders.packed_int8:load"
     return Variant(name, idea, "int8", builder, loader, ("safetensors",), {"maps": maps})
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from recsys.baselines.leak_example import METRICS, PUBLISHED, leak_table, popularity_positions
 from recsys.baselines.popularity import Popularity, counted_events
-from recsys.data import sources, whereabouts
+from recsys.data import sources
+from recsys.data.files import locations as whereabouts
 from recsys.data.load import load_dataset
 from recsys.data.splits import leave_one_out
 from recsys.metrics.ranking import evaluate, ranking_metrics

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from recsys.data import download, sources, whereabouts
+from recsys.data import sources
+from recsys.data.files import download
+from recsys.data.files import locations as whereabouts
 from tests.data.loopback_server import LoopbackServer
 
 # Beside the project, where developers keep the real files; nobody else needs to have it.

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from recsys.data import sources
-from recsys.data.archives import load_object_array
 from recsys.data.errors import DataUnavailable, NotData, RegistryError, UnsafeContent, WrongChecksum
+from recsys.data.files.archives import load_object_array
 from recsys.data.registry import ROLES
+from tests.data.files.test_archives import Foreign, make_npy
 from tests.data.loopback_server import HTML, LoopbackServer
-from tests.data.test_archives import Foreign, make_npy
 
 LOG = b"1 1 2 3\n2 2 3 1\n"
 PLACED_BY_HAND = {"home_depot", "womens_clothing"}  # their terms or their place admit no public URL

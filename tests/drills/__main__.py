@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 
 from recsys.runs import paths
-from recsys.runs.runner import code_version
-from recsys.runs.seal import sealed
+from recsys.runs.checksums import with_checksums
+from recsys.runs.grid import git
 from tests.drills import faults, kills, loss, overhead, parallel, repeat, setup, training_kills
 
 DRILLS = {
@@ -58,14 +58,14 @@ def save(name: str, good: bool, figures: dict[str, Any]) -> None:
         "drill": name,
         "passed": good,
         "figures": figures,
-        "code": code_version(),
+        "code": {"commit": git.head(), "dirty": git.uncommitted()},
         "machine": {"cores": cores, "memory_gb": memory, "load_before": psutil.getloadavg()[1]},
         "python": platform.python_version(),
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     target = paths.REFERENCE / "drills" / f"{name}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(sealed(record), indent=1) + "\n")
+    target.write_text(json.dumps(with_checksums(record), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def is_kernel(process: psutil.Process, project: Path) -> bool:
     try:
         environment = process.environ()
         parent = process.parent()
-        forked = parent is not None and any("warm_start.py" in part for part in parent.cmdline())
+        forked = parent is not None and any("kernel_parent_process.py" in part for part in parent.cmdline())
         return environment.get("PYTHONPATH") == str(project) and forked
     except psutil.Error:
         return False

@@ -2,8 +2,8 @@
 
 import pytest
 
-from recsys.data.labelled import LabelledTexts
-from recsys.models import labelled_task
+from recsys.data.labelled.dataset import LabelledTexts
+from recsys.models.labelled import task as labelled_task
 from tests.backbones import bert, one_thread  # noqa: F401 - fixtures
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from recsys.metrics.ranking import ranking_metrics
-from recsys.runs.claims import Claims
-from recsys.runs.experiment import Experiment
-from recsys.runs.records import Record, read_record
+from recsys.runs.evidence.claims import Claims
+from recsys.runs.grid.experiment import Experiment
+from recsys.runs.records import FORMAT, Record, read_record
 
 FILE = "000_e79ae3cbaa31c4fc.txt"
 
@@ -49,14 +49,15 @@ def make_record(
     if ranks is not None:
         ranks.to_parquet(folder / "ranks.parquet")
         metrics |= ranking_metrics(ranks, cutoffs=(10,))[0]
-    whole = {"format": 1, "experiment": experiment, "run": name, "profile": profile}
+    whole = {"format": FORMAT, "experiment": experiment, "run": name, "profile": profile}
     whole |= {"parameters": parameters, "seed": parameters.get("seed"), "threads": 1, "metrics": metrics}
     whole |= {
         "code": {
             "commit": commit,
             "dirty": False,
             "notebook": {"path": f"notebooks/{experiment}.ipynb", "sha256": "ab" * 32},
-            "modules": {"recsys.data.splits": "cd" * 32},
+            "loaded": [],
+            "provenance": "ab" * 8,
         },
         "data": {"beauty/Beauty.txt": "ef" * 32} if parameters.get("dataset") == "beauty" else {},
         "versions": {"python": "3.11", "torch": "2.13.0", "numpy": "2.4.6"},

@@ -14,7 +14,7 @@ from recsys.speed import artefact, fast_encoder
 from recsys.speed.artefact import ArtefactError
 from recsys.speed.model_source import model_source
 from recsys.speed.variants import VARIANTS
-from tests.speed.shop_texts import TITLES
+from tests.shop_texts import TITLES
 
 PACKED = VARIANTS["packed-fp32"]
 

@@ -8,7 +8,7 @@ import torch
 
 from recsys.speed.artefact import words_of
 from recsys.speed.encoder import Encoder
-from tests.speed.shop_texts import QUERIES, TITLES
+from tests.shop_texts import QUERIES, TITLES
 
 
 @pytest.fixture(scope="module")

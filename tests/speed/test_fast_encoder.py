@@ -9,7 +9,7 @@ from recsys.encoders.embed import embed_texts
 from recsys.speed import choice, fast_encoder
 from recsys.speed.choice import Texts, Trial, best, try_variants
 from recsys.speed.variants import VARIANTS
-from tests.speed.shop_texts import AWKWARD, QUERIES, TITLES
+from tests.shop_texts import AWKWARD, QUERIES, TITLES
 
 SMALL = Texts(TITLES + [f"{title} {n}" for n in range(3) for title in TITLES], QUERIES)
 EXACT = VARIANTS["packed-fp32"]

@@ -7,17 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from recsys.compression.distillation import keep_layers
 from recsys.encoders.embed import embed_texts
-from recsys.speed import artefact, onnx_engine, onnx_export
-from recsys.speed.distillation import keep_layers
+from recsys.speed import artefact, onnx_export
+from recsys.speed.builders.smoothing import smoothed
 from recsys.speed.encoder import Encoder
-from recsys.speed.fake_quantisation import smoothing
+from recsys.speed.engines import onnx as onnx_engine
+from recsys.speed.engines.torch_graphs import reference
 from recsys.speed.model_source import model_source
-from recsys.speed.onnx_smoothing import smoothed
-from recsys.speed.torch_graphs import reference
+from recsys.speed.rounding.fake_quantisation import smoothing
 from recsys.speed.variant import NotForThisModel
 from recsys.speed.variants import VARIANTS
-from tests.speed.shop_texts import AWKWARD, QUERIES, TITLES
+from tests.shop_texts import AWKWARD, QUERIES, TITLES
 
 LEAST_COSINE = {"fp32": 0.99999, "bf16": 0.999, "int8": 0.98}
 TEXTS = QUERIES + TITLES + AWKWARD[:4]
@@ -34,11 +35,12 @@ def one_export(bert, tmp_path_factory):
 
 @pytest.fixture
 def quick_export(one_export, monkeypatch):
-    for module in ("onnx_build", "openvino_build"):
-        library = {"onnx_build": "onnxruntime", "openvino_build": "openvino"}[module]
+    for module in ("onnx", "openvino"):
+        library = {"onnx": "onnxruntime", "openvino": "openvino"}[module]
         pytest.importorskip(library)
         monkeypatch.setattr(
-            f"recsys.speed.{module}.export_onnx", lambda backbone, path: shutil.copy(one_export, path)
+            f"recsys.speed.builders.{module}.export_onnx",
+            lambda backbone, path: shutil.copy(one_export, path),
         )
 
 
@@ -126,7 +128,7 @@ def test_smoothing_changes_no_product(minilm, tmp_path):
     """Before it is rounded, the smoothed graph computes what the plain one does; rounded, it loses less, and
     less again with weights that were chosen by what they multiply."""
     pytest.importorskip("onnxruntime")
-    from recsys.speed import onnx_build
+    from recsys.speed.builders import onnx as onnx_build
 
     texts = QUERIES + TITLES
     expected = embed_texts(minilm, texts, precision="fp32")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from recsys.encoders.tokens import tokenise
 from recsys.speed.artefact import words_of
 from recsys.speed.word_pieces import WordPieces, rows_of
-from tests.speed.shop_texts import AWKWARD, QUERIES, TITLES
+from tests.shop_texts import AWKWARD, QUERIES, TITLES
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt"])

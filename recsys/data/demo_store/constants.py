@@ -7,7 +7,7 @@ Three kinds of entry, told apart in the comment beside each:
 * assumption: no usable published range is known; the value is a modelling choice, and no conclusion
   about real shops may rest on it.
 
-`tests/data/test_demo_store.py` holds all values: changing one changes the data of every demo run,
+`tests/data/demo_store/test_store.py` holds all values: changing one changes the data of every demo run,
 so it needs a new reference and a reason in the commit. Never change one so that some model wins.
 """
 

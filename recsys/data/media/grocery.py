@@ -8,7 +8,7 @@ label.
 import pandas as pd
 
 from recsys.data.errors import NotData
-from recsys.data.labelled import file_of
+from recsys.data.labelled.dataset import file_of
 from recsys.data.media.samples import MediaSamples
 from recsys.data.media.unpacked import unpacked
 from recsys.data.registry import Source

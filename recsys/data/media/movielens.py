@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from recsys.data import sources
-from recsys.data.archives import read_text
+from recsys.data.files.archives import read_text
 from recsys.data.errors import NotData
-from recsys.data.labelled import file_of
+from recsys.data.labelled.dataset import file_of
 from recsys.data.media.unpacked import by_stem, unpacked
 from recsys.data.registry import Source
 from recsys.data.tables import Dataset, place_in_history

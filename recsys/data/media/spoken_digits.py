@@ -9,7 +9,7 @@ import re
 import pandas as pd
 
 from recsys.data.errors import NotData
-from recsys.data.labelled import file_of
+from recsys.data.labelled.dataset import file_of
 from recsys.data.media.samples import MediaSamples
 from recsys.data.media.unpacked import by_stem, unpacked
 from recsys.data.registry import Source

@@ -8,9 +8,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from recsys.data import sources
-from recsys.data.archives import extract
+from recsys.data.files.archives import extract
 from recsys.data.errors import CacheNotWritable
-from recsys.data.whereabouts import cache_folder
+from recsys.data.files.locations import cache_folder
 
 
 def unpacked(source_name: str, file_name: str) -> Path:

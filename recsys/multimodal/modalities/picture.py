@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from recsys.data.whereabouts import sha256_now
+from recsys.data.files.locations import sha256_now
 from recsys.encoders.model_folders import model_folder
 from recsys.encoders.packaged.registry import PACKAGED
 from recsys.multimodal.features import Features

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.code.reach import code_hash
-from recsys.data.whereabouts import sha256_now
+from recsys.data.files.locations import sha256_now
 from recsys.encoders.model_folders import model_folder
 from recsys.multimodal import feature_store
 from recsys.multimodal.feature_store import FeatureStore, content_digest, store_key

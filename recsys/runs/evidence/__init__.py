@@ -1,1 +1,1 @@
-"""What runs leave behind, and what is concluded from it."""
+"""What runs left behind, and what it proves: records, verdicts, verification, publication, repetition."""

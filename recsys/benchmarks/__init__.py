@@ -1,0 +1,1 @@
+"""What notebooks measure with and no user imports: timings, limits, comparisons of encoders."""

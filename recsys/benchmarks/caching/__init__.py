@@ -1,0 +1,1 @@
+"""Caches before an encoder: traffic, hit rates, age of answers, measured waiting times."""

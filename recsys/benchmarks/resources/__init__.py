@@ -1,0 +1,1 @@
+"""Memory and processes: training tricks, model parallelism, files of weights."""

@@ -1,0 +1,170 @@
+"""Which definitions some code can reach: what a run, a cached vector or an artefact depends on.
+
+From the names that the code refers to, on to what those definitions refer to, and so on. Of a registry only
+the lines that were loaded are followed. Every reference that can't be resolved to a definition counts as the
+whole module that it points into, so the answer may be too large, never too small.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys.code.definitions import BODY, PACKAGE, Definition, Module, read_module
+
+Sources = Callable[[str], str | None]  # dotted module name → its source, None when there is no such module
+# Run, report and fetch, but change no number: of files that were read, the record keeps the checksums.
+OUTSIDE = (f"{PACKAGE}.runs", f"{PACKAGE}.cli", f"{PACKAGE}.code", f"{PACKAGE}.data.sources")
+OUTSIDE += tuple(
+    f"{PACKAGE}.data.{room}{name}"
+    for room in ("", "files.")
+    for name in ("download", "errors", "registry", "verification", "whereabouts", "labelled_sources")
+)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """definitions: "module:name" → hash. packages: other packages that they refer to."""
+
+    definitions: dict[str, str]
+    packages: frozenset[str]
+
+    @property
+    def modules(self) -> list[str]:
+        return sorted({name.partition(":")[0] for name in self.definitions})
+
+    @property
+    def sha256(self) -> str:
+        """Of all definitions whatever module they stand in: a move changes nothing."""
+        parts = sorted((name.partition(":")[2], digest) for name, digest in self.definitions.items())
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def package_sources(folder: Path) -> Sources:
+    """Modules as they lie below a folder that holds the package."""
+
+    def source(name: str) -> str | None:
+        stem = folder.joinpath(*name.split("."))
+        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+            if path.is_file():
+                return _text(path, path.stat().st_mtime_ns)
+        return None
+
+    return source
+
+
+@functools.lru_cache(maxsize=2048)
+def _text(path: Path, _changed: int) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def own_sources() -> Sources:
+    """The modules of the package that is running."""
+    return package_sources(Path(__file__).resolve().parents[2])
+
+
+def reach(uses: Iterable[str], loaded: Collection[str], sources: Sources) -> Reach:
+    """All definitions that can be reached from dotted paths such as "recsys.baselines.ease.EASE".
+
+    Args:
+        uses: where to begin.
+        loaded: lines of registries that count, as "kind/name" (`recsys.code.registry.loaded`).
+        sources: where modules' sources are from.
+    """
+    walk = _Walk(set(loaded), sources)
+    for path in uses:
+        walk.follow(path)
+    # a line may lie in a registry that is reached only after other lines were followed
+    walk.run()
+    return Reach(dict(sorted(walk.found.items())), frozenset(walk.packages))
+
+
+class _Walk:
+    def __init__(self, loaded: set[str], sources: Sources) -> None:
+        self._loaded = loaded
+        self._sources = sources
+        self._modules: dict[str, Module | None] = {}
+        self._todo: list[tuple[str, Definition]] = []
+        self._followed: set[str] = set()
+        self.found: dict[str, str] = {}
+        self.packages: set[str] = set()
+
+    def run(self) -> None:
+        while self._todo:
+            module, definition = self._todo.pop()
+            self.packages |= definition.packages
+            for path in definition.uses:
+                self.follow(path, within=module)
+
+    def follow(self, path: str, within: str = "") -> None:
+        if path in self._followed or any(path == p or path.startswith(f"{p}.") for p in OUTSIDE):
+            return
+        self._followed.add(path)
+        name, rest = self._split(path)
+        if name is None:
+            return
+        module = self._module(name)
+        if not rest:
+            if name != within:  # the module itself is handed on: any of it may be used
+                for definition in list(module.definitions.values()):
+                    self._add(module, definition)
+            return
+        head, *attributes = rest
+        if head in module.definitions:
+            self._add(module, module.definitions[head])
+        elif head in module.aliases:
+            self.follow(".".join([module.aliases[head], *attributes]))
+        elif name != within and not head.startswith("__"):
+            for definition in list(module.definitions.values()):
+                self._add(module, definition)
+
+    def _add(self, module: Module, definition: Definition) -> None:
+        key = f"{module.name}:{definition.name}"
+        if key in self.found or (definition.entry and definition.entry not in self._loaded):
+            return
+        self.found[key] = definition.sha256
+        self._todo.append((module.name, definition))
+        if BODY in module.definitions:
+            self._add(module, module.definitions[BODY])
+        prefix = f"{definition.name}["
+        for name, line in module.definitions.items():
+            if line.entry and name.startswith(prefix):
+                self._add(module, line)
+
+    def _split(self, path: str) -> tuple[str | None, list[str]]:
+        """The longest leading part that is a module, and what is asked of it."""
+        parts = path.split(".")
+        if parts[0] != PACKAGE:
+            return None, []
+        for length in range(len(parts), 0, -1):
+            name = ".".join(parts[:length])
+            if self._module(name) is not None:
+                return name, parts[length:]
+        return None, []
+
+    def _module(self, name: str) -> Module | None:
+        if name not in self._modules:
+            source = self._sources(name)
+            self._modules[name] = None if source is None else read_module(name, source)
+        return self._modules[name]
+
+
+def code_hash(*places: str) -> str:
+    """Hash of all the code that "module:object" places can reach: part of the key of what is cached.
+
+    Raises:
+        ValueError: a place that does not exist.
+
+    Example:
+        >>> code_hash("recsys.encoders.embed:embed")
+    """
+    sources = own_sources()
+    for place in places:
+        module, _, name = place.partition(":")
+        source = sources(module)
+        if source is None or name not in read_module(module, source).definitions:
+            raise ValueError(f"there is no {place}")
+    from recsys.code.registry import loaded
+
+    return reach((place.replace(":", ".") for place in places), loaded(), sources).sha256

@@ -1,0 +1,1 @@
+"""Smaller encoders: distillation, pruning, low rank, a table of word vectors."""

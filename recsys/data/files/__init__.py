@@ -1,0 +1,1 @@
+"""Files from public sources: where they lie, download, verification, archives."""

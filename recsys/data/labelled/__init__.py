@@ -1,0 +1,1 @@
+"""Labelled texts: intents, sentiments, relevance grades; one file a data set."""

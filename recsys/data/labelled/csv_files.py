@@ -1,0 +1,68 @@
+"""Read a CSV of labelled texts, zipped or not, with the types that its loader names."""
+
+import io
+from collections.abc import Mapping
+
+import pandas as pd
+
+from recsys.data import sources
+from recsys.data.errors import NotData
+from recsys.data.files.archives import read_bytes
+from recsys.data.labelled.dataset import file_of
+from recsys.data.registry import Source
+
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def read_table(source: Source, role: str, types: Mapping[str, type], encoding: str = "utf-8") -> pd.DataFrame:
+    """The named columns of the source's file with that role, each with the type that is asked for.
+
+    Texts come trimmed, without byte order marks, and a missing one is the empty string; words like "NA" and
+    "null" are texts.
+
+    Args:
+        types: column -> str, int or float; further columns of the file are not read.
+        encoding: of the file; a byte order mark at its beginning is skipped.
+
+    Raises:
+        RegistryError: the entry has no file with that role.
+        DataUnavailable: the file cannot be had, or (NotData) is no such table; one line says what is wrong.
+    """
+    path = sources.local_file(source.name, file_of(source, role))
+    content = read_bytes(path)
+    encoding = "utf-8-sig" if encoding == "utf-8" else encoding
+    try:
+        table = pd.read_csv(
+            io.BytesIO(content),
+            encoding=encoding,
+            usecols=lambda column: column in types,
+            dtype={column: object if kind is str else kind for column, kind in types.items()},
+            keep_default_na=False,
+            na_values={column: [""] for column, kind in types.items() if kind is not str},
+        )
+    except UnicodeDecodeError as error:
+        raise NotData(f"{path}: not {encoding} text (byte {error.start}); is it the right file?") from None
+    except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
+        raise NotData(f"{path}: no readable table of {source.family} ({error})") from None
+    missing = [column for column in types if column not in table]
+    if missing:
+        raise NotData(f"{path}: column missing: {', '.join(missing)}; it has to have {', '.join(types)}")
+    if table.empty:
+        raise NotData(f"{path}: a table without rows; is it the right file?")
+    texts = [column for column, kind in types.items() if kind is str]
+    for column in texts:
+        # A line that ends early leaves NaN even so.
+        table[column] = (
+            table[column].fillna("").astype(str).str.strip().str.strip(BYTE_ORDER_MARK).str.strip()
+        )
+    return table[list(types)]
+
+
+def require(table: pd.DataFrame, column: str, allowed: tuple[float, float], source: Source) -> None:
+    """Raises NotData, naming the first row, unless all values of the column lie in the closed range."""
+    wrong = table.index[~table[column].between(*allowed)]
+    if len(wrong):
+        raise NotData(
+            f"data set {source.name}: {column} is {table[column][wrong[0]]} in row {wrong[0] + 1} of the "
+            f"table; expected {allowed[0]} to {allowed[1]}"
+        )

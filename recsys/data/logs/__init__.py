@@ -1,0 +1,1 @@
+"""Logs of events; one file a family of data sets."""

@@ -1,0 +1,1 @@
+"""Parameter-efficient tuning: the methods, their files, and what they change."""

@@ -1,0 +1,298 @@
+"""Adapters as files: save, reload to the same bits, merge, and switch between several on one backbone.
+
+A folder holds adapter.json (method and options) and adapter.safetensors: every tensor that learned, and
+those frozen ones that cannot be drawn from the options' seed again. The backbone's own weights are not in
+it; a digest of them is, and another backbone is refused. PiSSA and OLoRA take their decomposition of the
+backbone's weights again when they are loaded: the same bits on the same machine, rounding on another one.
+
+B: texts. T: tokens. v: virtual tokens.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import peft
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from recsys.encoders.backbone import Backbone
+from recsys.encoders.peft.registry import PeftMethod
+
+FORMAT = 1
+RECORD, WEIGHTS = "adapter.json", "adapter.safetensors"
+SCHEDULE = ("rank_pattern", "total_step", "tinit", "tfinal", "deltaT", "target_r")  # AdaLoRA's, of training
+
+
+@dataclass
+class Applied:
+    """What `apply_method` did to a backbone; kept as `backbone.peft`.
+
+    method: of the registry. name: as asked for ("last-2"). options: all that is needed to build it again.
+    base: digest of the bare backbone. tensors: names in `backbone.model` of every tensor that is the
+    adapter's: learning, or new and frozen.
+    """
+
+    method: PeftMethod
+    name: str
+    options: dict[str, Any]
+    base: str
+    tensors: tuple[str, ...]
+
+
+class TextPeftModel(peft.PeftModelForFeatureExtraction):
+    """peft's model, with hidden states of the text's own tokens only.
+
+    peft's own leaves the virtual tokens of prompt and p-tuning in `last_hidden_state` and forgets the
+    positions of padded decoders. Its [B, v + T, D] is cut to [B, T, D] here, so that any pooling sees text.
+    """
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor | None = None, **extra):
+        config = self.active_peft_config
+        if position_ids is not None:
+            extra["position_ids"] = position_ids
+        if not config.is_prompt_learning or config.peft_type == peft.PeftType.PREFIX_TUNING:
+            return super().forward(input_ids=input_ids, attention_mask=attention_mask, **extra)
+        embedded, virtual = self.word_embeddings(input_ids), config.num_virtual_tokens
+        prompts = self.get_prompt(batch_size=len(input_ids)).to(embedded.dtype)
+        mask = torch.cat([attention_mask.new_ones(len(input_ids), virtual), attention_mask], dim=1)
+        if position_ids is not None:
+            first = torch.arange(virtual, device=position_ids.device).expand(len(input_ids), -1)
+            extra["position_ids"] = torch.cat([first, position_ids + virtual], dim=1)
+        output = self.base_model(
+            inputs_embeds=torch.cat([prompts, embedded], dim=1), attention_mask=mask, **extra
+        )
+        output.last_hidden_state = output.last_hidden_state[:, virtual:]
+        return output
+
+    def save_pretrained(self, folder: str | Path, **extra) -> None:
+        """A plain model folder with the adapter merged in, as `Backbone.save` promises.
+
+        Raises:
+            ValueError: a method that cannot be merged.
+        """
+        if not self.can_merge:
+            raise ValueError(
+                f"{self.active_peft_config.peft_type.value} is no part of a plain model folder: "
+                "use recsys.encoders.peft.adapter_files.save_adapter"
+            )
+        copy.deepcopy(self).merge_and_unload().save_pretrained(folder, **extra)
+
+
+def adapter_tensors(backbone: Backbone) -> dict[str, Tensor]:
+    """The adapter's live tensors, learning or frozen, by name in `backbone.model`.
+
+    Raises:
+        ValueError: no method applied.
+    """
+    applied, tensors = applied_to(backbone), tensors_of(backbone.model)
+    return {name: tensors[name] for name in applied.tensors}
+
+
+def save_adapter(backbone: Backbone, folder: str | Path) -> int:
+    """Write the adapter alone; an adapter that is there already is replaced.
+
+    Returns its bytes on disk.
+    """
+    applied, folder = applied_to(backbone), Path(folder)
+    kept, frozen = _split(applied, adapter_tensors(backbone))
+    config = backbone.model.active_peft_config if applied.method.config else None
+    options = applied.options if config is None else changed_fields(config)  # AdaLoRA's ranks change
+    record = {"format": FORMAT, "method": applied.name, "options": options}
+    record |= {"base": applied.base, "frozen": digest(frozen)}
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in kept.items()}
+    save_file(state, folder / WEIGHTS)
+    (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+    return bytes_on_disk(folder)
+
+
+def load_adapter(backbone: Backbone, folder: str | Path) -> dict[str, int]:
+    """Build a saved adapter on a bare backbone, in place: the same vectors, bit by bit, as when it was saved.
+
+    Returns:
+        {"trainable": n, "total": n} as `apply_method`.
+
+    Raises:
+        ValueError: no adapter there, another backbone, tensors that do not fit, a method applied already.
+    """
+    from recsys.encoders.peft.methods import wrap  # which is built upon this file
+
+    record, state = _read(folder)
+    if getattr(backbone, "peft", None) is not None:
+        raise ValueError(f"{backbone.name} has {backbone.peft.name!r} applied already: load a fresh backbone")
+    if digest(tensors_of(backbone.model)) != record["base"]:
+        raise ValueError(f"{folder} was trained on another backbone than {backbone.name}: other weights")
+    options = dict(record["options"])
+    if options.get("init_lora_weights") == "eva":
+        options["init_lora_weights"] = True  # its start needed texts; what was learnt is in the file
+    counts = wrap(backbone, record["method"], options)
+    backbone.peft.options = record["options"]
+    _check(backbone, record, state, folder)
+    device = next(backbone.parameters()).device
+    for name, tensor in adapter_tensors(backbone).items():
+        if name in state:
+            tensor.data = state[name].to(device, copy=True)
+    return counts
+
+
+def merge(backbone: Backbone) -> None:
+    """Make the adapter part of the plain model's weights, in place; vectors stay the same to about 1e-6.
+
+    Raises:
+        ValueError: no method applied, or one that is no change of weights.
+    """
+    applied = applied_to(backbone)
+    if not applied.method.merges:
+        raise ValueError(f"{applied.name} changes no weights of the model: it cannot be merged")
+    if applied.method.config:
+        backbone.model = backbone.model.merge_and_unload()
+    backbone.peft = None
+
+
+def bytes_on_disk(folder: str | Path) -> int:
+    """Of an adapter's files; the backbone they share is not counted."""
+    return sum((Path(folder) / name).stat().st_size for name in (RECORD, WEIGHTS))
+
+
+class AdapterBank:
+    """Many adapters of one method on one backbone, one active at a time.
+
+    Switching hands the model other tensors and copies none, so it takes no memory; it hands over every
+    tensor of the adapter, so nothing of one task is left in the next. Training changes the active one.
+
+    backbone: with a method applied (`apply_method`, `load_adapter`); what it has now is adapter `name`.
+    """
+
+    def __init__(self, backbone: Backbone, name: str = "default"):
+        self.backbone = backbone
+        self._targets = adapter_tensors(backbone)
+        self._stored = {name: {key: tensor.data for key, tensor in self._targets.items()}}
+        self._lock = threading.RLock()
+        self.active = name
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def add(self, name: str, folder: str | Path) -> None:
+        """Read a saved adapter; the active one stays active.
+
+        Raises:
+            ValueError: the name is taken; another method, other options or another backbone.
+        """
+        if name in self._stored:
+            raise ValueError(f"there is an adapter {name!r} already")
+        record, state = _read(folder)
+        _check(self.backbone, record, state, folder)
+        mine, device = self._stored[self.active], next(self.backbone.parameters()).device
+        # a frozen tensor that every adapter draws alike is shared
+        self._stored[name] = {
+            key: state[key].to(device, copy=True) if key in state else value for key, value in mine.items()
+        }
+
+    def activate(self, name: str) -> None:
+        """Make the backbone that adapter's.
+
+        Raises:
+            ValueError: no such adapter.
+        """
+        if name not in self._stored:
+            raise ValueError(f"adapter must be one of {', '.join(self._stored)}, not {name!r}")
+        with self._lock:
+            for key, tensor in self._stored[name].items():
+                self._targets[key].data = tensor
+            self.active = name
+
+    @contextmanager
+    def using(self, name: str) -> Iterator[Backbone]:
+        """The backbone with that adapter, for one request; other threads wait until it is done."""
+        with self._lock:
+            before = self.active
+            self.activate(name)
+            try:
+                yield self.backbone
+            finally:
+                self.activate(before)
+
+
+def applied_to(backbone: Backbone) -> Applied:
+    """What is applied; raises ValueError where nothing is."""
+    applied = getattr(backbone, "peft", None)
+    if applied is None:
+        raise ValueError(f"{backbone.name} has no method applied: use apply_method first")
+    return applied
+
+
+def tensors_of(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name, shared ones once."""
+    return dict(chain(model.named_parameters(), model.named_buffers()))
+
+
+def digest(tensors: Mapping[str, Tensor], values: int = 64) -> str:
+    """Of names, shapes and the first `values` numbers of each tensor: tells two backbones apart, quickly."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        head = tensor.detach().flatten()[:values].cpu().contiguous()
+        found.update(head.view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+def changed_fields(config: peft.PeftConfig) -> dict[str, Any]:
+    """Fields of a configuration that differ from their defaults, without peft's own book-keeping."""
+    kept = {}
+    for entry in dataclasses.fields(config):
+        value = getattr(config, entry.name)
+        if not entry.init or entry.name in peft.PeftConfig.__dataclass_fields__ or value == entry.default:
+            continue
+        value = sorted(value) if isinstance(value, set) else value
+        if isinstance(value, bool | int | float | str | list | dict):
+            kept[entry.name] = value
+    return kept
+
+
+def _split(applied: Applied, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Those that a file holds, and those that are drawn again."""
+    frozen = {n: t for n, t in tensors.items() if applied.method.redrawn and not t.requires_grad}
+    return {n: t for n, t in tensors.items() if n not in frozen}, frozen
+
+
+def _read(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    folder = Path(folder)
+    missing = [name for name in (RECORD, WEIGHTS) if not (folder / name).is_file()]
+    if missing:
+        raise ValueError(f"{folder} holds no adapter: {', '.join(missing)} is not there")
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    if record.get("format") != FORMAT:
+        raise ValueError(f"{folder} has format {record.get('format')!r}, this code reads {FORMAT}")
+    return record, load_file(folder / WEIGHTS)
+
+
+def _check(backbone: Backbone, record: dict, state: dict[str, Tensor], folder: str | Path) -> None:
+    applied = backbone.peft
+    kept, frozen = _split(applied, adapter_tensors(backbone))
+    mine = {"method": applied.name, "base": applied.base, "options": applied.options}
+    for field, own in mine.items():
+        there = record[field]
+        if field == "options" and applied.name == "adalora":
+            own, there = ({k: v for k, v in x.items() if k not in SCHEDULE} for x in (own, there))
+        if there != own:
+            raise ValueError(f"{folder} does not fit: its {field} is {there!r}, here it is {own!r}")
+    shapes = {n: tuple(t.shape) for n, t in kept.items()}
+    other = {n: tuple(t.shape) for n, t in state.items()}
+    if shapes.keys() != other.keys() or (shapes != other and applied.name != "adalora"):
+        odd = sorted(n for n in shapes.keys() | other.keys() if shapes.get(n) != other.get(n))
+        raise ValueError(f"{folder} does not fit: {len(odd)} tensors differ, first {odd[0]}")
+    if digest(frozen) != record["frozen"]:
+        raise ValueError(f"{folder} does not fit: its frozen numbers are drawn otherwise on this machine")

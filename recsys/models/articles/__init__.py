@@ -1,0 +1,1 @@
+"""The articles' own printed programs: what stops them, and their mended form."""

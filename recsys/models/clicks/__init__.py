@@ -1,0 +1,1 @@
+"""Click models: f_ui = σ(x_u · w_i), its objectives, fitting and evaluation."""

@@ -1,0 +1,65 @@
+"""What a click model is fitted to: the clicks of a split, and users' features where they are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from recsys.data.splits import Split
+from recsys.losses.clicks import Clicks, click_pairs
+
+
+@dataclass(frozen=True)
+class ClickData:
+    """Clicks to learn from, to tune on and to be judged by.
+
+    Attributes:
+        name: of the data set.
+        split: tables train, validation, test with columns user, item.
+        features: [N, d] x_u with a first column of ones, or None where user vectors must be learned.
+        true_scores: [N, M] of the model that the clicks were drawn from, or None where nobody knows.
+    """
+
+    name: str
+    split: Split
+    features: np.ndarray | None = None
+    true_scores: np.ndarray | None = None
+
+    @property
+    def n_users(self) -> int:
+        return self.split.n_users
+
+    @property
+    def n_items(self) -> int:
+        return self.split.n_items
+
+    @cached_property
+    def clicks(self) -> Clicks:
+        """The training clicks."""
+        train = self.split.train
+        return click_pairs(train["user"].to_numpy(), train["item"].to_numpy(), self.n_users, self.n_items)
+
+
+def load_click_data(dataset: str, seed: int = 0) -> ClickData:
+    """The planted case of 000 §4.3, or the clicks of a data set.
+
+    Args:
+        dataset: "planted", "demo_store" (its clicks, cut at two moments), or the name of any other data set
+            of `recsys.data.load` (its purchases, its default split).
+        seed: draws the planted case; the other data sets are the same for every seed.
+
+    Raises:
+        ValueError: unknown name. DataUnavailable: the files are not to be had.
+    """
+    if dataset == "planted":
+        from recsys.models.clicks.planted import planted_clicks
+
+        return planted_clicks(seed=seed)
+    from recsys.data.load import load_dataset
+    from recsys.data.splits import global_time, split
+
+    source = load_dataset(dataset)
+    parts = global_time(source, kinds=("click",)) if dataset == "demo_store" else split(source)
+    return ClickData(dataset, parts)

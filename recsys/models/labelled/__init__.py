@@ -1,0 +1,1 @@
+"""Models of labelled texts: classes, grades, pairs."""

@@ -1,0 +1,1 @@
+"""Next-item recommenders and their comparison over the whole catalogue."""

@@ -1,0 +1,72 @@
+"""How a next-item model of the contest is judged: over the whole catalogue, and by how rare the item was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recsys.data.splits import Split, evenly
+from recsys.metrics.lists import coverage_and_novelty, recommend
+from recsys.metrics.ranking import earlier_events, evaluate, ranking_metrics
+from recsys.models.next_item.data import NextItemData
+
+# training events of the target: a cold item, rare ones, the middle, the head
+BANDS = {"cold": (0, 0), "rare": (1, 3), "middle": (4, 10), "frequent": (11, np.inf)}
+VALIDATION_USERS = 5000  # of the validation metric beside the test's; the model was chosen by as many
+LIST_USERS = 2000  # coverage and novelty are read off the lists of so many users
+CUTOFF = 10
+
+
+def judge(model: Any, data: NextItemData, users: int = 0) -> tuple[dict[str, float], pd.DataFrame]:
+    """Test metrics of a fitted model, which is told the validation events as history first.
+
+    Args:
+        users: judge so many of the users, the same ones in every run; 0: all.
+
+    Returns:
+        Metrics: hr, recall and ndcg at 5, 10 and 20, mrr, map; ndcg@10_validation; ndcg@10_cold, _rare,
+        _middle, _frequent (targets by their number of training events: 0, 1 to 3, 4 to 10, more; absent
+        where there is no such target); ndcg@10_new_users (no event before the test part; absent where all
+        have one); coverage@10, novelty@10. Positions of the test part with a column train_count.
+    """
+    parts = fewer_users(data.split, users) if users else data.split
+    asked = informed(model, data)
+    positions = evaluate(asked, parts, "test")
+    counts = np.bincount(data.train["item"], minlength=data.split.n_items)
+    positions["train_count"] = counts[positions["item"]].astype(np.int32)
+    metrics, _ = ranking_metrics(positions)
+    for band, (low, high) in BANDS.items():
+        of_band = positions[positions["train_count"].between(low, high)]
+        if len(of_band):
+            metrics[f"ndcg@10_{band}"] = ranking_metrics(of_band, (CUTOFF,))[0]["ndcg@10"]
+    of_new_users = positions[~positions["user"].isin(data.known["user"])]
+    if len(of_new_users):
+        metrics["ndcg@10_new_users"] = ranking_metrics(of_new_users, (CUTOFF,))[0]["ndcg@10"]
+    looked_at = fewer_users(data.split, users or VALIDATION_USERS)
+    validation, _ = ranking_metrics(evaluate(as_trained(model, data), looked_at, "validation"), (CUTOFF,))
+    metrics["ndcg@10_validation"] = validation["ndcg@10"]
+    listed = evenly(positions["user"], LIST_USERS)
+    _, lists = recommend(asked, listed, CUTOFF, earlier_events(data.split, "test"))
+    return metrics | coverage_and_novelty(lists, counts), positions
+
+
+def informed(model: Any, data: NextItemData) -> Any:
+    """The model as asked at test time: parameters from training, histories up to the test part."""
+    return model.with_history(data.known) if hasattr(model, "with_history") else model
+
+
+def as_trained(model: Any, data: NextItemData) -> Any:
+    """The model as asked at validation time; where few users were trained on, everybody's history."""
+    return model.with_history(data.split.train) if hasattr(model, "with_history") else model
+
+
+def fewer_users(parts: Split, users: int) -> Split:
+    """The split with so many of its validation users, and of its test users, left to be judged."""
+    kept = {name: getattr(parts, name) for name in ("validation", "test")}
+    return replace(
+        parts,
+        **{name: table[table["user"].isin(evenly(table["user"], users))] for name, table in kept.items()},
+    )

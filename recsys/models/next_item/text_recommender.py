@@ -1,0 +1,261 @@
+"""The form that 000 §4.2 asks for: x_u = encoder(history text), w_i = one vector per item, softmax.
+
+All parameters of a pretrained BERT- or GPT-type model are fine-tuned (or some, or none) on users' histories
+to predict the next item. The history is read as one text, its newest title first. w_i starts from the
+encoder's own vector of the item's text and is kept; what is trained on the item side is one linear map for
+all items, so without ids the model is *text-only*: no parameter belongs to an item, and a new item has a
+vector as good as its title.
+
+s_ui = g · x_u/|x_u| · (A t_i + e_i), with t_i of unit length, A starting as the identity, g starting at 20
+and e_i (with ids) at zero: before the first step this ranks by the cosine of history and title.
+
+Truncation. Of a history the titles of the newest `max_items` items are read, of their text the first
+`max_tokens` tokens: with the newest title first, what is cut off is the oldest. With order "oldest_first" the
+end is kept.
+
+Further pre-training (`recsys.models.next_item.further_pretraining`) may come first: on the titles alone, so
+it sees no more of the shop than the model itself, and before the item vectors are computed.
+
+B: users in a batch. T: tokens. M: items. D: width of the encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from recsys.data.histories import Histories
+from recsys.encoders.backbone import Backbone, load_backbone
+from recsys.encoders.embed import embed_texts
+from recsys.encoders.item_text import history_texts
+from recsys.encoders.item_vectors import ItemVectors
+from recsys.encoders.tokens import CHARACTERS_PER_TOKEN, Tokens, tokenise
+from recsys.models.next_item.further_pretraining import DEFAULTS, further_pretrain
+from recsys.models.tuning_method import FULL, Tuning
+from recsys.training.loop import OnStep
+from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
+from recsys.training.prefixes import Prefixes
+from recsys.training.result import TrainingResult
+from recsys.training.settings import TrainingSettings
+
+SCALE = 20.0  # cosines lie in [-1, 1]: a softmax over M items needs them stretched
+ITEM_TOKENS = 64  # of an item's own text; Beauty's longest titles have more
+
+SETTINGS = TrainingSettings(
+    epochs=1,
+    learning_rate=5e-5,
+    head_learning_rate=1e-3,
+    schedule="linear",
+    warmup_share=0.1,
+    weight_decay=0.01,
+    token_budget=2048,  # two to a step: a tenth faster here than 4096 at once, which leaves the cache
+    accumulation=2,
+    mixed_precision="bf16",
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a history becomes a text.
+
+    order: which title stands first; a decoder, whose last token sees everything, is better served by
+    "oldest_first". max_items: the newest items that are read; one without a title is left out.
+    max_tokens: of the text.
+    """
+
+    order: Literal["newest_first", "oldest_first"] = "newest_first"
+    max_items: int = 8
+    max_tokens: int = 96
+
+    @property
+    def keep(self) -> Literal["start", "end"]:
+        """The end of the text where the newest title stands."""
+        return "start" if self.order == "newest_first" else "end"
+
+    def texts(self, histories: Iterable[np.ndarray], titles: Sequence[str]) -> list[str]:
+        """Histories (item codes, oldest first) as texts."""
+        # a text is looked at no further than this: one title of 100,000 characters is not to be copied
+        # into every prefix that it is in
+        limit = CHARACTERS_PER_TOKEN * self.max_tokens
+        short = [title[:limit] if self.keep == "start" else title[-limit:] for title in titles]
+        newest = (codes[-self.max_items :] for codes in histories)
+        return history_texts(newest, short, self.order, self.max_items)
+
+    def tokens(self, backbone: Backbone, histories: Iterable[np.ndarray], titles: Sequence[str]) -> Tokens:
+        """Histories (item codes, oldest first) as token ids."""
+        texts = self.texts(histories, titles)
+        return tokenise(backbone, texts, max_tokens=self.max_tokens, keep=self.keep)
+
+
+class TextNetwork(nn.Module):
+    """backbone: reads histories. items: w_i. log_scale: of the cosines."""
+
+    def __init__(self, backbone: Backbone, items: ItemVectors):
+        super().__init__()
+        self.backbone, self.items = backbone, items
+        self.log_scale = nn.Parameter(torch.tensor(SCALE).log())
+        nn.init.eye_(items.map.weight)
+        nn.init.zeros_(items.map.bias)
+        if items.ids is not None:
+            nn.init.zeros_(items.ids.weight)
+
+    def item_vectors(self) -> Tensor:
+        """[M, D]."""
+        return self.items()
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """[B, T] token ids and mask -> x_u, [B, D], of length exp(log_scale)."""
+        pooled = self.backbone(input_ids, attention_mask).float()
+        return normalize(pooled, dim=1) * self.log_scale.exp()
+
+
+class TextPrefixes:
+    """Prefixes of histories as texts, each with the item to predict."""
+
+    def __init__(self, prefixes: Prefixes, tokens: Tokens):
+        self.prefixes, self.tokens = prefixes, tokens
+        self.lengths = tokens.lengths
+
+    def __len__(self) -> int:
+        return len(self.prefixes)
+
+    def collate(self, indices: np.ndarray) -> dict[str, Tensor]:
+        """input_ids, attention_mask [B, T], target [B]."""
+        input_ids, attention_mask = self.tokens.take(indices)
+        target = torch.from_numpy(self.prefixes.known.items[self.prefixes.ends[indices]])
+        return {"input_ids": input_ids, "attention_mask": attention_mask, "target": target}
+
+
+class TextRecommender(NextItemRecommender):
+    """See the module.
+
+    Args:
+        titles: M item texts; "" where nothing is known.
+        backbone, layers, pretrained: see `recsys.encoders.backbone.load_backbone`; its random weights are
+            drawn from the settings' seed.
+        tuning: how the backbone learns.
+        ids: an id embedding beside each item's text vector.
+        reading: how a history becomes a text.
+        most_per_user: newest training samples of each user; None takes every prefix.
+        settings: of training; `learning_rate` is the backbone's, `head_learning_rate` that of A, g and e.
+        item_vectors: [M, D] unit-length start of w_i; None: the backbone's own vectors of the titles. Given
+            ones stay as they are, also where the backbone is pre-trained further.
+        further: "masked" or "contrastive": train the backbone on the titles first; "none": do not.
+        further_settings: of that training; None: its defaults, with the seed and precision of `settings`.
+
+    Raises:
+        ValueError: another word for `further`, a title that is no string. By `fit`: not one title per item;
+            see `further_pretrain` too.
+    """
+
+    def __init__(
+        self,
+        titles: Sequence[str],
+        backbone: str = "minilm",
+        layers: int | None = None,
+        pretrained: bool = True,
+        tuning: Tuning = FULL,
+        ids: bool = False,
+        reading: Reading = Reading(),
+        most_per_user: int | None = None,
+        settings: TrainingSettings = SETTINGS,
+        item_vectors: np.ndarray | None = None,
+        further: str = "none",
+        further_settings: TrainingSettings | None = None,
+        **judging,
+    ):
+        if further not in ("none", *DEFAULTS):
+            raise ValueError(
+                f"further must be one of 'none', {', '.join(map(repr, DEFAULTS))}, not {further!r}"
+            )
+        if not tuning.learns_backbone and settings.head_learning_rate is not None:
+            # the head's rate is the only one
+            settings = replace(settings, learning_rate=settings.head_learning_rate, head_learning_rate=None)
+        super().__init__(settings, **judging)
+        self.titles, self.reading = list(titles), reading
+        for item, title in enumerate(self.titles):
+            if not isinstance(title, str):
+                raise ValueError(f"title {item} is {title!r}, not a string: use '' for a missing one")
+        self.load = {"name": backbone, "layers": layers, "pretrained": pretrained, "seed": settings.seed}
+        self.tuning, self.ids, self.most_per_user = tuning, ids, most_per_user
+        self.start, self.folder = item_vectors, None
+        self.further, self.further_settings = further, further_settings
+
+    def fit(
+        self,
+        train_events: pd.DataFrame,
+        n_users: int,
+        n_items: int,
+        split=None,
+        folder: Path | str | None = None,
+        progress: bool = False,
+    ) -> TextRecommender:
+        """See `NextItemRecommender.fit`. How further pre-training went is `further_result`, or None; its
+        checkpoints are in a folder inside `folder`."""
+        self.folder = None if folder is None else Path(folder)
+        super().fit(train_events, n_users, n_items, split, self.folder, progress)
+        self.tuning.finish(self.network.backbone)
+        return self
+
+    def build(self, n_items: int) -> nn.Module:
+        if len(self.titles) != n_items:
+            raise ValueError(f"titles must hold one text for each of {n_items} items, got {len(self.titles)}")
+        backbone = load_backbone(**self.load)
+        self.further_result = None if self.further == "none" else self._pretrain(backbone)
+        start = self.start
+        if start is None:
+            start = embed_texts(backbone, self.titles, max_tokens=ITEM_TOKENS, precision=self._precision)
+        return TextNetwork(backbone, ItemVectors(n_items, backbone.width, torch.from_numpy(start), self.ids))
+
+    def samples(self, known: Histories) -> TextPrefixes:
+        prefixes = Prefixes(known, self.reading.max_items, most_per_user=self.most_per_user)
+        starts = prefixes.ends - prefixes.lengths
+        pasts = (known.items[a:b] for a, b in zip(starts, prefixes.ends, strict=True))
+        return TextPrefixes(prefixes, self.reading.tokens(self.network.backbone, pasts, self.titles))
+
+    def prepare(self, samples: TextPrefixes) -> OnStep | None:
+        backbone = self.network.backbone
+        self.counts = self.tuning.apply(backbone, samples.tokens, self.settings.seed)
+        return self.tuning.on_step(backbone, samples, self.settings)
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
+        return self.tuning.loss(_likelihood)(network, batch)
+
+    def user_vectors(self, users: np.ndarray) -> Tensor:
+        vectors = embed_texts(
+            self.network.backbone,
+            self.reading.texts((self.known.of(user) for user in users), self.titles),
+            max_tokens=self.reading.max_tokens,
+            precision=self._precision,
+            keep=self.reading.keep,
+        )
+        # embed_texts gives its vectors on the CPU, wherever the backbone is
+        return torch.from_numpy(vectors).to(self.items.device) * self.network.log_scale.exp()
+
+    def _pretrain(self, backbone: Backbone) -> TrainingResult:
+        settings = self.further_settings
+        if settings is None:
+            own = {"seed": self.settings.seed, "mixed_precision": self.settings.mixed_precision}
+            settings = replace(DEFAULTS[self.further], **own)
+        folder = None if self.folder is None else self.folder / f"further_{self.further}"
+        return further_pretrain(backbone, self.titles, self.further, settings, folder=folder)
+
+    def _task(self) -> str:
+        return f"{super()._task()} {self.tuning}"
+
+    @property
+    def _precision(self) -> Literal["bf16", "fp32"]:
+        return "bf16" if self.settings.mixed_precision == "bf16" else "fp32"
+
+
+def _likelihood(network: TextNetwork, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
+    states = network(batch["input_ids"], batch["attention_mask"])
+    return catalogue_cross_entropy(states, network.item_vectors(), batch["target"])

@@ -1,0 +1,1 @@
+"""Methods of tuning a backbone, compared on equal terms."""

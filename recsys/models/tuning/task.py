@@ -1,0 +1,159 @@
+"""What methods of tuning are compared on: next purchases, or texts with labels, behind one face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from recsys.data.labelled.dataset import LABELLED_FAMILIES
+from recsys.data.sources import all_sources
+from recsys.encoders.backbone import load_backbone
+from recsys.encoders.embed import embed_texts
+from recsys.metrics.ranking import evaluate, ranking_metrics
+from recsys.models.labelled import task as labelled_task
+from recsys.models.labelled.task import LabelledTask
+from recsys.models.labelled.text_classifier import Shared, TextClassifier
+from recsys.models.next_item.data import NextItemData, load_next_item
+from recsys.models.next_item.evaluation import as_trained, fewer_users, informed
+from recsys.models.next_item.text_recommender import ITEM_TOKENS, Reading, TextRecommender
+from recsys.models.tuning_method import Tuning
+from recsys.training.samples import Samples
+from recsys.training.settings import TrainingSettings
+
+Judged = tuple[dict[str, float], pd.DataFrame | None]
+
+
+class TunedTask(Protocol):
+    """primary: the metric that validation chooses by; higher is better. head_rate: learning rate of the head,
+    the same for every method; where only the head learns, the middle of the rates to search."""
+
+    primary: str
+    head_rate: float
+
+    def fit(self, tuning: Tuning, settings: TrainingSettings, progress: bool = False) -> Any:
+        """A model trained to the end: network, counts, result, settings, loss."""
+
+    def judge(self, model: Any, part: str) -> Judged:
+        """Metrics on "validation" or "test", and positions to pair by where there are any."""
+
+    def samples(self, model: Any) -> Samples:
+        """What it was trained on."""
+
+
+@dataclass
+class Labelled:
+    """A labelled task. backbone, layers: see `recsys.encoders.backbone.load_backbone`."""
+
+    task: LabelledTask
+    backbone: str = "minilm"
+    layers: int | None = None
+    head_rate: float = 5e-3  # in 48 steps on banking77's validation part above 1e-3, with every method tried
+    shared: dict[int, Shared] = field(default_factory=dict, repr=False)  # by seed
+
+    @property
+    def primary(self) -> str:
+        return self.task.primary
+
+    def fit(self, tuning: Tuning, settings: TrainingSettings, progress: bool = False) -> TextClassifier:
+        settings = replace(settings, head_learning_rate=self.head_rate)
+        shared = self.shared.setdefault(settings.seed, Shared())
+        model = TextClassifier(
+            self.task, tuning, self.backbone, self.layers, settings=settings, shared=shared
+        )
+        return model.fit(progress=progress)
+
+    def judge(self, model: TextClassifier, part: str) -> Judged:
+        texts = getattr(self.task, part)
+        judged = self.task, texts, model.outputs(texts)
+        return labelled_task.judge(*judged), labelled_task.positions(*judged)
+
+    def samples(self, model: TextClassifier) -> Samples:
+        return model.samples
+
+
+@dataclass
+class NextItem:
+    """Next purchases by the text-only recommender. judged, tested: users of validation, of test; 0 is all."""
+
+    data: NextItemData
+    backbone: str = "minilm"
+    layers: int | None = None
+    reading: Reading = field(default_factory=Reading)
+    most_per_user: int | None = 2
+    judged: int = 0
+    tested: int = 0
+    head_rate: float = 1e-3  # of the map of titles, which starts as the identity
+    primary: str = "ndcg@10"
+
+    @cached_property
+    def item_vectors(self) -> np.ndarray:
+        """[M, D]: w_i starts from the untuned encoder's vectors of the titles, whatever the method."""
+        backbone = load_backbone(self.backbone, layers=self.layers)
+        return embed_texts(backbone, self.data.required_titles(), max_tokens=ITEM_TOKENS)
+
+    def fit(self, tuning: Tuning, settings: TrainingSettings, progress: bool = False) -> TextRecommender:
+        model = TextRecommender(
+            self.data.required_titles(),
+            backbone=self.backbone,
+            layers=self.layers,
+            tuning=tuning,
+            reading=self.reading,
+            most_per_user=self.most_per_user,
+            settings=tuning.settings(replace(settings, head_learning_rate=self.head_rate)),
+            item_vectors=self.item_vectors,
+        )
+        split = self.data.split
+        return model.fit(self.data.train, split.n_users, split.n_items, progress=progress)
+
+    def judge(self, model: TextRecommender, part: str) -> Judged:
+        asked = informed(model, self.data) if part == "test" else as_trained(model, self.data)
+        most = self.tested if part == "test" else self.judged
+        split = fewer_users(self.data.split, most) if most else self.data.split
+        positions = evaluate(asked, split, part)
+        return ranking_metrics(positions)[0], positions
+
+    def samples(self, model: TextRecommender) -> Samples:
+        return model.samples(model.known)
+
+
+def load_tuned_task(
+    dataset: str,
+    backbone: str = "minilm",
+    layers: int = 0,
+    train_share: float = 1.0,
+    judged: int = 0,
+    tested: int = 0,
+    head_rate: float = 0.0,
+    reading: Reading | None = None,
+    seed: int = 0,
+) -> TunedTask:
+    """The task that a data set stands for: its labels where it has them, else the next purchase.
+
+    Args:
+        dataset: labelled texts (banking77, womens_clothing, home_depot, chinese_reviews) or a shop with
+            titles (demo_store, beauty, online_retail).
+        layers: of the backbone that are kept; 0 keeps all.
+        train_share: of the rows or users that are learnt from, in (0, 1].
+        judged, tested: rows, queries or users of validation and of test; 0: all.
+        head_rate: learning rate of the head; 0: the task's own, right for some fifty steps.
+        reading: of a history, in a next-item task; None: its newest title, 32 tokens.
+        seed: of the users that a smaller share takes.
+
+    Raises:
+        ValueError: a head_rate below 0; ValueError, RegistryError, DataUnavailable: of the loaders.
+    """
+    if head_rate < 0:
+        raise ValueError(f"head_rate must be at least 0, got {head_rate}")
+    kept = layers or None
+    source = all_sources().get(dataset)
+    if source is not None and source.family in LABELLED_FAMILIES:
+        task = labelled_task.load_task(dataset, train_share, judged, tested)
+        return Labelled(task, backbone, kept, head_rate or Labelled.head_rate)
+    reading = Reading(max_items=1, max_tokens=32) if reading is None else reading
+    data = load_next_item(dataset, train_share, seed)
+    rate = head_rate or NextItem.head_rate
+    return NextItem(data, backbone, kept, reading, judged=judged, tested=tested, head_rate=rate)

@@ -1,0 +1,107 @@
+"""Copies finished reference runs into experiments/reference and computes the claims' states again."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from recsys.runs import paths
+from recsys.runs.checksums import with_checksums
+from recsys.runs.evidence.claims import update_states
+from recsys.runs.grid.experiment import Experiment, choose, load_experiments
+from recsys.runs.grid.fingerprint import change_since
+from recsys.runs.grid.git import missing_commits
+from recsys.runs.grid.plan import plan
+from recsys.runs.records import PROVENANCE, Record, load_records
+
+COST = "cost.json"
+PUBLISHED_PROFILES = ("reference", "full")
+
+
+def publish_reference(
+    names: list[str], runs: Path, reference: Path | None = None, *, prune: bool = False
+) -> Iterator[str]:
+    """Copy record.json and its tables; the executed notebook stays behind (it may show paths).
+
+    Args:
+        names: experiments; all when empty.
+        runs: folder of the runs.
+        reference: where to (default experiments/reference).
+        prune: remove published records that the grid no longer holds, or that were left without provenance;
+            otherwise they are only named.
+
+    Yields:
+        One line for each record: taken, or why not; then one for each claim whose state changed.
+    """
+    reference = reference or paths.REFERENCE
+    for experiment in choose(load_experiments(), names):
+        yield from _publish(experiment, runs, reference, prune)
+    yield from _provenance_without_records(reference, prune)
+    for change in update_states(paths.EXPERIMENTS / "claims.yaml", load_records(reference)):
+        yield f"claims.yaml: {change}"
+
+
+def _publish(experiment: Experiment, runs: Path, reference: Path, prune: bool) -> Iterator[str]:
+    grid = {one.name for profile in PUBLISHED_PROFILES for one in plan([experiment], profile, runs=runs)}
+    taken = 0
+    for record in load_records(runs, experiment.name):
+        if record.profile not in PUBLISHED_PROFILES or record.run not in grid:
+            continue
+        refusal = _refusal(record, experiment)
+        if refusal:
+            yield f"{record.name}: left out, {refusal}"
+            continue
+        _copy(record, reference)
+        taken += 1
+    yield f"{experiment.name}: {taken} records published"
+    for old in load_records(reference, experiment.name):
+        if old.run in grid:
+            continue
+        if prune:
+            shutil.rmtree(old.folder)
+            yield f"{old.name}: removed, the grid no longer holds it"
+        else:
+            yield f"{old.name}: kept, though the grid no longer holds it; --prune would remove it"
+    if published := load_records(reference, experiment.name):
+        text = json.dumps(cost(published), indent=1) + "\n"
+        (reference / experiment.name / COST).write_text(text, encoding="utf-8")
+
+
+def _provenance_without_records(reference: Path, prune: bool) -> Iterator[str]:
+    used = {record.code[PROVENANCE] for record in load_records(reference)}
+    for path in sorted((reference / PROVENANCE).glob("*.json")):
+        if path.stem not in used and prune:
+            path.unlink()
+            yield f"{PROVENANCE}/{path.name}: removed, no record names it"
+
+
+def cost(records: list[Record]) -> dict[str, float]:
+    """What a reference cost: number of runs, and minutes of one core.
+
+    Processor time as recorded; of records from before it was, seconds × threads, which is more.
+    """
+    core_seconds = sum(record.raw.get("core_seconds", record.seconds * record.threads) for record in records)
+    return {"runs": len(records), "core_minutes": round(core_seconds / 60, 1)}
+
+
+def _refusal(record: Record, experiment: Experiment) -> str | None:
+    commit = record.code["commit"]
+    if record.code["dirty"] or commit is None:
+        return "made from uncommitted code"
+    if missing_commits([commit]):
+        return f"its commit {commit[:8]} is not in this repository"
+    changed = change_since(record.raw, record.provenance(), experiment.metrics)
+    return f"out of date: {changed}" if changed else None
+
+
+def _copy(record: Record, reference: Path) -> None:
+    target = reference / record.experiment / record.run
+    target.mkdir(parents=True, exist_ok=True)
+    for name in record.files:
+        shutil.copyfile(record.folder / name, target / name)
+    shared = reference / PROVENANCE / f"{record.code[PROVENANCE]}.json"
+    if not shared.is_file():
+        shared.parent.mkdir(exist_ok=True)
+        shared.write_text(json.dumps(record.provenance(), indent=0) + "\n", encoding="utf-8")
+    text = json.dumps(with_checksums(record.raw), indent=1, ensure_ascii=False) + "\n"
+    (target / "record.json").write_text(text, encoding="utf-8")

@@ -1,0 +1,167 @@
+"""`recsys rerun`: repeat a committed run at its own commit, and compare what comes out.
+
+The commit is laid out in a git worktree of its own and the run is made there by the runner of that time, with
+the installed packages. What is counted must then be equal: bit for bit on the same kind of processor, within
+`TOLERANCE` on another, and where even that fails the number is told against the band that the run's other
+seeds span. What is measured (seconds, memory, rates) has no one right value and is not compared.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from recsys.runs import paths
+from recsys.runs.grid.fingerprint import versions
+from recsys.runs.grid.git import git, missing_commits
+from recsys.runs.records import Record
+
+TOLERANCE = 1e-4  # relative; other processors sum in another order
+MEASURED = ("*second*", "*_ms", "*:ms", "*speedup*", "*memory*", "*megabytes*", "*throughput*", "*latency*")
+MEASURED += ("*_per_second", "*load*", "*time_ratio*", "*attention_*", "*_metric*", "*peak*", "*_gb", "*_mb")
+MEASURED += ("first_too_large", "kit_*", "plain_*", "trainer_*", "cores_*", "*:cost*", "queries_*")
+
+
+class RerunError(RuntimeError):
+    """A run cannot be repeated; the message says why."""
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """How a repeated run compares.
+
+    same_machine: the processor is the recorded one. different: metrics that do not agree, with both values.
+    measured: metrics that were left out. newer: packages whose version is not the recorded one.
+    """
+
+    record: Record
+    same_machine: bool
+    compared: int
+    different: dict[str, tuple[float, float]]
+    measured: list[str]
+    newer: list[str]
+    inside: list[str]
+
+    @property
+    def ok(self) -> bool:
+        return not self.different or (not self.same_machine and set(self.different) == set(self.inside))
+
+    def words(self) -> str:
+        """One line: equal or not, and what explains a difference."""
+        if not self.compared:
+            return f"repeated; all {len(self.measured)} metrics are measured ones, nothing must be equal"
+        how = "bit for bit" if self.same_machine else f"within {TOLERANCE:g} (another processor)"
+        if not self.different:
+            return f"{self.compared} metrics equal {how}; {len(self.measured)} measured ones not compared"
+        listed = ", ".join(f"{n} {was:.8g} → {now:.8g}" for n, (was, now) in list(self.different.items())[:4])
+        told = f"{len(self.different)} of {self.compared} metrics are not equal {how}: {listed}"
+        if self.inside:
+            told += f"; {len(self.inside)} of them lie inside the band of the other seeds"
+        return told + (f"; packages that differ: {', '.join(self.newer)}" if self.newer else "")
+
+
+def is_measured(metric: str) -> bool:
+    """Whether a metric is time, memory or a rate, which no two runs share."""
+    return any(fnmatch(metric, pattern) for pattern in MEASURED)
+
+
+def rerun(record: Record, others: Sequence[Record] = ()) -> Repetition:
+    """Repeat a run at its own commit and compare its metrics with those recorded.
+
+    Args:
+        record: a published one.
+        others: the same cell with other seeds, for the band.
+
+    Raises:
+        RerunError: its commit is not in this repository, or the run failed there.
+    """
+    commit = record.code["commit"]
+    if commit is None or record.code["dirty"]:
+        raise RerunError(f"{record.name} was made from uncommitted code, which nobody can lay out again")
+    if missing_commits([commit]):
+        raise RerunError(
+            f"{record.name}: commit {commit[:8]} is not in this repository; in a shallow clone fetch the "
+            "history with `git fetch --unshallow`"
+        )
+    with _worktree(commit) as folder, tempfile.TemporaryDirectory() as runs:
+        again = _repeat(record, folder, Path(runs))
+    return compare(record, again, others)
+
+
+def compare(record: Record, again: Mapping[str, Any], others: Sequence[Record] = ()) -> Repetition:
+    """A recorded run beside the record of its repetition."""
+    same = record.machine["processor"] == again["machine"]["processor"]
+    counted = [name for name in record.metrics if not is_measured(name)]
+    different = {}
+    for name in counted:
+        was, now = record.metrics[name], again["metrics"].get(name, float("nan"))
+        limit = 0.0 if same else TOLERANCE * max(abs(was), abs(now))
+        if not abs(was - now) <= limit:  # a missing one is no number, and never equal
+            different[name] = (was, now)
+    inside = [name for name, (_, now) in different.items() if _in_band([record, *others], name, now)]
+    recorded = (record.provenance() or {}).get("versions", {})
+    present = versions(recorded)
+    newer = [f"{n} {present.get(n, 'missing')} (was {v})" for n, v in recorded.items() if present.get(n) != v]
+    measured = [name for name in record.metrics if name not in counted]
+    return Repetition(record, same, len(counted), different, measured, newer, inside)
+
+
+def _in_band(group: Sequence[Record], metric: str, value: float) -> bool:
+    """Whether a further seed of the same cell would be expected there (95 % prediction interval)."""
+    from recsys.metrics.significance import seed_band
+
+    values = [record.metrics[metric] for record in group if metric in record.metrics]
+    if len(values) < 3:
+        return False
+    band = seed_band(values)
+    return band.low <= value <= band.high
+
+
+@contextmanager
+def _worktree(commit: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / commit[:12]
+        if git("worktree", "add", "--detach", str(folder), commit) is None:
+            raise RerunError(f"git could not lay out commit {commit[:8]} in {folder}")
+        try:
+            yield folder
+        finally:
+            git("worktree", "remove", "--force", str(folder))
+
+
+def _repeat(record: Record, project: Path, runs: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "recsys.cli", "run", record.experiment, "--profile", record.profile]
+    command += ["--threads", str(record.threads), "--runs", str(runs)]
+    for name, value in record.parameters.items():
+        command += ["-p", f"{name}={value if isinstance(value, str | None) else json.dumps(value)}"]
+    done = subprocess.run(
+        command, cwd=project, env=os.environ | {"PYTHONPATH": str(project)}, capture_output=True, text=True
+    )
+    found = [path for path in runs.glob("*/*/record.json") if not path.parent.name.startswith(".")]
+    if len(found) != 1:
+        said = (done.stdout + done.stderr).strip().splitlines()[-8:]
+        raise RerunError(f"{record.name} could not be repeated at its commit:\n" + "\n".join(said))
+    return json.loads(found[0].read_text(encoding="utf-8"))
+
+
+def find_records(asked: str, reference: Sequence[Record]) -> list[Record]:
+    """Committed records by "experiment/run", a run's name, its identity (the last eight digits) or a folder.
+
+    Raises:
+        RerunError: none, or more than one.
+    """
+    wanted = asked.rstrip("/").removesuffix("/record.json")
+    tail = "/".join(Path(wanted).parts[-2:])
+    found = [r for r in reference if tail in (r.name, r.run, r.run.rpartition("-")[2])]
+    if not found and (paths.REFERENCE / wanted).is_dir():
+        raise RerunError(f"'{asked}' is an experiment: name one of its records, such as {wanted}/…-0a1b2c3d")
+    if len(found) != 1:
+        raise RerunError(f"'{asked}' names {len(found)} committed records; experiments/reference has them")
+    return found

@@ -1,0 +1,161 @@
+"""What the grid says: records as a table and as the comparison plot that notebooks and the report share."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from recsys.runs import paths
+from recsys.runs.grid.experiment import PROFILES, load_experiments
+from recsys.runs.grid.parameters import resolve
+from recsys.runs.grid.plan import declared_parameters
+from recsys.runs.records import Record, load_records
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def as_frame(records: list[Record], origin: str) -> pd.DataFrame:
+    """One row a run: its parameters, its metrics, seconds, profile, experiment, run and where it is from."""
+    rows = [
+        {
+            **record.parameters,
+            **record.metrics,
+            "seconds": record.seconds,
+            "profile": record.profile,
+            "experiment": record.experiment,
+            "run": record.run,
+            "origin": origin,
+        }
+        for record in records
+    ]
+    frame = pd.DataFrame(rows)
+    frame.attrs["parameters"] = list(records[0].parameters) if records else []
+    return frame
+
+
+def one_at_a_time(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """Of a grid around one point of departure, the runs that differ from it in these parameters alone.
+
+    Args:
+        frame: from `results`; the departure is each parameter's most frequent value.
+        names: parameters that may differ; seeds always may.
+    """
+    held = [name for name in frame.attrs.get("parameters", []) if name not in (*names, "seed")]
+    kept = pd.Series(True, index=frame.index)
+    for name in held:
+        kept &= frame[name] == frame[name].mode().iloc[0]
+    return frame[kept]
+
+
+def results(experiment: str) -> pd.DataFrame:
+    """The records of an experiment: the reader's own runs, else the committed reference.
+
+    Own runs that differ in nothing but their seed compare nothing: the reference is shown then, where there
+    is one. Left out are smoke runs, whose sizes say nothing, and single runs with parameters (-p) that no
+    grid of the experiment has, whatever the seed: they would stand in the plot as if they were comparable.
+    Of several profiles the largest is taken. Empty, with a hint, when there are no records.
+    """
+    return as_frame(*_chosen(experiment))
+
+
+def recorded_tables(experiment: str, table: str, *parameters: str) -> pd.DataFrame:
+    """A table that runs recorded beside their metrics: of all runs that `results` shows, one below another.
+
+    Args:
+        table: as given to `recsys.runs.record.record`.
+        parameters: of each run, added as columns.
+
+    Returns:
+        Empty where no run has it.
+    """
+    files = [(record, record.folder / f"{table}.parquet") for record in _chosen(experiment)[0]]
+    frames = [
+        pd.read_parquet(path).assign(**{name: record.parameters[name] for name in parameters})
+        for record, path in files
+        if path.is_file()
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _chosen(experiment: str) -> tuple[list[Record], str]:
+    """What `results` says, and whose it is."""
+    own = [record for record in load_records(paths.RUNS, experiment) if record.profile != "smoke"]
+    if own:
+        grid = _grid(experiment)
+        own = [record for record in own if _without_seed(record.parameters) in grid]
+        largest = max((PROFILES.index(record.profile) for record in own), default=0)
+        own = [record for record in own if PROFILES.index(record.profile) == largest]
+    if len({tuple(map(repr, _without_seed(record.parameters).items())) for record in own}) > 1:
+        return own, "yours"
+    reference = load_records(paths.REFERENCE, experiment)
+    if own and not reference:
+        return own, "yours"
+    if not reference:
+        known = load_experiments().get(experiment)
+        profile = "quick" if known and "quick" in known.profiles else "reference"
+        print(f"No records of {experiment} yet. Make some: recsys run {experiment} --profile {profile}")
+    return reference, "reference"
+
+
+def _grid(name: str) -> list[dict[str, Any]]:
+    """Parameters of every cell of every profile, without the seed."""
+    experiment = load_experiments().get(name)
+    if experiment is None:
+        return []
+    declared = declared_parameters(experiment)
+    defaults = {key: parameter.default for key, parameter in declared.items()}
+    cells = [cell for profile in PROFILES for cell, _ in experiment.cells(profile)]
+    return [_without_seed(defaults | resolve(declared, cell, f"{name}.yaml")) for cell in cells]
+
+
+def _without_seed(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name != "seed"}
+
+
+def comparison_plot(frame: pd.DataFrame, metric: str, by: str, hue: str | None = None) -> "Axes | None":
+    """Mean over seeds with its 95 % t-interval, one row per value of `by`, one colour per `hue`.
+
+    Args:
+        frame: from `results`.
+        metric: column to compare.
+        by, hue: parameter columns.
+
+    Returns:
+        The axes, or None for an empty frame.
+    """
+    if frame.empty:
+        return None
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    from recsys.metrics.significance import mean_with_interval
+
+    def interval(values: pd.Series) -> tuple[float, float]:
+        summary = mean_with_interval(values)
+        return summary.low, summary.high
+
+    frame = frame.sort_values(by, kind="stable") if pd.api.types.is_numeric_dtype(frame[by]) else frame
+    frame = frame.assign(**{column: _named(frame[column]) for column in (by, hue) if column})
+    groups = frame[by].nunique() * (frame[hue].nunique() if hue else 1)
+    height = 1.2 + 0.32 * min(groups, 24) + 0.14 * max(0, groups - 24)
+    _, axes = plt.subplots(figsize=(7, height), layout="constrained")
+    sns.pointplot(
+        frame,
+        x=metric,
+        y=by,
+        hue=hue,
+        errorbar=interval,
+        linestyle="none",
+        dodge=0.4 if hue and frame[hue].nunique() > 1 else False,
+        palette="colorblind" if hue else None,
+        ax=axes,
+    )
+    axes.set_title(frame["experiment"].iloc[0])  # a notebook may show several
+    axes.set_xlabel(f"{metric} (mean over seeds, 95 % interval; {frame['origin'].iloc[0]} records)")
+    axes.grid(axis="x", alpha=0.3)
+    return axes
+
+
+def _named(values: pd.Series) -> pd.Series:
+    """As words: an axis of numbers would be drawn to scale, and "" has no entry in a legend."""
+    return values.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value) or "default")

@@ -1,0 +1,171 @@
+"""`recsys verify`: do the committed numbers still follow from what they were computed from?
+
+Without re-running: a digest of every value, the files' checksums, the ranking metrics computed again from the
+committed rank positions, every number in prose, the claims' states, that every commit exists, and which
+records are older than the code that made them. With re-running: records are repeated at their own commits.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from recsys.runs import paths
+from recsys.runs.checksums import altered, values
+from recsys.runs.evidence.prose import quoted_numbers
+from recsys.runs.evidence.publish import COST, cost
+from recsys.runs.grid.experiment import load_experiments
+from recsys.runs.grid.fingerprint import change_since, sha256_of_file
+from recsys.runs.grid.git import missing_commits
+from recsys.runs.records import PROVENANCE, Record, load_records, read_record
+
+ACCURACY = "accuracy"  # of classes: whose right one stands first
+# Metrics come from the same float64 code: only the order of summation may differ between machines.
+RELATIVE_TOLERANCE = 1e-9
+
+
+def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list[str], int]:
+    """Check everything that is committed.
+
+    Args:
+        rerun: how many experiments' cheapest records to repeat at their own commits.
+        say: told what is being done.
+
+    Returns:
+        The problems, each naming its number, and how many numbers were checked.
+    """
+    from recsys.runs.evidence.claims import check_states, load_claims
+
+    reference = load_records(paths.REFERENCE)
+    problems: list[str] = unreadable(paths.REFERENCE)
+    checked = 0
+    for record in reference:
+        found, count = check_record(record)
+        problems += found
+        checked += count
+    say(f"{len(reference)} committed records: every value, files, metrics computed again from ranks")
+    lost = missing_commits(record.code["commit"] or "none" for record in reference)
+    problems += [
+        f"{r.name}: commit {r.code['commit']} is not in this repository"
+        for r in reference
+        if r.code["commit"] is None or r.code["commit"] in lost
+    ]
+    changed = standing(reference)
+    say(f"{len(reference) - len(changed)} records are current; of {len(changed)} the code has changed since:")
+    for reason, number in Counter((n.partition("/")[0], why) for n, why in changed.items()).items():
+        say(f"  {reason[0]}: {number} records; {reason[1]}")
+    for path in sorted(paths.REFERENCE.glob(f"*/{COST}")):
+        stated = json.loads(path.read_text(encoding="utf-8"))
+        summed = cost([record for record in reference if record.experiment == path.parent.name])
+        problems += [
+            f"{path.parent.name}/{COST}: {name} is {stated.get(name)}, its records add up to {value}"
+            for name, value in summed.items()
+            if stated.get(name) != value
+        ]
+        checked += len(summed)
+    for path in sorted((paths.REFERENCE / "drills").glob("*.json")):
+        drill = json.loads(path.read_text(encoding="utf-8"))
+        problems += [f"drills/{path.name}: {problem}" for problem in altered(drill)]
+        checked += sum(1 for _ in values(drill))
+    quoted = quoted_numbers()
+    problems += [problem for number in quoted if (problem := number.problem())]
+    say(f"{len(quoted)} numbers in README and notebooks compared with their records")
+    claims = load_claims(paths.EXPERIMENTS / "claims.yaml")
+    problems += check_states(claims, reference)
+    say(f"{len(claims.claims)} claims: states computed again from the records")
+    if rerun:
+        problems += check_reruns(reference, rerun, say)
+    return problems, checked + len(quoted) + rerun
+
+
+def unreadable(folder: Path) -> list[str]:
+    """Record files that cannot be read as records: they would silently be left out of everything."""
+    found = sorted(folder.glob("*/*/record.json"))
+    return [f"{p.relative_to(folder)}: is no whole record" for p in found if read_record(p.parent) is None]
+
+
+def check_record(record: Record) -> tuple[list[str], int]:
+    """Checksums of a record's files, and its ranking metrics computed again from its rank positions."""
+    from recsys.metrics.ranking import ranking_metrics
+
+    name = f"{record.experiment}/{record.run}"
+    problems = [f"{name}: {problem}" for problem in altered(record.raw)]
+    if (record.experiment, record.run) != (record.folder.parent.name, record.folder.name):
+        problems.append(f"{name}: lies in {record.folder.parent.name}/{record.folder.name}")
+    if record.provenance() is None:
+        problems.append(f"{name}: its provenance {record.code[PROVENANCE]} is missing, or was altered")
+    for file, recorded in record.files.items():
+        path = record.folder / file
+        if not path.is_file():
+            problems.append(f"{name}: {file} is missing")
+        elif sha256_of_file(path) != recorded:
+            problems.append(f"{name}: {file} is not the file that was recorded (sha256 differs)")
+    counted = len(record.files) + sum(1 for _ in values(record.raw))
+    positions = record.positions()
+    if positions is None:
+        return problems, counted
+    cutoffs = sorted({int(metric.rpartition("@")[2]) for metric in record.metrics if _is_cut_off(metric)})
+    again, _ = ranking_metrics(positions, cutoffs=tuple(cutoffs or (10,)))
+    compared = [metric for metric in record.metrics if metric in again]
+    for metric in compared:
+        recorded, computed = record.metrics[metric], again[metric]
+        if abs(recorded - computed) > RELATIVE_TOLERANCE * max(abs(recorded), abs(computed)):
+            problems.append(f"{name}: {metric} is recorded as {recorded:.8g}, its ranks give {computed:.8g}")
+    if (accuracy := record.metrics.get(ACCURACY)) is not None:
+        compared.append(ACCURACY)
+        # of equal outputs the one that was taken is not recorded
+        first, least = positions["better"] == 0, (positions["better"] + positions["equal"]) == 0
+        if not least.mean() - 1e-9 <= accuracy <= first.mean() + 1e-9:
+            told = f"between {least.mean():.8g} and {first.mean():.8g}"
+            problems.append(f"{name}: {ACCURACY} is recorded as {accuracy:.8g}, its ranks give {told}")
+    return problems, counted + len(compared)
+
+
+def _is_cut_off(metric: str) -> bool:
+    name, at, number = metric.rpartition("@")
+    return bool(at) and number.isdigit() and name in ("hr", "recall", "ndcg")
+
+
+def standing(reference: Iterable[Record]) -> dict[str, str]:
+    """What has changed since each committed record was made, by its name; without those that are current."""
+    experiments = load_experiments()
+    changed = {}
+    for record in reference:
+        known = experiments.get(record.experiment)
+        metrics = known.metrics if known else []
+        if known is None:
+            changed[record.name] = f"there is no experiment {record.experiment} any more"
+        elif reason := change_since(record.raw, record.provenance(), metrics):
+            changed[record.name] = reason
+    return changed
+
+
+def other_seeds(record: Record, reference: Iterable[Record]) -> list[Record]:
+    """Records that differ from one in nothing but their seed."""
+
+    def cell(one: Record) -> tuple:
+        return one.experiment, one.threads, {k: repr(v) for k, v in one.parameters.items() if k != "seed"}
+
+    return [one for one in reference if cell(one) == cell(record) and one.run != record.run]
+
+
+def check_reruns(reference: list[Record], count: int, say: Callable[[str], None]) -> list[str]:
+    """Repeat the cheapest record of as many experiments at its own commit (`recsys.runs.evidence.rerun`)."""
+    from recsys.runs.evidence.rerun import RerunError, rerun
+
+    lost = missing_commits(record.code["commit"] or "" for record in reference)
+    cheapest: dict[str, Record] = {}
+    for record in sorted(reference, key=lambda record: record.seconds):
+        if record.code["commit"] not in lost:
+            cheapest.setdefault(record.experiment, record)
+    problems = []
+    for record in sorted(cheapest.values(), key=lambda record: record.seconds)[:count]:
+        try:
+            repeated = rerun(record, other_seeds(record, reference))
+        except RerunError as error:
+            problems.append(str(error))
+            continue
+        say(f"{record.name}: {repeated.words()}")
+        if not repeated.ok:
+            problems.append(f"{record.name}: {repeated.words()}")
+    return problems

@@ -1,0 +1,1 @@
+"""Running what was planned: Ray, papermill, kernels, and how a run ends."""

@@ -1,0 +1,65 @@
+"""After a notebook has ended: what its run depended on is added to its record, or the run is refused."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recsys.runs import paths
+from recsys.runs.checksums import content_name
+from recsys.runs.execution.failures import RunFailed
+from recsys.runs.grid.fingerprint import dependencies
+from recsys.runs.grid.git import differing, file_blob
+from recsys.runs.records import PROVENANCE
+
+if TYPE_CHECKING:
+    from recsys.runs.execution.worker import Request
+
+
+def complete_record(request: "Request", working: Path, started: datetime, seconds: float) -> None:
+    """Finish record.json: commit, dependencies, time.
+
+    Raises:
+        RunFailed: the notebook recorded nothing; code was edited while it ran; code that is not the commit's,
+            where only committed code may be recorded.
+    """
+    path = working / "record.json"
+    if not path.is_file():
+        raise RunFailed("no record: the notebook's last cell must call record(...) of recsys.runs.record")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    ask = json.loads((working / "request.json").read_text(encoding="utf-8"))
+    record["code"] = _code(request, record["code"], ask["notebook_blob"], working)
+    record["started"] = started.isoformat(timespec="seconds").replace("+00:00", "Z")
+    record["seconds"] = round(seconds, 3)
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (working / "request.json").unlink()
+    (working / "kernel.log").unlink(missing_ok=True)  # what C libraries said; of use after a failure only
+
+
+def _code(request: "Request", code: dict[str, Any], notebook_blob: str, working: Path) -> dict[str, Any]:
+    blobs = {**code["imported"], request.notebook: notebook_blob}
+    edited = [name for name, blob in blobs.items() if _blob_now(name) != blob]
+    if edited:
+        raise RunFailed(f"{', '.join(edited)} was edited while this run was going; run it again")
+    commit = code["commit"]
+    uncommitted = differing(commit, blobs) if commit else sorted(blobs)
+    if uncommitted and request.committed_only:
+        where = f"commit {commit[:8]}" if commit else "any commit: this is no git checkout"
+        raise RunFailed(
+            f"{', '.join(uncommitted[:3])} is not what it is in {where}; commit it and run again, or add "
+            "--allow-dirty for a trial that `recsys publish` will not take"
+        )
+    found = dependencies(Path(request.project) / request.notebook, code["loaded"])
+    (working / f"{PROVENANCE}.json").write_text(json.dumps(found.provenance) + "\n", encoding="utf-8")
+    return {
+        "commit": commit,
+        "dirty": bool(uncommitted),
+        "notebook": {"path": request.notebook, "sha256": found.notebook_sha256},
+        "loaded": code["loaded"],
+        PROVENANCE: content_name(found.provenance),
+    }
+
+
+def _blob_now(name: str) -> str | None:
+    path = paths.PROJECT / name
+    return file_blob(path) if path.is_file() else None

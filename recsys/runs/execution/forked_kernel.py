@@ -1,0 +1,122 @@
+"""Kernels forked from a warm parent: a run starts in a fraction of a second instead of several.
+
+`papermill` executes each notebook in a fresh kernel as ever; only the way the kernel process comes to life
+differs. Importing torch, transformers and seaborn once, not once per run, is what makes a grid of small
+cells cheap. Where forking is not safe (macOS, Windows) ordinary kernels are used.
+"""
+
+import json
+import os
+import signal
+import socket
+import uuid
+from functools import cache
+from typing import Any
+
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
+from traitlets import default
+
+from recsys.runs.execution.kernel_parent import SOCKET, THREADS, WarmParent
+
+
+@cache
+def own_parent(threads: int) -> WarmParent:
+    """This worker's own, for machines of a cluster that the driver does not run on."""
+    return WarmParent(f"recsys-{os.getpid()}-{uuid.uuid4().hex}", threads)
+
+
+def connect(environment: dict[str, str]) -> socket.socket:
+    """A connection to the driver's warm parent where there is one on this machine, else to our own."""
+    threads = int(environment[THREADS])
+    shared = environment.get(SOCKET)
+    if shared:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(f"\0{shared}-{threads}")
+            return connection
+        except OSError:
+            connection.close()
+    return own_parent(threads).connect()
+
+
+class ForkedProcess:
+    """A forked kernel with the part of `subprocess.Popen` that jupyter_client uses."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._connection = connect(request["environment"])
+        self._answers = self._connection.makefile("r")
+        self.returncode: int | None = None
+        self.pid = self._ask(json.dumps(request))["pid"]
+
+    def _ask(self, line: str) -> dict[str, Any]:
+        self._connection.sendall(line.encode() + b"\n")
+        answer = self._answers.readline()
+        if not answer:
+            raise RuntimeError("the warm parent of the kernels has ended")
+        return json.loads(answer)
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            try:
+                self.returncode = self._ask("poll")["status"]
+            except (OSError, RuntimeError):
+                self.returncode = -signal.SIGKILL  # a kernel dies with its parent
+        return self.returncode
+
+    def wait(self) -> int | None:
+        """Only called once `poll` has seen the end."""
+        self._connection.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+
+class WarmProvisioner(LocalProvisioner):
+    """Starts a kernel by asking the warm parent for a fork."""
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+        self.cwd = str(kwargs.get("cwd") or os.getcwd())
+        environment = kwargs["env"]
+        self.process = ForkedProcess(
+            {
+                "connection_file": self.parent.connection_file,
+                "cwd": self.cwd,
+                "environment": dict(environment),
+                "log": environment["RECSYS_KERNEL_LOG"],
+            }
+        )
+        self.pid = self.pgid = self.process.pid  # the kernel leads its own process group
+        return self.connection_info
+
+
+class WarmKernelManager(AsyncKernelManager):
+    """A kernel manager whose kernels come from the warm parent.
+
+    Local sockets instead of TCP ports: two kernels that start at the same moment can't take the same port.
+    Their names are Linux' abstract ones (a leading @), which leave no file behind after a kill; messages
+    are signed with the connection's key as ever.
+    """
+
+    transport = "ipc"
+
+    @default("ip")
+    def _ip_default(self) -> str:
+        return f"@recsys-kernel-{uuid.uuid4().hex}"
+
+    async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
+        if self.provisioner is None:
+            self.provisioner = WarmProvisioner(
+                kernel_id=kwargs.get("kernel_id", ""), kernel_spec=self.kernel_spec, parent=self
+            )
+        return await super()._async_pre_start_kernel(**kwargs)

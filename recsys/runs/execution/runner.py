@@ -1,0 +1,195 @@
+"""Runs a plan on Ray: in parallel, each run with the resources it asked for, one failure stopping none."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from recsys.runs import paths
+from recsys.runs.execution.kernel_parent import CAN_FORK, SOCKET, WarmParent
+from recsys.runs.execution.orphan_cleanup import watched
+from recsys.runs.execution.worker import IN_FLIGHT, Outcome, Request, execute
+from recsys.runs.grid.plan import PlannedRun
+
+FORWARDED = ("RECSYS_DATA", "RECSYS_CACHE", "RECSYS_SOURCES")
+
+
+class RunnerError(RuntimeError):
+    """The grid cannot be run as asked; the message says why and how to mend it."""
+
+
+@contextlib.contextmanager
+def only_driver(runs: Path) -> Iterator[None]:
+    """Hold the runs folder: a second driver is told so; leftovers of a killed one are removed."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        lock = (runs / ".lock").open("a+")
+    except OSError as error:
+        raise RunnerError(
+            f"cannot write to {runs}: {error.strerror}; choose another folder with --runs"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise RunnerError(
+                f"another `recsys run` (process {lock.read().strip() or 'unknown'}) is using {runs}; "
+                "wait for it, or give this one a folder of its own with --runs"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        for leftover in runs.glob(f"*/{IN_FLIGHT}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        yield
+
+
+def run(
+    planned: list[PlannedRun],
+    *,
+    address: str | None = None,
+    cores: int | None = None,
+    committed_only: bool = False,
+    on_start: Callable[[float], None] = lambda slots: None,
+    on_tick: Callable[[], None] = lambda: None,
+    on_finish: Callable[[PlannedRun, Outcome], None] = lambda run, outcome: None,
+) -> list[Outcome]:
+    """Execute every planned run; a failed one leaves the others running.
+
+    Args:
+        address: of a Ray cluster that sees this project's folder; None starts Ray on this machine.
+        cores: how many a local Ray may use (default: all).
+        committed_only: fail a run whose notebook or modules are not those of the commit.
+
+    Raises:
+        RunnerError: no run of the plan can ever be placed, or the cluster can't be reached.
+        KeyboardInterrupt: passed on after runs in flight were stopped; finished ones are kept.
+    """
+    environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
+    threads = {run.needs.threads for run in planned}
+    with watched(), _warm_parents(threads) as warm, _ray(address, cores) as ray:
+        environment |= {SOCKET: warm}
+        total = ray.cluster_resources()
+        task = ray.remote(execute)
+        on_start(total.get("CPU", 1) / max(1, max(run.needs.threads for run in planned)))
+        waiting: dict[Any, PlannedRun] = {}
+        outcomes = []
+        for one in planned:
+            problem = _unplaceable(one, total)
+            if problem:
+                outcomes.append(Outcome(one.name, False, 0.0, str(one.folder), problem))
+                on_finish(one, outcomes[-1])
+                continue
+            options = {"num_cpus": one.needs.threads, "num_gpus": one.needs.gpus, "max_retries": 0}
+            options["memory"] = int(one.needs.memory_gb * 2**30)
+            waiting[task.options(**options).remote(_request(one, environment, committed_only))] = one
+        while waiting:
+            done, _ = ray.wait(list(waiting), timeout=1.0)
+            for reference in done:
+                one = waiting.pop(reference)
+                outcomes.append(_outcome(ray, reference, one))
+                on_finish(one, outcomes[-1])
+            on_tick()
+    return outcomes
+
+
+@contextlib.contextmanager
+def _warm_parents(threads: set[int]) -> Iterator[str]:
+    """The warm parents of the kernels on this machine; they do their imports while Ray starts."""
+    name = f"recsys-{os.getpid()}-{uuid.uuid4().hex}"
+    parents = [WarmParent(name, count) for count in threads] if CAN_FORK else []
+    try:
+        yield name
+    finally:
+        for parent in parents:
+            parent.close()
+
+
+@contextlib.contextmanager
+def _ray(address: str | None, cores: int | None) -> Iterator[Any]:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # Ray gives up after 30 s on a busy machine
+    if address and (Path.home() / ".ray" / "auth_token").is_file():
+        # `ray start` asks for the token that it wrote there; ray.init sends it only when told to
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    # local workers run this checkout's package
+    own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(paths.PROJECT), *filter(None, own)]))
+    import logging
+
+    import ray
+
+    if address and ":" in address and "://" not in address:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()  # Ray itself tries for minutes
+        except (OSError, ValueError) as error:
+            raise RunnerError(
+                f"no Ray cluster answers at {address} ({error}); is `ray start --head` up?"
+            ) from None
+    try:
+        # num_cpus None: Ray counts what this process may use, containers' limits included
+        local = {} if address else {"num_cpus": cores, "include_dashboard": False}
+        ray.init(
+            address or "local",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **local,
+        )
+    except Exception as error:  # Ray raises bare Exception when a process of its own does not start
+        where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+        raise RunnerError(f"cannot start or reach {where}: {_first_line(error)}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _unplaceable(run: PlannedRun, total: dict[str, float]) -> str | None:
+    """Ray would wait for ever for resources that nobody has; say it instead."""
+    asked = {"CPU": run.needs.threads, "GPU": run.needs.gpus, "memory": run.needs.memory_gb * 2**30}
+    for name, amount in asked.items():
+        have = total.get(name, 0)
+        if amount > have:
+            scale = 2**30 if name == "memory" else 1
+            unit = " (GiB)" if name == "memory" else ""
+            return f"needs {amount / scale:.3g} {name}{unit}, there is {have / scale:.3g} in all"
+    return None
+
+
+def _request(run: PlannedRun, environment: dict[str, str], committed_only: bool) -> Request:
+    return Request(
+        project=str(paths.PROJECT),
+        folder=str(run.folder),
+        experiment=run.experiment.name,
+        run=run.name,
+        profile=run.profile,
+        notebook=run.experiment.notebook,
+        parameters=run.parameters,
+        threads=run.needs.threads,
+        metrics=run.experiment.metrics,
+        committed_only=committed_only,
+        environment=environment,
+    )
+
+
+def _outcome(ray: Any, reference: Any, run: PlannedRun) -> Outcome:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        return Outcome(run.name, False, 0.0, str(run.folder), f"the run could not be set up: {error.cause!r}")
+    except ray.exceptions.RayError as error:
+        return Outcome(
+            run.name, False, 0.0, str(run.folder), f"the worker process died: {_first_line(error)}"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]

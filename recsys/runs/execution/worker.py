@@ -1,0 +1,171 @@
+"""One run, inside a Ray worker process: papermill executes the notebook, the folder appears whole."""
+
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from recsys.runs.execution.completion import complete_record
+from recsys.runs.execution.failures import RunFailed
+from recsys.runs.record import REQUEST
+
+EXECUTED = "executed.ipynb"
+IN_FLIGHT = ".in-flight-"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a worker needs to know about one run; all of it can be pickled and sent to another machine."""
+
+    project: str
+    folder: str  # where the finished run goes: experiments/runs/<experiment>/<run>
+    experiment: str
+    run: str
+    profile: str
+    notebook: str  # relative to the project
+    parameters: dict[str, Any]
+    threads: int
+    metrics: list[str]
+    committed_only: bool = False  # refuse to record a run of code that is not the commit's
+    environment: dict[str, str] = field(default_factory=dict)  # RECSYS_* settings of the driver
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `cell` counts from 1 over all cells of the notebook as written."""
+
+    run: str
+    ok: bool
+    seconds: float
+    folder: str
+    reason: str = ""
+    cell: int | None = None
+    source: str = ""
+    traceback: str = ""
+
+
+def execute(request: Request) -> Outcome:
+    """Run one notebook and put its folder in place by one rename; never raises for a failed notebook."""
+    started, clock = datetime.now(UTC), time.perf_counter()
+    final = Path(request.folder)
+    working = final.with_name(f"{IN_FLIGHT}{final.name}-{os.getpid()}")
+    shutil.rmtree(working, ignore_errors=True)
+    working.mkdir(parents=True)
+    try:
+        _run_notebook(request, working)
+        complete_record(request, working, started, time.perf_counter() - clock)
+        _replace(working, final)
+        shutil.rmtree(failed_folder(final), ignore_errors=True)
+        return Outcome(request.run, True, time.perf_counter() - clock, str(final))
+    except Exception as error:
+        failed = (
+            error if isinstance(error, RunFailed) else RunFailed(repr(error), trace=traceback.format_exc())
+        )
+        kept = failed_folder(final)
+        seconds = time.perf_counter() - clock
+        outcome = Outcome(
+            request.run, False, seconds, str(kept), str(failed), failed.cell, failed.source, failed.trace
+        )
+        failure = {**asdict(outcome), "folder": kept.name, "experiment": request.experiment}
+        failure |= {"profile": request.profile, "parameters": request.parameters}
+        (working / "record.json").unlink(missing_ok=True)
+        (working / "failure.json").write_text(json.dumps(failure, indent=1) + "\n", encoding="utf-8")
+        _replace(working, kept)
+        return outcome
+
+
+def failed_folder(final: Path) -> Path:
+    return final.with_name(final.name + ".failed")
+
+
+def _replace(working: Path, final: Path) -> None:
+    """Put a whole folder in the place of an older one: there is the old one, none, or the new one."""
+    if final.exists():
+        outdated = final.with_name(f"{IN_FLIGHT}{final.name}-{os.getpid()}-outdated")
+        shutil.rmtree(outdated, ignore_errors=True)
+        final.rename(outdated)
+        working.rename(final)
+        shutil.rmtree(outdated, ignore_errors=True)
+    else:
+        working.rename(final)
+
+
+def _run_notebook(request: Request, working: Path) -> None:
+    # jsonschema builds a grammar for international web addresses when this package is there: seconds of
+    # import that no notebook needs.
+    sys.modules.setdefault("rfc3987_syntax", None)
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook
+
+    from recsys.runs.execution.forked_kernel import WarmKernelManager
+    from recsys.runs.execution.kernel_parent import CAN_FORK, kernel_environment
+    from recsys.runs.grid.git import file_blob, head
+    from recsys.runs.grid.notebook_cells import read_cells
+    from recsys.runs.grid.parameters import reassigned
+
+    notebook = Path(request.project) / request.notebook
+    again = reassigned(read_cells(notebook), set(request.parameters))
+    if again:
+        raise RunFailed("override not used: " + "; ".join(again))
+    # What is executed now: by the time of record() the notebook may have been edited, or the commit another.
+    ask = {**asdict(request), "folder": str(working), "started_ns": time.time_ns()}
+    ask |= {"code": {"commit": head()}, "notebook_blob": file_blob(notebook)}
+    (working / "request.json").write_text(json.dumps(ask))
+    os.environ.update(kernel_environment(request.threads))
+    os.environ.update(request.environment)
+    os.environ[REQUEST] = str(working / "request.json")
+    os.environ["RECSYS_KERNEL_LOG"] = str(working / "kernel.log")
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        dict.fromkeys([request.project, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
+    )
+    try:
+        execute_notebook(
+            str(notebook),
+            str(working / EXECUTED),
+            parameters=request.parameters,
+            cwd=str(notebook.parent),
+            progress_bar=False,
+            kernel_name="python3",
+            start_timeout=120,
+            **({"kernel_manager_class": WarmKernelManager} if CAN_FORK else {}),
+        )
+    except PapermillExecutionError as error:
+        reason = f"{error.ename}: {error.evalue}"
+        trace = _plain("\n".join(error.traceback))
+        number = _number_as_written(notebook, error.cell_index)
+        raise RunFailed(reason, number, error.source, trace) from None
+    except Exception as error:
+        raise RunFailed(_kernel_death(error, working), trace=traceback.format_exc()) from None
+
+
+def _number_as_written(notebook: Path, index: int) -> int:
+    """The cell's number from 1 in the notebook as written; papermill counts from 0, its own cell included."""
+    from recsys.runs.grid.notebook_cells import read_cells
+
+    parameters = next(cell.number for cell in read_cells(notebook) if "parameters" in cell.tags)
+    return index + 1 if index < parameters else index
+
+
+def _plain(text: str) -> str:
+    """Without the colours that IPython puts into a traceback."""
+    import re
+
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def _kernel_death(error: Exception, working: Path) -> str:
+    if type(error).__name__ != "DeadKernelError":
+        return f"{type(error).__name__}: {error}"
+    log = working / "kernel.log"
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+    said = f"; it last said: {last[0]}" if last else ""
+    return (
+        "the kernel died without a word from Python; most often it was killed because memory ran out"
+        f" (ask for more with `needs: memory_gb` or make the run smaller){said}"
+    )

@@ -1,0 +1,1 @@
+"""The report: a static site of verdicts, comparisons, records and executed notebooks."""

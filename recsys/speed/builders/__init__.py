@@ -1,0 +1,1 @@
+"""Builders of variants: graphs and rounded weights, made once for a machine."""

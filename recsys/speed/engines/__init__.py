@@ -1,0 +1,1 @@
+"""Engines: what computes the vectors once a variant is built."""

@@ -1,0 +1,214 @@
+"""Quantisation-aware training: while it lasts, linear maps compute what int8 products would give.
+
+Rounding is put into the forward pass and left out of the backward pass (the straight-through estimator;
+Jacob et al. 2018, arXiv:1712.05877, section 3), so that the weights learn to suit it. What is mimicked are
+the graphs of `recsys.speed.builders.onnx`: weights symmetric int8 with a scale an output, activations
+asymmetric uint8 with one scale a matrix, found as it comes. There a query is a batch of its own, so here each
+text has a scale of its own, whatever else is in its batch. Embedding tables are rounded to int8 block by
+block.
+
+B: texts of a batch. T: tokens of the longest. D: inputs of a map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, linear
+
+from recsys.encoders.backbone import Backbone
+from recsys.encoders.embed import embed_texts
+from recsys.speed.rounding.embedding_table import LARGE, block_of
+from recsys.speed.rounding.linear_maps import linear_maps, named
+from recsys.speed.rounding.weights import LARGEST
+from recsys.speed.variants import SHARE
+
+LEVELS = 255  # of uint8, between the least and the largest
+TINY = 1e-12  # a matrix of zeros
+DEAD = 1e-3  # least reach of a channel
+
+
+@contextmanager
+def fake_int8(
+    backbone: Backbone,
+    *,
+    kept: Sequence[str] = (),
+    careful: Sequence[str] = (),
+    block: int = 32,
+    smooth: Mapping[str, Tensor] | None = None,
+) -> Iterator[None]:
+    r"""Within, all linear maps of the transformer layers and large embedding tables are rounded.
+
+    Parameters stay what they are, float32, trainable, under their names; afterwards the backbone computes
+    without rounding again, and `fast_encoder(backbone, variant="onnx-int8")` builds the real thing from it.
+
+    Args:
+        backbone: an encoder with `nn.Linear` maps, such as BERT.
+        kept: regular expressions of names of maps that are not rounded. The names begin with the layer's
+            number: r"5\..*" is the sixth layer, `variants.FFN` the FFNs' maps in a BERT.
+        careful: the same for maps that are rounded with a scale for each `block` inputs, weights as well as
+            activations, token by token, as `onnx_build.mixed` does. Their inputs are not divided.
+        block: inputs that share a scale there; divides their number.
+        smooth: by name of a map, [D] numbers that its inputs are divided by before they are rounded and its
+            weights multiplied with, see `smoothing`. None: none.
+
+    Raises:
+        ValueError: no linear map in the layers (GPT-2 has none), a name that fits none, a block that does
+            not divide a map's inputs, a backbone that is rounded already.
+    """
+    maps = linear_maps(backbone)
+    chosen_kept, chosen_careful = named(maps, kept), named(maps, careful)
+    mask = RealTokens()
+    with ExitStack() as stack:
+        handle = backbone.register_forward_pre_hook(mask.see, with_kwargs=True)
+        stack.callback(handle.remove)
+        for name, module in maps.items():
+            if name in chosen_kept:
+                continue
+            if name in chosen_careful:
+                if module.in_features % block:
+                    raise ValueError(
+                        f"block {block} does not divide the {module.in_features} inputs of {name}"
+                    )
+                rounded = _by_blocks(module, block)
+            else:
+                rounded = _by_text(module, mask, None if smooth is None else smooth.get(name))
+            _replace_forward(stack, module, rounded)
+        for module in backbone.modules():
+            if isinstance(module, nn.Embedding) and module.weight.numel() >= LARGE:
+                _replace_forward(stack, module, _rounded_table(module))
+        yield
+
+
+def smoothing(
+    backbone: Backbone, texts: Sequence[str], share: float = SHARE, max_tokens: int = 64
+) -> dict[str, Tensor]:
+    """What each channel of each map's inputs is divided by, so that one scale serves all channels better.
+
+    s = reach^share, reach the largest magnitude of the channel on the texts: SmoothQuant (Xiao et al. 2022,
+    arXiv:2211.10438, equation 4) without its second factor, the weights' own reach, which hardly differs.
+    A dynamic scale follows the one channel with the largest entries; weights have a scale an output and bear
+    more of the difference between channels than activations do, hence a share above their one half.
+
+    Args:
+        texts: at least one.
+        share: 0 leaves all as it is; 1 makes all channels reach equally far.
+
+    Returns:
+        By name of the map, [D] float32 with a mean of 1.
+
+    Raises:
+        ValueError: no text; share not in [0, 1].
+    """
+    if not texts:
+        raise ValueError("smoothing needs texts to find the channels' reach on")
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must be from 0 to 1, got {share}")
+    reach: dict[str, Tensor] = {}
+
+    def note(name: str) -> Callable:
+        def hook(module: nn.Module, args: tuple) -> None:
+            found = args[0].flatten(0, -2).abs().amax(dim=0)
+            reach[name] = torch.maximum(reach.get(name, found), found)
+
+        return hook
+
+    with ExitStack() as stack:
+        for name, module in linear_maps(backbone).items():
+            stack.callback(module.register_forward_pre_hook(note(name)).remove)
+        embed_texts(backbone, texts, precision="fp32", max_tokens=max_tokens)
+    return {name: channel_scale(found, share) for name, found in reach.items()}
+
+
+def channel_scale(reach: Tensor, share: float) -> Tensor:
+    """[D] largest magnitudes -> [D] divisors with a mean of 1, for training and for the graph."""
+    scale = reach.clamp(min=DEAD) ** share
+    return scale / scale.mean()
+
+
+def round_by_text(rows: Tensor, real: Tensor) -> Tensor:
+    """uint8 with one scale and zero a text, as DynamicQuantizeLinear does for a batch of one text.
+
+    Args:
+        rows: [B, T, D] float32.
+        real: [B, T] bool; padding has no say in the scale.
+
+    Returns:
+        [B, T, D] float32; the gradient passes as if nothing had happened, but not at padding beyond the
+        span.
+    """
+    with torch.no_grad():
+        seen = rows.masked_fill(~real[:, :, None], 0)
+        # 0 is always in the span: uint8's zero has to be one of its levels
+        least, most = seen.amin(dim=(1, 2)).clamp(max=0), seen.amax(dim=(1, 2)).clamp(min=0)
+        step = ((most - least) / LEVELS).clamp(min=TINY)
+        zero = (-least / step).round()
+    return torch.fake_quantize_per_channel_affine(rows, step, zero.to(torch.int32), 0, 0, LEVELS)
+
+
+def round_by_row(table: Tensor, scales: torch.dtype = torch.float32) -> Tensor:
+    """[R, D] -> [R, D]: symmetric int8, one scale a row, of this type; the gradient passes."""
+    step = (table.detach().abs().amax(dim=1) / LARGEST).to(scales).float().clamp(min=TINY)
+    zeros = torch.zeros(len(table), dtype=torch.int32, device=table.device)
+    return torch.fake_quantize_per_channel_affine(table, step, zeros, 0, -LARGEST, LARGEST)
+
+
+def round_weights_by_block(weight: Tensor, block: int) -> Tensor:
+    """[O, D] -> [O, D]: int8 by `weight_rounding.block_scale`; the gradient passes."""
+    blocks = weight.detach().reshape(-1, block)
+    largest = blocks.gather(1, blocks.abs().argmax(dim=1, keepdim=True))
+    step = -torch.where(largest == 0, 1, largest) / (LARGEST + 1)
+    whole = (blocks / step).round().clamp(-LARGEST - 1, LARGEST)
+    return weight + ((whole * step).view(weight.shape) - weight).detach()
+
+
+def round_by_block(rows: Tensor, block: int) -> Tensor:
+    """[..., D] -> [..., D]: symmetric int8, a scale for each `block` neighbours; the gradient passes."""
+    return round_by_row(rows.reshape(-1, block)).view(rows.shape)
+
+
+class RealTokens:
+    """Which tokens of the batch that is being computed are real."""
+
+    def __init__(self):
+        self.real: Tensor | None = None
+
+    def see(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
+        mask = kwargs["attention_mask"] if "attention_mask" in kwargs else args[1]
+        self.real = mask != 0
+
+
+def _by_text(module: nn.Linear, mask: RealTokens, smooth: Tensor | None) -> Callable[[Tensor], Tensor]:
+    def forward(rows: Tensor) -> Tensor:
+        rows, weight = rows.float(), module.weight
+        if smooth is not None:
+            rows, weight = rows / smooth, weight * smooth
+        return linear(round_by_text(rows, mask.real), round_by_row(weight), module.bias)
+
+    return forward
+
+
+def _by_blocks(module: nn.Linear, block: int) -> Callable[[Tensor], Tensor]:
+    def forward(rows: Tensor) -> Tensor:
+        weight = round_weights_by_block(module.weight, block)
+        return linear(round_by_block(rows.float(), block), weight, module.bias)
+
+    return forward
+
+
+def _rounded_table(module: nn.Embedding) -> Callable[[Tensor], Tensor]:
+    def forward(ids: Tensor) -> Tensor:
+        rows = embedding(ids, module.weight, module.padding_idx)  # only these are rounded
+        return round_by_row(rows.reshape(-1, block_of(rows.shape[-1])), torch.float16).view(rows.shape)
+
+    return forward
+
+
+def _replace_forward(stack: ExitStack, module: nn.Module, forward: Callable) -> None:
+    if "forward" in vars(module):
+        raise ValueError("the backbone is rounded already: leave the other fake_int8 first")
+    module.forward = forward  # hides the class's own
+    stack.callback(vars(module).pop, "forward")

@@ -1,0 +1,365 @@
+"""The report as a reader meets it: a folder opened from disk, on any width, without a network."""
+
+import html.parser
+import json
+import re
+
+import nbformat
+import pytest
+
+from recsys.metrics.significance import Interval
+from recsys.runs.records import load_records
+from recsys.runs.report.notebooks import mathml
+from recsys.runs.report.numbers import duration, mean_and_half_width, number, p_value, setting
+from recsys.runs.report.pages import ReportError, write_report
+from recsys.runs.report.verdicts import agreement
+from tests.runs.made_records import (
+    claims_of,
+    executed_notebook,
+    experiment,
+    make_record,
+    positions,
+)
+from tests.runs.report.browser import CHROMIUM, Browser
+
+EXPERIMENT = "01_loss_derivation"
+BEATS = {"metric": "ndcg@10", "control": {"objective": "random"}, "pair": "user", "alternative": "greater"}
+CLAIMS = claims_of(
+    {"paraphrase": "BCE beats a random order.", "decide": [BEATS | {"treatment": {"objective": "bce"}}]},
+    {"paraphrase": "The printed loss does too.", "decide": [BEATS | {"treatment": {"objective": "printed"}}]},
+    {"paraphrase": "Escaped: <script>alert(1)</script> & more."},
+    {"paraphrase": "Cities will be safer.", "state": "untestable", "reason": "No measure is named."},
+    errors=(
+        {"id": "loss-sign", "file": "000_e79ae3cbaa31c4fc.txt", "section": "4.1", "shown": False}
+        | {"wrong": "The sign.", "mended": "Minus.", "notebook": EXPERIMENT},
+    ),
+)
+FAILURES = [
+    {"experiment": EXPERIMENT, "run": "objective=bpr-1234", "label": "objective=bpr", "state": "failed"}
+    | {"reason": "ValueError: <scores> of the wrong shape", "cell": 7},
+    {"experiment": "02_other", "run": "x", "label": "dataset=beauty", "state": "not run", "cell": None}
+    | {"reason": "beauty can't be had: no network"},
+]
+LEVELS = {"bce": 5, "printed": 90, "random": 40}
+
+
+def fill(folder, profile, notebook=None):
+    for objective, mean_rank in LEVELS.items():
+        for seed in range(3):
+            make_record(
+                folder,
+                EXPERIMENT,
+                {"objective": objective, "dataset": "demo_store", "seed": seed},
+                ranks=positions(200, mean_rank, 10 * mean_rank + seed),
+                profile=profile,
+                notebook=notebook if seed == 0 else None,
+            )
+    for items in (1_000, 10_000, 100_000):
+        make_record(folder, "02_other", {"items": items, "seed": 0}, {"peak_mb": items / 7}, profile=profile)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """Committed records, the reader's own with notebooks, one failed run, and the site made of them."""
+    base = tmp_path_factory.mktemp("report")
+    fill(base / "reference", "reference")
+    fill(base / "runs", "quick", executed_notebook())
+    failed = base / "runs" / EXPERIMENT / "objective=bpr-1234.failed"
+    failed.mkdir()
+    error = nbformat.v4.new_output(
+        "error", ename="ValueError", evalue="shape", traceback=["\x1b[31mno\x1b[0m"]
+    )
+    broken = nbformat.v4.new_code_cell("raise ValueError('shape')", outputs=[error])
+    nbformat.write(executed_notebook(broken), failed / "executed.ipynb")
+    build(base)
+    return base
+
+
+def build(base, failures=FAILURES, own=None):
+    other = experiment(
+        "02_other",
+        metrics=["peak_mb"],
+        primary_metric="peak_mb",
+        plot={"metric": "peak_mb", "x": "items"},
+    )
+    return write_report(
+        base / "site",
+        load_records(base / "runs") if own is None else own,
+        load_records(base / "reference"),
+        failures,
+        CLAIMS,
+        {EXPERIMENT: experiment(), "02_other": other, "03_empty": experiment("03_empty")},
+        base / "runs",
+    )
+
+
+@pytest.fixture(scope="module")
+def site(base):
+    return base / "site"
+
+
+class Elements(html.parser.HTMLParser):
+    """Every start tag of a page, and its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.words = [], []
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def pages(site):
+    return sorted(site.rglob("*.html"))
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    for page in pages(site):
+        for tag, attributes in Elements(page).tags:
+            assert tag not in ("script", "iframe", "object", "embed"), page
+            if tag == "a":
+                continue
+            for name in ("src", "href", "srcset", "poster", "data", "xlink:href"):
+                assert not re.match(r"(https?:)?//", attributes.get(name) or ""), (page, tag)
+    for style in site.rglob("*.css"):
+        assert not re.search(r"@import|url\(", style.read_text()), style
+    for drawing in site.rglob("*.svg"):
+        assert not re.search(r'href="(?!#)|<!DOCTYPE|<script', drawing.read_text()), drawing
+
+
+def test_every_link_leads_somewhere(site):
+    for page in pages(site):
+        elements = Elements(page)
+        ids = {attributes["id"] for _, attributes in elements.tags if "id" in attributes}
+        for tag, attributes in elements.tags:
+            for target in filter(None, (attributes.get(n) for n in ("href", "src", "srcset"))):
+                if re.match(r"(https?|data):", target):
+                    continue
+                path, _, fragment = target.partition("#")
+                assert not path or (page.parent / path).is_file(), (page.name, tag, target)
+                if not path:
+                    assert fragment in ids, (page.name, target)
+
+
+def test_verdict_table_comes_first_and_says_both_verdicts(site):
+    elements = Elements(site / "index.html")
+    text = elements.text[elements.text.index("What holds Two articles") :]  # behind the navigation
+    assert text.index("BCE beats a random order.") < text.index("Experiments")
+    headings = [attributes.get("id") for tag, attributes in elements.tags if tag == "h2"]
+    assert headings[0] == "verdicts-title"
+    table = text[text.index("BCE beats a random order.") : text.index("How to read a verdict")]
+    first, second = table.split("The printed loss does too.")
+    assert "supported" in first
+    assert "agrees" in first
+    assert "bce against random, 200 users" in first
+    assert "refuted" in second
+    assert "1 claim not yet tested" in text
+    assert "No measure is named." in text
+
+
+def test_text_is_escaped(site):
+    page = (site / "index.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more." in page
+    assert "ValueError: &lt;scores&gt; of the wrong shape" in page
+
+
+def test_experiment_shows_table_records_and_plot_with_its_numbers(site, base):
+    elements = Elements(site / "index.html")
+    bce = [
+        record
+        for record in load_records(base / "reference", EXPERIMENT)
+        if record.parameters["objective"] == "bce"
+    ]
+    mean = sum(record.metrics["ndcg@10"] for record in bce) / 3
+    pictures = [attributes for tag, attributes in elements.tags if tag == "img"]
+    assert len(pictures) == 4  # two experiments, two origins
+    assert f"objective=bce: {number(mean)} (" in pictures[0]["alt"]
+    assert f"{number(mean)} ±" in elements.text
+    links = {attributes.get("href") for tag, attributes in elements.tags if tag == "a"}
+    for record in bce:
+        copy = f"records/reference/{EXPERIMENT}/{record.run}.json"
+        assert copy in links
+        assert json.loads((site / copy).read_text()) == record.raw
+    assert sum(link.startswith("notebooks/") for link in links if link) == 4  # three finished, one failed
+    assert "recsys run 03_empty --profile quick" in elements.text
+
+
+def test_light_and_dark_drawings_differ_in_colours_only(site):
+    light = (site / "plots" / f"{EXPERIMENT}-yours-light-wide.svg").read_text()
+    dark = (site / "plots" / f"{EXPERIMENT}-yours-dark-wide.svg").read_text()
+    assert light != dark
+    assert re.sub("#[0-9a-f]{6}", "", light) == re.sub("#[0-9a-f]{6}", "", dark)
+    assert "#23282d" not in dark
+
+
+def test_failures_and_provenance_are_said(site):
+    text = Elements(site / "index.html").text
+    assert "beauty can't be had: no network" in text
+    assert "(cell 7)" in text
+    foot = text[text.rindex("Provenance") :]
+    for fact in ("0123456789ab", "Test processor, 2 cores, 23 GB", "torch", "2.13.0", "2026-11-22T06:40:00Z"):
+        assert fact in foot
+
+
+def notebook_page(site):
+    return next(p for p in pages(site) if p.name.startswith("objective=bce-"))
+
+
+def test_notebook_page_has_formulas_outputs_and_links(site):
+    page = notebook_page(site).read_text(encoding="utf-8")
+    assert page.count("<math") == 5  # two in prose, two in a table, one printed by code
+    assert "mathjax" not in page.lower()
+    assert r'<code class="tex">\nosuchcommand{x}</code>' in page
+    assert "点击率" in page
+    assert "100%" in page  # the text beside a widget
+    assert "../../records/reference/01_loss_derivation/objective=bce" in page
+    assert '<span class="in-repository" title="../recsys/losses/softmax.py">the module</span>' in page
+    assert 'href="../../index.html#01_loss_derivation">the next one' in page
+    assert 'href="https://arxiv.org/abs/1702.01992"' in page
+    assert 'alt="Figure drawn by the code above"' in page
+
+
+def test_failed_notebook_is_shown_up_to_its_error(site):
+    page = (site / "notebooks" / EXPERIMENT / "objective=bpr-1234.html").read_text()
+    assert "ansi-red-fg" in page
+    assert "ValueError: &lt;scores&gt; of the wrong shape" in page
+
+
+def test_a_second_report_removes_what_is_gone_and_touches_nothing_else(base, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("runs", "reference"):
+        (copy / name).symlink_to(base / name)
+    build(copy)
+    site = copy / "site"
+    (site / "mine.txt").write_text("kept")
+    assert notebook_page(site).is_file()
+    build(copy, failures=[], own=[])
+    assert list(site.glob("notebooks/**/*.html")) == []
+    assert list(site.glob("records/yours/**/*.json")) == []
+    assert (site / "mine.txt").read_text() == "kept"
+    text = Elements(site / "index.html").text
+    assert "did not test it" in text
+    assert "Failed or not run" not in text
+
+
+def test_somebody_elses_site_is_not_overwritten(base, tmp_path):
+    (tmp_path / "index.html").write_text("precious")
+    with pytest.raises(ReportError, match="no report wrote"):
+        write_report(tmp_path, [], [], [], CLAIMS, {})
+    assert (tmp_path / "index.html").read_text() == "precious"
+
+
+def test_without_any_record(tmp_path):
+    index = write_report(tmp_path / "new", [], [], [], CLAIMS, {EXPERIMENT: experiment()})
+    text = Elements(index).text
+    assert "No claim is decided yet" in text
+    assert "nothing to trace" in text
+
+
+@pytest.mark.parametrize(
+    ("reference", "own", "said"),
+    [
+        ("supported", "supported", ("agrees", "good")),
+        ("refuted", "supported", ("disagrees: supported", "bad")),
+        ("supported", "undecided", ("leaves it open", "open")),
+        ("undecided", "refuted", ("says refuted", "open")),
+        ("supported", "not yet tested", ("did not test it", "none")),
+        ("not yet tested", "refuted", ("refuted, with no committed record beside it", "open")),
+    ],
+)
+def test_agreement(reference, own, said):
+    assert agreement(reference, own) == said
+
+
+def test_numbers():
+    shown = [number(v) for v in (0.0055, -0.12345, 0.0, 1234.5, 12, 3e-7, float("nan"), None)]
+    assert shown == ["0.005500", "−0.1235", "0", "1,234", "12", "3.00e−7", "–", "–"]
+    assert mean_and_half_width(Interval(0.0055, 0.0050, 0.0060, 3)) == "0.005500 ± 0.000500"
+    assert mean_and_half_width(Interval(0.5, 0.5 - 1e-9, 0.5 + 1e-9, 3)) == "0.5000 ± <0.0001"
+    assert mean_and_half_width(Interval(0.5, float("nan"), float("nan"), 1)) == "0.5000"
+    assert [p_value(v).replace("\N{NO-BREAK SPACE}", " ") for v in (0.0004, 0.0213, 1.0)] == [
+        "p < .001",
+        "p = .021",
+        "p = 1.000",
+    ]
+    assert [duration(v) for v in (3.25, 45, 600, 9000)] == ["3.2 s", "45 s", "10 min", "2.5 h"]
+    assert [setting(v) for v in (1e-5, True, 8, 10_000, [1, 2], "bce")] == [
+        "1e-05",
+        "True",
+        "8",
+        "10,000",
+        "1, 2",
+        "bce",
+    ]
+
+
+@pytest.mark.parametrize("tex", [r"\frac{", r"\begin{align} a", r"\notacommand", "<b>"])
+def test_a_formula_that_fails_is_shown_as_source_or_converted_never_raw(tex):
+    shown = mathml(tex, block=True)
+    assert shown.startswith(('<code class="tex">', '<span class="formula"><math'))
+    assert "<b>" not in shown
+
+
+with_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    pytest.importorskip("websocket")
+    with Browser() as browser:
+        yield browser
+
+
+@with_chromium
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_no_sideways_scroll_no_complaint_no_request(site, browser, width, dark):
+    failed = site / "notebooks" / EXPERIMENT / "objective=bpr-1234.html"
+    for page in (site / "index.html", notebook_page(site), failed):
+        visit = browser.visit(page, width, dark)
+        assert visit.scroll <= width, visit.wide
+        assert visit.inner == width
+        assert visit.wide == []
+        assert visit.broken == []
+        assert visit.complaints == []
+        assert [url for url in visit.requests if not url.startswith(("file:", "data:"))] == []
+
+
+@with_chromium
+def test_the_measurement_sees_a_page_that_is_too_wide(tmp_path, browser):
+    page = tmp_path / "wide.html"
+    page.write_text(
+        "<!doctype html><meta name=viewport content='width=device-width'><p style='width:600px'>x"
+    )
+    assert browser.visit(page, 390).scroll > 390
+    page.write_text("<!doctype html><script>undefinedFunction()</script><img src='gone.png'>")
+    visit = browser.visit(page, 390)
+    assert len(visit.complaints) >= 2
+    assert len(visit.broken) == 1
+
+
+@with_chromium
+def test_keyboard_reaches_the_skip_link_first_and_then_the_sections(site, browser):
+    browser.visit(site / "index.html", 1280, unfold=False)
+    assert 'class="skip"' in browser.press_tab()
+    assert "#verdicts" in browser.press_tab()
+
+
+@with_chromium
+def test_dark_pages_are_dark_and_take_the_dark_drawing(site, browser):
+    for dark, colour, drawing in ((False, "light", "-light-wide"), (True, "dark", "-dark-wide")):
+        browser.visit(site / "index.html", 1280, dark)
+        ground = browser.run("getComputedStyle(document.body).backgroundColor")
+        brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
+        assert (brightness < 128) == dark, colour
+        assert drawing in browser.run("document.images[0].currentSrc")

@@ -1,0 +1,4 @@
+"""One thread, and shared backbones."""
+
+from tests.backbones import bert, gpt, minilm, one_thread  # noqa: F401 - fixtures
+from tests.speed.conftest import bert_source  # noqa: F401 - a fixture
