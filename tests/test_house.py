@@ -20,9 +20,24 @@ TRACKED = [
 TEXT = [p for p in TRACKED if p.is_file() and p.suffix not in {".parquet", ".png", ".lock"}]
 
 
-def test_no_file_over_400_lines():
-    long = {str(p.relative_to(ROOT)): n for p in TEXT if p.suffix == ".py" and (n := lines(p)) > 400}
-    assert long == {}
+PYTHON = [p for p in TEXT if p.suffix == ".py"]
+MOST_FILES, MOST_LINES, LONGEST = (
+    20,
+    2500,
+    300,
+)  # of a folder, its sub-folders counted on their own; of a file
+
+
+def test_no_file_is_too_long():
+    assert {str(p.relative_to(ROOT)): n for p in PYTHON if (n := lines(p)) > LONGEST} == {}
+
+
+def test_no_room_is_too_full():
+    rooms: dict[str, list[int]] = {}
+    for path in PYTHON:
+        rooms.setdefault(str(path.parent.relative_to(ROOT)), []).append(lines(path))
+    full = {room: (len(sizes), sum(sizes)) for room, sizes in rooms.items()}
+    assert {room: size for room, size in full.items() if size[0] > MOST_FILES or size[1] > MOST_LINES} == {}
 
 
 def lines(path):

@@ -12,12 +12,17 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from recsys.baselines.als import ALS
-from recsys.baselines.bpr import BPR
-from recsys.baselines.ease import EASE
-from recsys.baselines.item_knn import ItemKNN
+from recsys.code.registry import Registry
 
-BASELINES = {"item_knn": ItemKNN, "ease": EASE, "als": ALS, "bpr": BPR}
+BASELINES = Registry(
+    "tuned baseline",
+    {
+        "item_knn": "recsys.baselines.item_knn:ItemKNN",
+        "ease": "recsys.baselines.ease:EASE",
+        "als": "recsys.baselines.als:ALS",
+        "bpr": "recsys.baselines.bpr:BPR",
+    },
+)
 
 Scale = Callable[[float], Any]  # [0, 1) -> value of a setting
 
@@ -75,7 +80,7 @@ def candidate_settings(name: str, trials: int, seed: int = 0) -> list[dict[str, 
         seed: scrambles the sequence.
 
     Returns:
-        Keyword arguments for `BASELINES[name]`, all of them with the same keys.
+        Keyword arguments for `BASELINES.load(name)`, all of them with the same keys.
 
     Raises:
         ValueError: no such name, or trials < 1.

@@ -7,8 +7,7 @@ import pandas as pd
 
 from recsys.data import sources
 from recsys.data.errors import RegistryError
-from recsys.data.media.load import LOGS, SAMPLES
-from recsys.data.registry import LABELLED_FAMILIES
+from recsys.data.families import LABELLED, LOGS, MEDIA
 from recsys.data.tables import Dataset, check
 
 FIRST_ROWS = 3  # shown by describe
@@ -35,25 +34,16 @@ def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
 
         return check(demo_store.load(seed=seed, **options))
     source = sources.get(name)
-    if source.family in LABELLED_FAMILIES:
+    if source.family in LABELLED:
         raise RegistryError(
             f"{name} holds labelled texts, not a log of events: "
             "use recsys.data.labelled.dataset.load_labelled"
         )
-    if source.family in SAMPLES:
+    if source.family in MEDIA:
         raise RegistryError(
             f"{name} holds labelled media, not a log of events: use recsys.data.media.load.load_samples"
         )
-    if source.family in LOGS:
-        return check(LOGS.load(source.family)(source, **options))
-    # The loaders are imported late: each process pays only for the one that it uses.
-    if source.family == "s3rec":
-        from recsys.data.logs import s3rec
-
-        return check(s3rec.load(source, **options))
-    from recsys.data.logs import online_retail
-
-    return check(online_retail.load(source, **options))
+    return check(LOGS.load(source.family).load(source, **options))
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -62,11 +52,11 @@ def describe(name: str) -> dict[str, Any]:
     Raises:
         as `load_dataset`.
     """
-    if name != sources.DEMO_STORE and sources.get(name).family in LABELLED_FAMILIES:
+    if name != sources.DEMO_STORE and sources.get(name).family in LABELLED:
         from recsys.data.labelled.dataset import describe_labelled
 
         return describe_labelled(name)
-    if name != sources.DEMO_STORE and sources.get(name).family in SAMPLES:
+    if name != sources.DEMO_STORE and sources.get(name).family in MEDIA:
         from recsys.data.media.load import describe_samples
 
         return describe_samples(name)

@@ -3,7 +3,7 @@
 A YAML file named by the environment variable RECSYS_SOURCES adds data sets without touching code::
 
     toys:
-      family: s3rec                        # the loader that reads it, one of ROLES
+      family: s3rec                        # of recsys.data.families
       title: Amazon Toys and Games 2014
       licence: none stated; research use
       files:
@@ -16,39 +16,20 @@ The other fields of a file are `urls` (mirrors, tried in order), `size` (bytes) 
 RECSYS_DATA and the cache, default "<family>/<name>" and for title files
 "<family>/transrec_<data set>/<name>"; an absolute path is only read, never written). A file without any
 URL is one that the user places by hand, from the place that `homepage` names. An entry with the name of a
-built-in data set replaces it.
+built-in data set replaces it. `options` are the family's own: for anybody's CSV or Parquet of events see
+`recsys.data.logs.table`.
 """
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
 from recsys.data.errors import RegistryError
-
-# The roles that each family's loader knows; the first is the file that it cannot do without.
-ROLES = {
-    "s3rec": ("sequences", "title_sequences", "titles", "categories"),
-    "online_retail": ("invoice_lines",),
-    "home_depot": ("pairs",),
-    "banking77": ("train", "test"),
-    "womens_clothing": ("reviews",),
-    "chinese_reviews": ("reviews",),
-    # with pictures, video or sound: recsys.data.media.load
-    "fashion": ("attributes", "names", "pictures"),
-    "grocery": ("archive",),
-    "spoken_digits": ("recordings",),
-    "video_clips": ("archive", "clip"),
-    "movielens": ("ratings", "movies", "tags", "posters", "trailers"),
-    "atomic_files": ("inter", "user", "item", "kg", "link"),
-    "situnes": ("stage1", "stage2", "stage3", "env2", "env3", "songs"),
-}
-# Families of labelled texts, each read by the module of its name (recsys.data.labelled.dataset); the others
-# are logs.
-LABELLED_FAMILIES = ("home_depot", "banking77", "womens_clothing", "chinese_reviews")
+from recsys.data.families import KINDS, Family, family
 
 
 @dataclass(frozen=True)
@@ -56,7 +37,7 @@ class SourceFile:
     """One file of a data set.
 
     name: unique within its data set; `<data set>/<name>` is what run records quote.
-    role: what the loader uses it for, see ROLES.
+    role: what the loader uses it for, one of its family's roles.
     path: place inside RECSYS_DATA and inside the cache, with forward slashes.
     urls: where it can be had, tried in order; empty when a user must place it.
     sha256: 64 lower-case hexadecimal digits, or None when the file is taken as it is.
@@ -76,6 +57,7 @@ class Source:
     """One data set: what it is, on which terms, and of which files it consists.
 
     derived_sha256: of the item table that the s3rec loader derives from a title source, or None.
+    options: what the family's loader is told, for instance the columns of a table.
     """
 
     name: str
@@ -85,6 +67,7 @@ class Source:
     files: tuple[SourceFile, ...]
     homepage: str = ""
     derived_sha256: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
@@ -132,50 +115,55 @@ def read_registry(path: Path) -> dict[str, Source]:
 def source_from(name: str, entry: Any) -> Source:
     """A Source from the mapping that YAML gives. Raises RegistryError."""
     owner = f"data set {name}"
-    entry = _checked(entry, owner, {field.name for field in fields(Source)} - {"name"}, {"family", "files"})
-    family = entry["family"]
-    if family not in ROLES:
-        raise RegistryError(unknown("family", str(family), list(ROLES), "the registry"))
+    entry = _checked(entry, owner, {each.name for each in fields(Source)} - {"name"}, {"family", "files"})
+    name_of_family = str(entry["family"])
+    known = [each for registry in KINDS for each in registry]
+    if name_of_family not in known:
+        raise RegistryError(unknown("family", name_of_family, known, "the registry"))
+    read_by = family(name_of_family)
     if not isinstance(entry["files"], list) or not entry["files"]:
         raise RegistryError(f"{owner}: files must be a list of at least one file")
-    files = tuple(_file_from(file, family, name) for file in entry["files"])
+    files = tuple(_file_from(file, read_by, name_of_family, name) for file in entry["files"])
     for what in ("name", "role"):
         values = [getattr(file, what) for file in files]
         if len(set(values)) < len(values):
-            roles = ", ".join(ROLES[family])
+            roles = ", ".join(read_by.roles)
             raise RegistryError(f"{owner}: two files have the same {what} (roles are {roles})")
-    if ROLES[family][0] not in {file.role for file in files}:
-        raise RegistryError(f"{owner}: no file has the role {ROLES[family][0]!r}")
-    title_roles = {file.role for file in files} & {"title_sequences", "titles"}
-    if len(title_roles) == 1:
-        raise RegistryError(f"{owner}: titles need both roles, title_sequences and titles")
+    roles = {file.role for file in files}
+    if read_by.roles[0] not in roles:
+        raise RegistryError(f"{owner}: no file has the role {read_by.roles[0]!r}")
+    options = entry.get("options", {})
+    if not isinstance(options, dict):
+        raise RegistryError(f"{owner}: options must be a mapping, not {type(options).__name__}")
+    if fault := read_by.fault(roles, options):
+        raise RegistryError(f"{owner}: {fault}")
     return Source(
         name=name,
-        family=family,
+        family=name_of_family,
         title=str(entry.get("title", name)),
         licence=str(entry.get("licence", "not stated")),
         files=files,
         homepage=str(entry.get("homepage", "")),
         derived_sha256=_sha256(entry.get("derived_sha256"), owner),
+        options=options,
     )
 
 
-def _file_from(entry: Any, family: str, dataset: str) -> SourceFile:
+def _file_from(entry: Any, read_by: Family, folder: str, dataset: str) -> SourceFile:
     owner = f"data set {dataset}"
-    allowed = {field.name for field in fields(SourceFile)} | {"url"}
+    allowed = {each.name for each in fields(SourceFile)} | {"url"}
     entry = _checked(entry, f"{owner}, files", allowed, {"name"})
     name = str(entry["name"])
     owner = f"{owner}, file {name}"
-    role = str(entry.get("role", ROLES[family][0]))
-    if role not in ROLES[family]:
-        raise RegistryError(unknown("role", role, list(ROLES[family]), owner))
+    role = str(entry.get("role", read_by.roles[0]))
+    if role not in read_by.roles:
+        raise RegistryError(unknown("role", role, list(read_by.roles), owner))
     urls = entry.get("urls", entry.get("url", []))
     urls = [urls] if isinstance(urls, str) else list(urls)
     for url in urls:
         if not str(url).startswith(("http://", "https://")):
             raise RegistryError(f"{owner}: {url!r} is no http(s) URL; name a local file by path instead")
-    title_file = family == "s3rec" and role != ROLES[family][0]
-    folder = family if not title_file else f"{family}/transrec_{dataset}"
+    folder = read_by.folders.get(role, folder).format(name=dataset)
     place = PurePosixPath(str(entry.get("path", f"{folder}/{name}")))
     if ".." in place.parts:
         raise RegistryError(f"{owner}: path {str(place)!r} must not climb out of its folder with '..'")
@@ -190,9 +178,9 @@ def _file_from(entry: Any, family: str, dataset: str) -> SourceFile:
 def _checked(entry: Any, owner: str, allowed: set[str], required: set[str]) -> Mapping[str, Any]:
     if not isinstance(entry, dict):
         raise RegistryError(f"{owner}: must be a mapping of fields, not {type(entry).__name__}")
-    for field in entry:
-        if field not in allowed:
-            raise RegistryError(unknown("field", str(field), list(allowed), owner))
+    for named in entry:
+        if named not in allowed:
+            raise RegistryError(unknown("field", str(named), list(allowed), owner))
     missing = required - set(entry)
     if missing:
         raise RegistryError(f"{owner}: {' and '.join(sorted(missing))} missing")

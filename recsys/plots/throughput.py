@@ -1,4 +1,4 @@
-"""Figure and numbers of the training loops' contest: tokens a second, and how near to which limit."""
+"""Figure and numbers of the comparison of training loops: tokens a second, and how near to which limit."""
 
 import numpy as np
 import pandas as pd

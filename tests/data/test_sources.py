@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from recsys.data import sources
+from recsys.data import families, sources
 from recsys.data.errors import DataUnavailable, NotData, RegistryError, UnsafeContent, WrongChecksum
 from recsys.data.files.archives import load_object_array
-from recsys.data.registry import ROLES
 from tests.data.files.test_archives import Foreign, make_npy
 from tests.data.loopback_server import HTML, LoopbackServer
 
@@ -62,7 +61,7 @@ def test_built_in_entries_are_complete():
     for source in sources.BUILT_IN:
         assert source.licence
         assert source.homepage.startswith("https://")
-        assert {file.role for file in source.files} <= set(ROLES[source.family])
+        assert {file.role for file in source.files} <= set(families.family(source.family).roles)
         for file in source.files:
             assert all(url.startswith("https://") for url in file.urls)
             by_hand = source.name in PLACED_BY_HAND or file.name in DERIVED

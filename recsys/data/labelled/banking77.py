@@ -10,6 +10,7 @@ of training.
 import pandas as pd
 
 from recsys.data.errors import NotData
+from recsys.data.families import Family
 from recsys.data.labelled.csv_files import read_table
 from recsys.data.labelled.dataset import LabelledTexts, cleaning_counts
 from recsys.data.registry import Source
@@ -36,3 +37,6 @@ def load(source: Source) -> LabelledTexts:
     code = kept["category"].map({label: code for code, label in enumerate(labels)}).astype("int64")
     table = pd.DataFrame({"text": kept["text"], "label": code, "part": kept["part"]})
     return LabelledTexts(source.name, table, labels, cleaning_counts(len(raw), faults))
+
+
+FAMILY = Family(load, ("train", "test"))

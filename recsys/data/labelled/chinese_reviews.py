@@ -8,6 +8,7 @@ equal texts in one part. The reviews have no author and no product, so nothing e
 
 import pandas as pd
 
+from recsys.data.families import Family
 from recsys.data.labelled.csv_files import read_table, require
 from recsys.data.labelled.dataset import LabelledTexts, cleaning_counts
 from recsys.data.registry import Source
@@ -31,3 +32,6 @@ def load(source: Source) -> LabelledTexts:
     table = pd.DataFrame({"text": kept["review"], "label": kept["label"], "category": kept["cat"]})
     repeated = {"kept though repeated": int(kept["review"].duplicated().sum())}
     return LabelledTexts(source.name, table, list(LABELS), repeated | cleaning_counts(len(raw), faults))
+
+
+FAMILY = Family(load, ("reviews",))

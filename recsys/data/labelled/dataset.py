@@ -4,7 +4,6 @@ A log of events goes through `recsys.data.load`; these sets have no users and no
 and a split of their own.
 """
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,8 @@ import pandas as pd
 
 from recsys.data import sources
 from recsys.data.errors import RegistryError, TableError
-from recsys.data.registry import LABELLED_FAMILIES, Source, unknown
+from recsys.data.families import LABELLED
+from recsys.data.registry import Source, unknown
 from recsys.data.splits import PARTS, SHARES, by_salt, normal_query
 
 FIRST_ROWS = 3  # shown by describe_labelled
@@ -67,7 +67,7 @@ def load_labelled(name: str) -> LabelledTexts:
         TableError: the table breaks a rule of `LabelledTexts`.
     """
     every = sources.all_sources()
-    known = [source.name for source in every.values() if source.family in LABELLED_FAMILIES]
+    known = [source.name for source in every.values() if source.family in LABELLED]
     if name not in known:
         if name in every or name == sources.DEMO_STORE:
             raise RegistryError(
@@ -76,8 +76,7 @@ def load_labelled(name: str) -> LabelledTexts:
             )
         raise RegistryError(unknown("labelled data set", name, known, "the registry"))
     source = every[name]
-    # Imported late: each process pays only for the loader that it uses. The families are a fixed list.
-    return check_labelled(importlib.import_module(f"recsys.data.labelled.{source.family}").load(source))
+    return check_labelled(LABELLED.load(source.family).load(source))
 
 
 def check_labelled(data: LabelledTexts) -> LabelledTexts:

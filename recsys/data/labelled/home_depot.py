@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from recsys.data.families import Family
 from recsys.data.labelled.csv_files import read_table, require
 from recsys.data.labelled.dataset import LabelledTexts, cleaning_counts
 from recsys.data.registry import Source
@@ -79,3 +80,6 @@ def judged_lists(data: LabelledTexts, rows: np.ndarray | None = None) -> JudgedL
     order = order[spread[order] > 1]
     lists, kept = pd.factorize(codes[order])
     return JudgedLists(rows[order], lists, len(np.unique(codes)) - len(kept))
+
+
+FAMILY = Family(load, ("pairs",))

@@ -13,6 +13,7 @@ Source: Kaggle data set "Women's E-Commerce Clothing Reviews", CC0; a user place
 
 import pandas as pd
 
+from recsys.data.families import Family
 from recsys.data.labelled.csv_files import read_table, require
 from recsys.data.labelled.dataset import LabelledTexts, cleaning_counts
 from recsys.data.registry import Source
@@ -59,3 +60,6 @@ def load(source: Source) -> LabelledTexts:
     )
     cleaning = {"kept without a title": int((~titled).sum())} | cleaning_counts(len(raw), faults)
     return LabelledTexts(source.name, table, list(LABELS), cleaning)
+
+
+FAMILY = Family(load, ("reviews",))

@@ -34,6 +34,7 @@ import pandas as pd
 
 from recsys.data import sources
 from recsys.data.errors import NotData
+from recsys.data.families import Family
 from recsys.data.registry import Source
 from recsys.data.tables import Dataset, place_in_history
 
@@ -205,3 +206,6 @@ def _most_frequent(groups: np.ndarray, values: pd.Series, n_groups: int) -> np.n
     best = counts.sort_values(["group", "count", "value"], ascending=[True, False, True])
     best = best.drop_duplicates("group").set_index("group")["value"].reindex(range(n_groups))
     return best.where(best.notna(), None).to_numpy(object)
+
+
+FAMILY = Family(load, ("invoice_lines",))

@@ -19,6 +19,7 @@ import pandas as pd
 
 from recsys.data import sources
 from recsys.data.errors import NotData, WrongChecksum
+from recsys.data.families import Family, no_fault
 from recsys.data.files.archives import load_object_array, read_text
 from recsys.data.logs.item_matching import UNMATCHED, Sequences, match_items
 from recsys.data.registry import Source
@@ -158,3 +159,18 @@ def _first_bad_line(path: Path, lines: list[list[str]]) -> str:
             if not token.lstrip("-").isdigit() or abs(int(token)) >= 2**63:
                 return f"{path}, line {number}: {token[:40]!r}; {form}"
     return f"{path}: no lines; {form}"
+
+
+def _fault(roles: set[str], options: dict[str, Any]) -> str | None:
+    if len(roles & {"title_sequences", "titles"}) == 1:
+        return "titles need both roles, title_sequences and titles"
+    return no_fault(roles, options)
+
+
+_TITLE_FILES = ("title_sequences", "titles", "categories")
+FAMILY = Family(
+    load,
+    ("sequences", *_TITLE_FILES),
+    _fault,
+    folders=dict.fromkeys(_TITLE_FILES, "s3rec/transrec_{name}"),
+)

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from recsys.data import sources
-from recsys.data.files.archives import read_text
 from recsys.data.errors import NotData
+from recsys.data.families import Family
+from recsys.data.files.archives import read_text
 from recsys.data.labelled.dataset import file_of
 from recsys.data.registry import Source
 from recsys.data.tables import Dataset, place_in_history
@@ -90,3 +91,6 @@ def _fields(source: Source, role: str, needed: tuple[str, ...]) -> pd.DataFrame:
     if missing:
         raise NotData(f"{path}: field missing: {', '.join(missing)}; is it an atomic file ({role})?")
     return table
+
+
+FAMILY = Family(load, ("inter", "user", "item", "kg", "link"))

@@ -16,8 +16,9 @@ import re
 import pandas as pd
 
 from recsys.data import sources
-from recsys.data.files.archives import read_text
 from recsys.data.errors import NotData
+from recsys.data.families import Family
+from recsys.data.files.archives import read_text
 from recsys.data.labelled.dataset import file_of
 from recsys.data.media.samples import MediaSamples
 from recsys.data.media.unpacked import by_stem, unpacked
@@ -100,3 +101,6 @@ def _names(source: Source) -> pd.DataFrame:
         raise NotData(f"{path}: no table of id and productDisplayName; is it the right file?")
     joined = [(row[0], ",".join(row[1:]).rstrip(",").strip()) for row in rows[1:] if row]
     return pd.DataFrame(joined, columns=["source_id", "text"]).drop_duplicates("source_id")
+
+
+FAMILY = Family(load, ("attributes", "names", "pictures"))

@@ -8,6 +8,7 @@ label.
 import pandas as pd
 
 from recsys.data.errors import NotData
+from recsys.data.families import Family
 from recsys.data.labelled.dataset import file_of
 from recsys.data.media.samples import MediaSamples
 from recsys.data.media.unpacked import unpacked
@@ -58,3 +59,6 @@ def load(source: Source) -> MediaSamples:
         }
     )
     return MediaSamples(source.name, table, LABELS, described, {"rows read": len(table)})
+
+
+FAMILY = Family(load, ("archive",))

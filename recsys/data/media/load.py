@@ -1,32 +1,13 @@
-"""One door to the sets with pictures, video or sound: a family of files is one module and one line here."""
+"""One door to sets of labelled pictures, sounds and clips, by name."""
 
 from typing import Any
 
-from recsys.code.registry import Registry
 from recsys.data import sources
 from recsys.data.errors import RegistryError
+from recsys.data.families import MEDIA
 from recsys.data.media.samples import MediaSamples, check_samples, sample_parts
 from recsys.data.registry import unknown
 
-# read as `MediaSamples`, by `load_samples`
-SAMPLES = Registry(
-    "family of labelled media",
-    {
-        "fashion": "recsys.data.media.fashion:load",
-        "grocery": "recsys.data.media.grocery:load",
-        "spoken_digits": "recsys.data.media.spoken_digits:load",
-        "video_clips": "recsys.data.media.video_clips:load",
-    },
-)
-# read as `recsys.data.tables.Dataset`, by `recsys.data.load.load_dataset`
-LOGS = Registry(
-    "family of event logs with media",
-    {
-        "movielens": "recsys.data.media.movielens:load",
-        "atomic_files": "recsys.data.media.atomic_files:load",
-        "situnes": "recsys.data.media.situnes:load",
-    },
-)
 FIRST_ROWS = 3  # shown by describe_samples
 SHOWN_CHARACTERS = 40
 
@@ -48,11 +29,11 @@ def load_samples(name: str) -> MediaSamples:
         10
     """
     every = sources.all_sources()
-    known = [source.name for source in every.values() if source.family in SAMPLES]
+    known = [source.name for source in every.values() if source.family in MEDIA]
     if name not in known:
         raise RegistryError(unknown("set of labelled media", name, known, "the registry"))
     source = every[name]
-    return check_samples(SAMPLES.load(source.family)(source))
+    return check_samples(MEDIA.load(source.family).load(source))
 
 
 def describe_samples(name: str) -> dict[str, Any]:

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from recsys.data import sources
-from recsys.data.files.archives import read_text
 from recsys.data.errors import NotData
+from recsys.data.families import Family
+from recsys.data.files.archives import read_text
 from recsys.data.labelled.dataset import file_of
 from recsys.data.media.unpacked import by_stem, unpacked
 from recsys.data.registry import Source
@@ -115,3 +116,6 @@ def _table(source: Source, role: str, columns: tuple[str, ...]) -> pd.DataFrame:
     if missing:
         raise NotData(f"{path}: column missing: {', '.join(missing)}; is it the {role} of MovieLens?")
     return table.set_index("ml_id").reset_index() if "ml_id" in columns else table[list(columns)]
+
+
+FAMILY = Family(load, ("ratings", "movies", "tags", "posters", "trailers"))

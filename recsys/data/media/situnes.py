@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from recsys.data import sources
-from recsys.data.files.archives import read_text
 from recsys.data.errors import NotData
+from recsys.data.families import Family
+from recsys.data.files.archives import read_text
 from recsys.data.labelled.dataset import file_of
 from recsys.data.registry import Source
 from recsys.data.tables import Dataset, place_in_history
@@ -105,3 +106,6 @@ def _songs(source: Source) -> pd.DataFrame:
     ]
     songs[list(SOUND)] = table[list(SOUND)].astype(float)
     return songs.reset_index(drop=True)
+
+
+FAMILY = Family(load, ("stage1", "stage2", "stage3", "env2", "env3", "songs"))

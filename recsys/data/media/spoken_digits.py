@@ -9,6 +9,7 @@ import re
 import pandas as pd
 
 from recsys.data.errors import NotData
+from recsys.data.families import Family
 from recsys.data.labelled.dataset import file_of
 from recsys.data.media.samples import MediaSamples
 from recsys.data.media.unpacked import by_stem, unpacked
@@ -38,3 +39,6 @@ def load(source: Source) -> MediaSamples:
     return MediaSamples(
         source.name, table, ("digit",), cleaning={"rows read": len(sounds), "rows kept": len(rows)}
     )
+
+
+FAMILY = Family(load, ("recordings",))

@@ -8,8 +8,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from recsys.data import sources
-from recsys.data.files.archives import extract
 from recsys.data.errors import CacheNotWritable
+from recsys.data.files.archives import extract
 from recsys.data.files.locations import cache_folder
 
 

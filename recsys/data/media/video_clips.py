@@ -12,6 +12,7 @@ import pandas as pd
 
 from recsys.data import sources
 from recsys.data.errors import NotData
+from recsys.data.families import Family
 from recsys.data.media.samples import MediaSamples
 from recsys.data.media.unpacked import by_stem, unpacked
 from recsys.data.registry import Source
@@ -47,3 +48,6 @@ def load(source: Source) -> MediaSamples:
     return MediaSamples(
         source.name, table, ("action",), cleaning={"rows read": len(clips), "rows kept": len(rows)}
     )
+
+
+FAMILY = Family(load, ("archive", "clip"))

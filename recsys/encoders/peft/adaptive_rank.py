@@ -24,7 +24,7 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
 from recsys.encoders.backbone import Backbone
-from recsys.encoders.peft.adapter_files import applied_to
+from recsys.encoders.peft.applied import applied_to
 from recsys.encoders.peft.matrix_names import layer_and_matrix
 
 ADAPTER = "default"

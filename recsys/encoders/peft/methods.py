@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from recsys.encoders.backbone import Backbone, transformer_layers
-from recsys.encoders.peft.adapter_files import Applied, TextPeftModel, changed_fields, digest, tensors_of
+from recsys.encoders.peft.applied import Applied, TextPeftModel, changed_fields, digest, tensors_of
 from recsys.encoders.peft.bottleneck_adapters import insert_adapters
 from recsys.encoders.peft.registry import FAILS, METHODS, PeftMethod, get_method
 from recsys.encoders.peft.trainable import set_trainable

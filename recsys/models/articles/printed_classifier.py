@@ -24,6 +24,7 @@ B: users or samples. T: tokens. M: items. D: width of the backbone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -40,6 +41,8 @@ from recsys.encoders.item_text import MAX_ITEMS, history_texts
 from recsys.encoders.tokens import tokenise
 from recsys.metrics.ranking import Scorer
 from recsys.models.labelled.sequence_classifier import SequenceClassifier
+from recsys.models.next_item.data import NextItemData
+from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
 from recsys.models.next_item.text_recommender import TextPrefixes
 from recsys.training.next_item import NextItemRecommender
 from recsys.training.prefixes import Prefixes
@@ -187,3 +190,14 @@ def report(
     numbers["said"] = len(np.unique(said))
     table = pd.DataFrame({int(k): row for k, row in lines.items() if k not in SUMMARIES}).T
     return numbers, table.rename_axis("item").astype({"support": int})
+
+
+def _make(data: NextItemData, settings: ModelSettings) -> PrintedClassifier:
+    # the same maths as printed in a third of the time: no padding to 128, bf16 products
+    faster = replace(PRINTED, mixed_precision="bf16", length_buckets=True)
+    return PrintedClassifier(
+        data.required_titles(), settings.backbone, repeats=False, **settings.arguments(faster)
+    )
+
+
+ENTRY = ModelEntry(_make, trained=True, takes=(*TRAINING, "backbone", "layers"))

@@ -1,20 +1,15 @@
-"""Every next-item model by name, judged in the same way.
+"""Every next-item model by name, fitted and judged in the same way.
 
 Budgets differ with the model and are recorded, not hidden. The tuned baselines have equal numbers of trials;
 the trained models have settings of their own, of which "sequence" takes those that were chosen for
 "title_sequence", and "text" reads two purchases of each user once: as far as two cores allow.
 
-Names: random, popularity, popularity_window (trivial); category_popularity (a hand-written rule), zero_shot
-(titles compared by an untuned encoder); item_knn, ease, als, bpr (settings searched on
-validation, the same number of trials each); sasrec_bce (as published), sasrec, sequence (ids only,
-cross-entropy; per user, per prefix with the low-pass filter), titles (the same without ids: text-only, frozen
-encoder), title_sequence (ids and titles); text (fine-tuned encoder, text-only), text_ids; printed (the
-articles' classifier, mended so that it runs).
+The names are those of `recsys.models.next_item.registry.MODELS` and, with settings searched on validation,
+of `recsys.baselines.candidates.BASELINES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -22,27 +17,16 @@ from typing import Any
 import pandas as pd
 
 from recsys.baselines.candidates import BASELINES, candidate_settings
-from recsys.baselines.category_popularity import CategoryPopularity
 from recsys.baselines.new_users import NewUsersGetPopular
-from recsys.baselines.popularity import trivial_scorer
-from recsys.baselines.sasrec import PUBLISHED, SASRec
 from recsys.baselines.tuned import search
-from recsys.models.articles.printed_classifier import PRINTED, PrintedClassifier
-from recsys.models.next_item import title_sequence
+from recsys.code.registry import Registry
 from recsys.models.next_item.data import NextItemData
-from recsys.models.next_item.model_settings import Plan
-from recsys.models.next_item.text_recommender import SETTINGS as TEXT_SETTINGS
-from recsys.models.next_item.text_recommender import TextRecommender
-from recsys.models.next_item.title_sequence import TitleSequence
-from recsys.models.next_item.zero_shot import ZeroShot
-from recsys.models.tuning_method import Tuning
+from recsys.models.next_item.model_settings import ModelSettings
+from recsys.models.next_item.registry import MODELS
 from recsys.training.next_item import NextItemRecommender
-from recsys.training.settings import TrainingSettings
 
-TRIVIAL = ("random", "popularity", "popularity_window")
+NAMES = Registry("model", {**MODELS, **BASELINES})
 DRAWN = ("als", "bpr")  # start from random numbers
-WINDOW_DAYS = 30.0
-Make = Callable[[NextItemData, Plan], NextItemRecommender]
 
 
 @dataclass(frozen=True)
@@ -56,36 +40,44 @@ class Fitted:
     trials: pd.DataFrame | None = None
 
 
-def fit(name: str, data: NextItemData, plan: Plan) -> Fitted:
+def fit(name: str, data: NextItemData, settings: ModelSettings) -> Fitted:
     """Fit the model of that name on `data.train`, choosing on validation.
 
+    Example:
+        >>> data = load_next_item("demo_store")
+        >>> fitted = fit("ease", data, ModelSettings(trials=4))
+        >>> metrics, positions = judge(fitted.model, data)
+
     Raises:
-        ValueError: no such name, or a model of texts on a data set without titles.
+        RegistryError: no such name; the nearest is told.
+        ValueError: a model of texts on a data set without titles.
     """
     start = perf_counter()
     size = (data.split.n_users, data.split.n_items)
-    if name in TRIVIAL or name in UNTRAINED:
-        maker = UNTRAINED.get(name)
-        scorer = maker(data, plan) if maker else trivial_scorer(name, plan.seed, WINDOW_DAYS)
-        return Fitted(scorer.fit(data.train, *size), perf_counter() - start)
     if name in BASELINES:
-        space = candidate_settings(name, plan.trials)
-        if name in DRAWN:
-            space = [{**settings, "seed": plan.seed} for settings in space]
-
-        def make(**settings: Any) -> NewUsersGetPopular:
-            return NewUsersGetPopular(BASELINES[name](**settings))
-
-        found = search(make, space, replace(data.split, train=data.train))
+        found = _searched(name, data, settings)
         return Fitted(found.model, perf_counter() - start, found.trials)
-    if name not in TRAINED:
-        raise ValueError(
-            f"no model {name!r}; there are {', '.join((*TRIVIAL, *UNTRAINED, *BASELINES, *TRAINED))}"
-        )
-    model = TRAINED[name](data, plan)
-    judge_by = data.split if plan.judged_users else None
-    model.fit(data.train, *size, split=judge_by, progress=plan.progress)
+    NAMES.check(name)
+    entry = MODELS.load(name)
+    model = entry.make(data, settings)
+    if not entry.trained:
+        return Fitted(model.fit(data.train, *size), perf_counter() - start)
+    judge_by = data.split if settings.judged_users else None
+    model.fit(data.train, *size, split=judge_by, progress=settings.progress)
     return Fitted(model, perf_counter() - start, model.result.history)
+
+
+def _searched(name: str, data: NextItemData, settings: ModelSettings):
+    space = candidate_settings(name, settings.trials)
+    if name in DRAWN:
+        space = [{**candidate, "seed": settings.seed} for candidate in space]
+
+    maker = BASELINES.load(name)
+
+    def make(**candidate: Any) -> NewUsersGetPopular:
+        return NewUsersGetPopular(maker(**candidate))
+
+    return search(make, space, replace(data.split, train=data.train))
 
 
 def costs(fitted: Fitted) -> dict[str, float]:
@@ -97,63 +89,3 @@ def costs(fitted: Fitted) -> dict[str, float]:
         found |= {"trained_parameters": float(sum(learned)), "steps": float(result.steps)}
         found |= {"train_seconds": result.seconds, "tokens_per_second": result.tokens_per_second}
     return found
-
-
-def _arguments(base: TrainingSettings, plan: Plan) -> dict[str, Any]:
-    settings = replace(base, seed=plan.seed, **plan.settings)
-    return {"settings": settings, "judged_users": max(1, plan.judged_users), **plan.options}
-
-
-def _sasrec(loss: str) -> Make:
-    return lambda data, plan: SASRec(loss, **_arguments(PUBLISHED, plan))
-
-
-def _sequence(titles: bool, ids: bool) -> Make:
-    def make(data: NextItemData, plan: Plan) -> NextItemRecommender:
-        text = data.text_vectors(plan.backbone) if titles else None
-        return TitleSequence(text, ids=ids, **_arguments(title_sequence.SETTINGS, plan))
-
-    return make
-
-
-def _text(ids: bool) -> Make:
-    def make(data: NextItemData, plan: Plan) -> NextItemRecommender:
-        # each epoch reads a user's two newest purchases: all prefixes would take hours on two cores
-        arguments = {"most_per_user": 2, **_arguments(TEXT_SETTINGS, plan)}
-        which = arguments.pop("trainable", "all")
-        arguments["tuning"] = Tuning({"all": "full", "none": "frozen"}.get(which, which))
-        return TextRecommender(data.required_titles(), backbone=plan.backbone, ids=ids, **arguments)
-
-    return make
-
-
-def _printed(data: NextItemData, plan: Plan) -> NextItemRecommender:
-    # the same maths as printed in a third of the time: no padding to 128, bf16 products
-    faster = replace(PRINTED, mixed_precision="bf16", length_buckets=True)
-    return PrintedClassifier(data.required_titles(), plan.backbone, repeats=False, **_arguments(faster, plan))
-
-
-def _category_popularity(data: NextItemData, plan: Plan) -> CategoryPopularity:
-    if "category" not in data.dataset.items:
-        raise ValueError(f"{data.dataset.name} has no categories: choose popularity")
-    return CategoryPopularity(data.dataset.items["category"])
-
-
-def _zero_shot(data: NextItemData, plan: Plan) -> NewUsersGetPopular:
-    return NewUsersGetPopular(ZeroShot(data.text_vectors(plan.backbone)))
-
-
-UNTRAINED: dict[str, Callable[[NextItemData, Plan], Any]] = {
-    "category_popularity": _category_popularity,
-    "zero_shot": _zero_shot,
-}
-TRAINED: dict[str, Make] = {
-    "sasrec_bce": _sasrec("bce"),
-    "sasrec": _sasrec("cross_entropy"),
-    "sequence": _sequence(titles=False, ids=True),
-    "titles": _sequence(titles=True, ids=False),
-    "title_sequence": _sequence(titles=True, ids=True),
-    "text": _text(ids=False),
-    "text_ids": _text(ids=True),
-    "printed": _printed,
-}

@@ -1,4 +1,4 @@
-"""How a next-item model of the contest is judged: over the whole catalogue, and by how rare the item was."""
+"""How a next-item model is judged: over the whole catalogue, and by how rare the item was."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def judge(model: Any, data: NextItemData, users: int = 0) -> tuple[dict[str, flo
         have one); coverage@10, novelty@10. Positions of the test part with a column train_count.
     """
     parts = fewer_users(data.split, users) if users else data.split
-    asked = informed(model, data)
+    asked = with_known_history(model, data)
     positions = evaluate(asked, parts, "test")
     counts = np.bincount(data.train["item"], minlength=data.split.n_items)
     positions["train_count"] = counts[positions["item"]].astype(np.int32)
@@ -46,19 +46,21 @@ def judge(model: Any, data: NextItemData, users: int = 0) -> tuple[dict[str, flo
     if len(of_new_users):
         metrics["ndcg@10_new_users"] = ranking_metrics(of_new_users, (CUTOFF,))[0]["ndcg@10"]
     looked_at = fewer_users(data.split, users or VALIDATION_USERS)
-    validation, _ = ranking_metrics(evaluate(as_trained(model, data), looked_at, "validation"), (CUTOFF,))
+    validation, _ = ranking_metrics(
+        evaluate(with_training_history(model, data), looked_at, "validation"), (CUTOFF,)
+    )
     metrics["ndcg@10_validation"] = validation["ndcg@10"]
     listed = evenly(positions["user"], LIST_USERS)
     _, lists = recommend(asked, listed, CUTOFF, earlier_events(data.split, "test"))
     return metrics | coverage_and_novelty(lists, counts), positions
 
 
-def informed(model: Any, data: NextItemData) -> Any:
+def with_known_history(model: Any, data: NextItemData) -> Any:
     """The model as asked at test time: parameters from training, histories up to the test part."""
     return model.with_history(data.known) if hasattr(model, "with_history") else model
 
 
-def as_trained(model: Any, data: NextItemData) -> Any:
+def with_training_history(model: Any, data: NextItemData) -> Any:
     """The model as asked at validation time; where few users were trained on, everybody's history."""
     return model.with_history(data.split.train) if hasattr(model, "with_history") else model
 

@@ -25,8 +25,8 @@ from recsys.data.splits import evenly
 from recsys.data.tables import NO_ITEM, place_in_history
 from recsys.models.next_item.comparison import fit
 from recsys.models.next_item.data import NextItemData
-from recsys.models.next_item.evaluation import as_trained
-from recsys.models.next_item.model_settings import Plan, plan_run
+from recsys.models.next_item.evaluation import with_training_history
+from recsys.models.next_item.model_settings import ModelSettings, model_settings
 from recsys.training.next_item import NextItemRecommender
 from recsys.training.samples import Samples
 
@@ -36,13 +36,13 @@ CHUNK = 512  # samples compared at once
 Row = tuple[str, bool, float]
 
 
-def leak_probe(name: str, data: NextItemData, plan: Plan, seed: int = 0) -> pd.DataFrame:
-    """Fit a model of the contest on the data and on a copy with another test period; compare what came out.
+def leak_probe(name: str, data: NextItemData, settings: ModelSettings, seed: int = 0) -> pd.DataFrame:
+    """Fit a next-item model on the data and on a copy with another test period; compare what came out.
 
     Args:
         name: of `recsys.models.next_item.comparison.fit`.
         data: split by global time.
-        plan: of both fits.
+        settings: of both fits.
         seed: of the other test period, see `another_future`.
 
     Returns:
@@ -57,13 +57,15 @@ def leak_probe(name: str, data: NextItemData, plan: Plan, seed: int = 0) -> pd.D
     """
     other = another_future(data, seed)
     users = _users(data)
-    first, second = fit(name, data, plan).model, fit(name, other, plan).model
+    first, second = fit(name, data, settings).model, fit(name, other, settings).model
     rows = [_training_events(data, other)]
     counts = [np.bincount(each.train["item"], minlength=data.split.n_items) for each in (data, other)]
     rows.append(_compare("popularity counts", *counts))
     if isinstance(first, NextItemRecommender):
         rows += _trained(first, second)
-    scores = [as_trained(model, each).score(users) for model, each in ((first, data), (second, other))]
+    scores = [
+        with_training_history(model, each).score(users) for model, each in ((first, data), (second, other))
+    ]
     rows.append(_compare("scores", *scores))
     return pd.DataFrame(rows, columns=["what", "equal", "difference"])
 
@@ -74,9 +76,11 @@ def leak_probe_of_text(data: NextItemData, seed: int = 0) -> pd.DataFrame:
     Returns:
         The rows of both, with a first column `data`: "as it is" or "planted".
     """
-    plan = plan_run("text", seed=seed, trials=1, judged_users=200, backbone="random-bert", max_steps=2)
+    settings = model_settings(
+        "text", seed=seed, trials=1, judged_users=200, backbone="random-bert", max_steps=2
+    )
     both = {"as it is": data, "planted": planted(data)}
-    tables = [leak_probe("text", each, plan, seed).assign(data=name) for name, each in both.items()]
+    tables = [leak_probe("text", each, settings, seed).assign(data=name) for name, each in both.items()]
     table = pd.concat(tables, ignore_index=True)
     return table[["data", *(name for name in table if name != "data")]]
 

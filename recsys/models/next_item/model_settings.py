@@ -1,14 +1,14 @@
-"""From a notebook's parameters to what a model of the contest is told: nothing is ignored in silence."""
+"""From a notebook's parameters to what a next-item model is told: nothing is ignored in silence."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from recsys.models.next_item.text_recommender import Reading
-
-READERS = ("text", "text_ids")  # a trained encoder reads the history as a text
-TRAINED = ("sasrec_bce", "sasrec", "sequence", "titles", "title_sequence", *READERS, "printed")
+from recsys.baselines.candidates import BASELINES
+from recsys.models.next_item.registry import MODELS
+from recsys.training.settings import TrainingSettings
 
 # what a notebook's parameter says when it leaves the choice to the model
 OWN = {
@@ -29,20 +29,11 @@ OWN = {
     "tokens_read": 48,
 }
 TRAINING = ("learning_rate", "optimizer", "schedule", "warmup_share", "epochs", "max_steps")
-READING = ("order", "items_read", "tokens_read")
-TAKES = {
-    **dict.fromkeys(TRAINED, TRAINING),
-    "sequence": (*TRAINING, "most_per_user"),
-    "titles": (*TRAINING, "most_per_user", "backbone"),
-    "title_sequence": (*TRAINING, "most_per_user", "backbone"),
-    "printed": (*TRAINING, "backbone", "layers"),
-    **dict.fromkeys(READERS, tuple(OWN)),
-    "zero_shot": ("backbone",),
-}
+OPTIONS = ("most_per_user", "layers", "trainable", "further")  # handed on to the model's class as they are
 
 
 @dataclass(frozen=True)
-class Plan:
+class ModelSettings:
     """What a run changes of a model's own settings.
 
     trials: settings searched for each tuned baseline. settings: fields of `TrainingSettings` to replace.
@@ -60,23 +51,50 @@ class Plan:
     judged_users: int = 5000
     progress: bool = False
 
+    def arguments(self, base: TrainingSettings) -> dict[str, Any]:
+        """Keyword arguments of a trained model's class.
 
-def plan_run(
+        Args:
+            base: the model's own settings of training.
+        """
+        settings = replace(base, seed=self.seed, **self.settings)
+        return {"settings": settings, "judged_users": max(1, self.judged_users), **self.options}
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A next-item model, as its own module describes it for the registry.
+
+    make: (data of `recsys.models.next_item.data`, settings) -> the unfitted model.
+    trained: whether the training loop fits it, with a look at validation.
+    takes: names of `OWN` that it heeds.
+    reads: from the values of a run, those left alone included, to further options of the model's class.
+    """
+
+    make: Callable[[Any, ModelSettings], Any]
+    trained: bool = False
+    takes: tuple[str, ...] = ()
+    reads: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+
+def model_settings(
     model: str, *, seed: int, trials: int, judged_users: int, progress: bool = False, **values: Any
-) -> Plan:
-    """The plan of one run.
+) -> ModelSettings:
+    """The settings of one run.
 
     Args:
+        model: of `recsys.models.next_item.registry.MODELS`, or a tuned baseline.
         values: parameters named in `OWN`; those left out, or equal to it, are the model's own choice.
 
     Raises:
-        ValueError: a parameter that this model does not take is set, or a word is none of those allowed.
+        ValueError: no such model, a parameter that it does not take, or a word that is none of those allowed.
         TypeError: no such parameter.
     """
     if unknown := values.keys() - OWN.keys():
         raise TypeError(f"no parameter {', '.join(sorted(unknown))}; there are {', '.join(OWN)}")
     asked = {name: value for name, value in values.items() if value != OWN[name]}
-    taken = TAKES.get(model, ())
+    entry = None if model in BASELINES else MODELS.load(model)
+    taken = entry.takes if entry else ()
     if refused := [f"{name}={value!r}" for name, value in asked.items() if name not in taken]:
         raise ValueError(
             f"{model} does not take {', '.join(refused)}: it takes {', '.join(taken) or 'none of these'}"
@@ -85,12 +103,9 @@ def plan_run(
         raise ValueError(f"start must be 'pretrained' or 'random', not {values['start']!r}")
     if asked.get("trainable") == "none" and "learning_rate" in asked:
         raise ValueError("learning_rate is the backbone's, and with trainable='none' it does not learn")
-    options = {
-        name: asked[name] for name in ("most_per_user", "layers", "trainable", "further") if name in asked
-    }
-    if model in READERS:
-        reading = OWN | asked
-        options["reading"] = Reading(*(reading[name] for name in READING))
-        options["pretrained"] = reading["start"] == "pretrained"
-    settings = {name: asked[name] for name in TRAINING if name in asked}
-    return Plan(seed, trials, settings, options, asked.get("backbone", "minilm"), judged_users, progress)
+    options = {name: asked[name] for name in OPTIONS if name in asked}
+    if entry and entry.reads:
+        options |= entry.reads(OWN | asked)
+    training = {name: asked[name] for name in TRAINING if name in asked}
+    backbone = asked.get("backbone", "minilm")
+    return ModelSettings(seed, trials, training, options, backbone, judged_users, progress)

@@ -21,6 +21,8 @@ from recsys.data.histories import Histories
 from recsys.encoders.item_sequence import ItemSequenceEncoder
 from recsys.encoders.item_vectors import ItemVectors, centred
 from recsys.encoders.sequence_network import SequenceNetwork
+from recsys.models.next_item.data import NextItemData
+from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
 from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
 from recsys.training.prefixes import Prefixes
 from recsys.training.settings import TrainingSettings
@@ -88,3 +90,17 @@ class TitleSequence(NextItemRecommender):
     def user_vectors(self, users: np.ndarray) -> Tensor:
         items, lengths = self.known.newest(users, self.shape["max_items"])
         return self.network.read(items, lengths, self.items)
+
+
+def _entry(titles: bool, ids: bool) -> ModelEntry:
+    def make(data: NextItemData, settings: ModelSettings) -> TitleSequence:
+        text = data.text_vectors(settings.backbone) if titles else None
+        return TitleSequence(text, ids=ids, **settings.arguments(SETTINGS))
+
+    takes = (*TRAINING, "most_per_user", *(["backbone"] if titles else []))
+    return ModelEntry(make, trained=True, takes=takes)
+
+
+IDS = _entry(titles=False, ids=True)
+TITLES = _entry(titles=True, ids=False)
+TITLES_AND_IDS = _entry(titles=True, ids=True)

@@ -13,7 +13,10 @@ import copy
 import numpy as np
 import pandas as pd
 
+from recsys.baselines.new_users import NewUsersGetPopular
 from recsys.data.histories import histories
+from recsys.models.next_item.data import NextItemData
+from recsys.models.next_item.model_settings import ModelEntry, ModelSettings
 
 
 class ZeroShot:
@@ -39,3 +42,10 @@ class ZeroShot:
         """[B] user codes -> [B, M] float32 cosines; zeros for a user without a history."""
         items, lengths = self.known.newest(users, 1)
         return (lengths > 0)[:, None] * (self.text[items[:, 0]] @ self.text.T)
+
+
+def _make(data: NextItemData, settings: ModelSettings) -> NewUsersGetPopular:
+    return NewUsersGetPopular(ZeroShot(data.text_vectors(settings.backbone)))
+
+
+ENTRY = ModelEntry(_make, takes=("backbone",))

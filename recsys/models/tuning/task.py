@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from recsys.data.labelled.dataset import LABELLED_FAMILIES
+from recsys.data.families import LABELLED
 from recsys.data.sources import all_sources
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.embed import embed_texts
@@ -18,7 +18,7 @@ from recsys.models.labelled import task as labelled_task
 from recsys.models.labelled.task import LabelledTask
 from recsys.models.labelled.text_classifier import Shared, TextClassifier
 from recsys.models.next_item.data import NextItemData, load_next_item
-from recsys.models.next_item.evaluation import as_trained, fewer_users, informed
+from recsys.models.next_item.evaluation import fewer_users, with_known_history, with_training_history
 from recsys.models.next_item.text_recommender import ITEM_TOKENS, Reading, TextRecommender
 from recsys.models.tuning_method import Tuning
 from recsys.training.samples import Samples
@@ -110,7 +110,11 @@ class NextItem:
         return model.fit(self.data.train, split.n_users, split.n_items, progress=progress)
 
     def judge(self, model: TextRecommender, part: str) -> Judged:
-        asked = informed(model, self.data) if part == "test" else as_trained(model, self.data)
+        asked = (
+            with_known_history(model, self.data)
+            if part == "test"
+            else with_training_history(model, self.data)
+        )
         most = self.tested if part == "test" else self.judged
         split = fewer_users(self.data.split, most) if most else self.data.split
         positions = evaluate(asked, split, part)
@@ -150,7 +154,7 @@ def load_tuned_task(
         raise ValueError(f"head_rate must be at least 0, got {head_rate}")
     kept = layers or None
     source = all_sources().get(dataset)
-    if source is not None and source.family in LABELLED_FAMILIES:
+    if source is not None and source.family in LABELLED:
         task = labelled_task.load_task(dataset, train_share, judged, tested)
         return Labelled(task, backbone, kept, head_rate or Labelled.head_rate)
     reading = Reading(max_items=1, max_tokens=32) if reading is None else reading

@@ -14,12 +14,12 @@ from filelock import FileLock
 from PIL import Image
 
 from recsys.data import demo_store
+from recsys.data.files.locations import cache_folder
 from recsys.data.media.load import load_samples
 from recsys.data.media.samples import sample_parts
 from recsys.data.sources import DEMO_STORE
 from recsys.data.splits import PARTS, by_salt
 from recsys.data.tables import Dataset
-from recsys.data.files.locations import cache_folder
 from recsys.multimodal.features import FeatureError
 
 # 30 % of the names are held out, as in the measurements that the kit compares itself with

@@ -1,4 +1,4 @@
-"""Pairs of texts, their loss in parts, and the contest of the loops, with a small random network."""
+"""Pairs of texts, their loss in parts, and the loops compared, with a small random network."""
 
 import sys
 

@@ -11,7 +11,6 @@ from recsys.data.cli import data_commands
 from recsys.data.errors import RegistryError, TableError
 from recsys.data.labelled.dataset import LabelledTexts, check_labelled, labelled_split, load_labelled
 from recsys.data.load import load_dataset
-from recsys.data.registry import LABELLED_FAMILIES, ROLES
 from recsys.data.splits import PARTS
 from tests.data.test_sources import refused
 
@@ -119,7 +118,6 @@ def test_each_door_names_the_other_and_the_nearest_name():
     assert "load_dataset" in refused(RegistryError, load_labelled, "beauty")
     assert "load_dataset" in refused(RegistryError, load_labelled, "demo_store")
     assert "load_labelled" in refused(RegistryError, load_dataset, "banking77")
-    assert set(LABELLED_FAMILIES) < set(ROLES)
 
 
 def test_list_shows_the_labelled_sets():

@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from recsys.data import sources
+from recsys.data import families, sources
 from recsys.data.errors import NotData, RegistryError, UnsafeContent
 from recsys.data.labelled.dataset import labelled_split, load_labelled
 from recsys.data.labelled.home_depot import judged_lists
-from recsys.data.registry import ROLES
 from tests.data.test_sources import refused
 
 DEPOT = '"id","product_uid","product_title","search_term","relevance"\n'
@@ -39,7 +38,7 @@ def made(tmp_path, monkeypatch):
     def load(family: str, *contents: str | bytes, suffix: str = ".csv"):
         files = []
         (tmp_path / family).mkdir(exist_ok=True)
-        for role, content in zip(ROLES[family], contents, strict=False):
+        for role, content in zip(families.family(family).roles, contents, strict=False):
             name = f"made_{role}{suffix}"
             content = content if isinstance(content, bytes) else content.encode()
             (tmp_path / family / name).write_bytes(content)

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from recsys.encoders.backbone import load_backbone
-from recsys.encoders.peft.adapter_files import AdapterBank, adapter_tensors, load_adapter, save_adapter
+from recsys.encoders.peft.adapter_files import AdapterBank, load_adapter, save_adapter
+from recsys.encoders.peft.applied import adapter_tensors
 from recsys.encoders.peft.methods import apply_method
 from recsys.encoders.tokens import tokenise
 

@@ -6,7 +6,8 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.embed import embed_texts
-from recsys.encoders.peft.adapter_files import adapter_tensors, load_adapter, merge, save_adapter
+from recsys.encoders.peft.adapter_files import load_adapter, merge, save_adapter
+from recsys.encoders.peft.applied import adapter_tensors
 from recsys.encoders.peft.methods import apply_method
 from recsys.encoders.peft.registry import METHODS
 from recsys.encoders.tokens import tokenise

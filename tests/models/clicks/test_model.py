@@ -11,8 +11,9 @@ from scipy.special import expit, softmax
 from recsys.data.splits import Split
 from recsys.losses.click_likelihood import gradient_by_hand
 from recsys.metrics.ranking import earlier_events, new_targets, ranking_metrics
-from recsys.models.clicks.data import ClickData, load_click_data
+from recsys.models.clicks.data import ClickData
 from recsys.models.clicks.evaluation import evaluate_model
+from recsys.models.clicks.load import load_click_data
 from recsys.models.clicks.model import ClickModel, popularity, untrained
 from recsys.models.clicks.objectives import LOSSES, parse_objective
 from recsys.models.clicks.planted import HELD_OUT, planted_clicks

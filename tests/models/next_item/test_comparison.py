@@ -1,4 +1,4 @@
-"""The contest: every name fits, is judged alike, and is refused where its data set has nothing for it."""
+"""Every name fits, is judged alike, and is refused where its data set has nothing for it."""
 
 from dataclasses import replace
 
@@ -7,19 +7,20 @@ import pandas as pd
 import pytest
 
 from recsys.baselines.category_popularity import CategoryPopularity
+from recsys.code.registry import RegistryError
 from recsys.data.splits import leave_one_out
 from recsys.data.tables import Dataset
 from recsys.metrics.ranking import ranking_metrics
-from recsys.models.next_item import comparison as contest
+from recsys.models.next_item import comparison, evaluation, shown_lists
 from recsys.models.next_item import data as next_item_data
-from recsys.models.next_item import evaluation as contest_evaluation
-from recsys.models.next_item import shown_lists
 from recsys.models.next_item.data import NextItemData, load_next_item
-from recsys.models.next_item.model_settings import READERS, Plan, plan_run
+from recsys.models.next_item.model_settings import ModelSettings, model_settings
 from recsys.models.next_item.text_recommender import Reading
 from recsys.models.next_item.zero_shot import ZeroShot
 
 USERS, ITEMS, STEPS = 60, 12, 6
+ENCODERS = ("text", "text_ids", "printed")  # a trained encoder reads titles
+TRAINED = ("sasrec_bce", "sasrec", "sequence", "titles", "title_sequence", *ENCODERS)
 SHORT = {"epochs": 1, "max_steps": 3}
 
 
@@ -49,31 +50,28 @@ def data(monkeypatch) -> NextItemData:
     return loaded
 
 
-def plan(name: str) -> Plan:
-    backbone = "random-bert" if name in (*READERS, "printed") else "minilm"
-    settings = SHORT if name in contest.TRAINED else {}
-    return Plan(trials=1, settings=settings, backbone=backbone, judged_users=10)
+def plan(name: str) -> ModelSettings:
+    backbone = "random-bert" if name in ENCODERS else "minilm"
+    settings = SHORT if name in TRAINED else {}
+    return ModelSettings(trials=1, settings=settings, backbone=backbone, judged_users=10)
 
 
-NAMES = (*contest.TRIVIAL, *contest.UNTRAINED, *contest.BASELINES, *contest.TRAINED)
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "popularity_window"])
+@pytest.mark.parametrize("name", [name for name in comparison.NAMES if name != "popularity_window"])
 def test_every_name_fits_and_is_judged(data, name):
-    fitted = contest.fit(name, data, plan(name))
-    metrics, positions = contest_evaluation.judge(fitted.model, data)
+    fitted = comparison.fit(name, data, plan(name))
+    metrics, positions = evaluation.judge(fitted.model, data)
     assert len(positions) == USERS
     assert 0 <= metrics["ndcg@10"] <= 1
     assert metrics["ndcg@10"] == pytest.approx(ranking_metrics(positions)[0]["ndcg@10"])
     assert {"coverage@10", "novelty@10", "ndcg@10_validation"} <= metrics.keys()
-    costs = contest.costs(fitted)
+    costs = comparison.costs(fitted)
     assert costs["fit_seconds"] > 0
-    assert ("steps" in costs) == (name in contest.TRAINED)
+    assert ("steps" in costs) == (name in TRAINED)
 
 
 def test_unknown_names_are_refused(data):
-    with pytest.raises(ValueError, match=r"no model 'bert'; there are random.*title_sequence"):
-        contest.fit("bert", data, Plan())
+    with pytest.raises(RegistryError, match=r"no model 'bert'.*random.*title_sequence.*ease"):
+        comparison.fit("bert", data, ModelSettings())
 
 
 @pytest.mark.parametrize("name", ["text", "titles", "title_sequence", "zero_shot", "printed"])
@@ -81,9 +79,9 @@ def test_models_of_texts_need_titles(monkeypatch, name):
     monkeypatch.setattr(next_item_data, "load_dataset", lambda _: shop(titles=False))
     bare = load_next_item("circle")
     with pytest.raises(ValueError, match="circle has no titles"):
-        contest.fit(name, bare, plan(name))
+        comparison.fit(name, bare, plan(name))
     with pytest.raises(ValueError, match="no categories"):
-        contest.fit("category_popularity", bare, Plan())
+        comparison.fit("category_popularity", bare, ModelSettings())
 
 
 def test_the_test_part_is_not_read_before_it_is_judged(data):
@@ -91,8 +89,8 @@ def test_the_test_part_is_not_read_before_it_is_judged(data):
     blind = NextItemData(data.dataset, hidden, data.train, data.titles, data.described)
     blind._vectors = data._vectors
     for name in ("title_sequence", "item_knn"):
-        one = contest.fit(name, data, plan(name)).model.score(np.arange(5))
-        assert np.array_equal(one, contest.fit(name, blind, plan(name)).model.score(np.arange(5)))
+        one = comparison.fit(name, data, plan(name)).model.score(np.arange(5))
+        assert np.array_equal(one, comparison.fit(name, blind, plan(name)).model.score(np.arange(5)))
 
 
 def test_shares_are_nested_and_everybody_is_judged(monkeypatch):
@@ -101,16 +99,16 @@ def test_shares_are_nested_and_everybody_is_judged(monkeypatch):
     users = set(small.train["user"])
     assert users < set(large.train["user"])
     assert 0.05 * USERS < len(users) < 0.5 * USERS
-    fitted = contest.fit("item_knn", small, Plan(trials=1))
-    assert len(contest_evaluation.judge(fitted.model, small)[1]) == USERS
+    fitted = comparison.fit("item_knn", small, ModelSettings(trials=1))
+    assert len(evaluation.judge(fitted.model, small)[1]) == USERS
     for share in (0, 1.5):
         with pytest.raises(ValueError, match=r"train_share must be in \(0, 1\]"):
             load_next_item("circle", share)
 
 
 def test_bands_count_training_events(data):
-    fitted = contest.fit("popularity", data, Plan())
-    metrics, positions = contest_evaluation.judge(fitted.model, data)
+    fitted = comparison.fit("popularity", data, ModelSettings())
+    metrics, positions = evaluation.judge(fitted.model, data)
     counts = data.train["item"].value_counts()
     assert (positions["train_count"] == positions["item"].map(counts).fillna(0)).all()
     assert "ndcg@10_frequent" in metrics
@@ -118,8 +116,8 @@ def test_bands_count_training_events(data):
 
 
 def test_fewer_users_are_spread_and_the_same(data):
-    positions = contest_evaluation.judge(contest.fit("random", data, Plan()).model, data, users=7)[1]
-    assert positions["user"].tolist() == contest_evaluation.evenly(data.split.test["user"], 7).tolist()
+    positions = evaluation.judge(comparison.fit("random", data, ModelSettings()).model, data, users=7)[1]
+    assert positions["user"].tolist() == evaluation.evenly(data.split.test["user"], 7).tolist()
     assert {0, USERS - 1} <= set(positions["user"])
 
 
@@ -127,10 +125,10 @@ OURS = {"seed": 0, "trials": 2, "judged_users": 10}
 
 
 def test_a_parameter_left_alone_is_the_models_own():
-    plan = plan_run("text", **OURS, learning_rate=0.0, layers=0, start="pretrained", epochs=0.5)
+    plan = model_settings("text", **OURS, learning_rate=0.0, layers=0, start="pretrained", epochs=0.5)
     assert plan.settings == {"epochs": 0.5}
     assert plan.options == {"reading": Reading("newest_first", 2, 48), "pretrained": True}
-    assert plan_run("popularity", **OURS, layers=0, order="newest_first").options == {}
+    assert model_settings("popularity", **OURS, layers=0, order="newest_first").options == {}
 
 
 @pytest.mark.parametrize(
@@ -146,19 +144,19 @@ def test_a_parameter_left_alone_is_the_models_own():
 def test_nothing_is_ignored_in_silence(model, asked, said):
     """Such runs once finished, with the parameter in their record and without it in the model."""
     with pytest.raises(ValueError, match=said):
-        plan_run(model, **OURS, **asked)
+        model_settings(model, **OURS, **asked)
 
 
 def test_misspelt_parameters_are_named():
     with pytest.raises(TypeError, match="no parameter layer; there are learning_rate"):
-        plan_run("text", **OURS, layer=2)
+        model_settings("text", **OURS, layer=2)
 
 
 @pytest.mark.parametrize("name", ["item_knn", "ease", "als", "bpr", "zero_shot", "text", "sequence"])
 def test_new_users_get_what_is_popular_from_every_model(data, name):
     """EASE and item kNN once gave them zeros, and the catalogue's order decided."""
     without = data.train[data.train["user"] != 3]
-    model = contest.fit(name, replace(data, train=without), plan(name)).model.with_history(without)
+    model = comparison.fit(name, replace(data, train=without), plan(name)).model.with_history(without)
     counts = np.bincount(without["item"], minlength=ITEMS)
     assert np.array_equal(model.score(np.array([2, 3]))[1], counts)
 
@@ -166,12 +164,14 @@ def test_new_users_get_what_is_popular_from_every_model(data, name):
 def test_new_users_are_counted_apart(data):
     assert (
         "ndcg@10_new_users"
-        not in contest_evaluation.judge(contest.fit("popularity", data, Plan()).model, data)[0]
+        not in evaluation.judge(comparison.fit("popularity", data, ModelSettings()).model, data)[0]
     )
     parts = {name: getattr(data.split, name) for name in ("train", "validation")}
     parts = {name: table[table["user"] != 3] for name, table in parts.items()}
     unknown = replace(data, train=parts["train"], split=replace(data.split, **parts))
-    metrics, positions = contest_evaluation.judge(contest.fit("popularity", unknown, Plan()).model, unknown)
+    metrics, positions = evaluation.judge(
+        comparison.fit("popularity", unknown, ModelSettings()).model, unknown
+    )
     of_three = ranking_metrics(positions[positions["user"] == 3])[0]["ndcg@10"]
     assert metrics["ndcg@10_new_users"] == pytest.approx(of_three)
 
@@ -200,7 +200,7 @@ def test_zero_shot_ranks_by_the_newest_title():
 
 
 def test_lists_in_words(data):
-    model = contest.fit("popularity", data, Plan()).model
+    model = comparison.fit("popularity", data, ModelSettings()).model
     user = shown_lists.example_user(data)
     shown = shown_lists.shown_to(model, data, user)
     past = set(data.known.loc[data.known["user"] == user, "item"].map(lambda i: f"thing number {i}"))
@@ -214,8 +214,8 @@ def test_lists_in_words(data):
 
 def test_reading_reaches_the_text_model(data):
     asked = {"order": "oldest_first", "items_read": 1, "tokens_read": 16, "max_steps": 3}
-    told = plan_run("text", **(OURS | {"judged_users": 0}), backbone="random-bert", **asked)
-    fitted = contest.fit("text", data, told)
+    told = model_settings("text", **(OURS | {"judged_users": 0}), backbone="random-bert", **asked)
+    fitted = comparison.fit("text", data, told)
     assert fitted.model.reading.order == "oldest_first"
     assert fitted.model.result.best_metric is None
     assert leave_one_out(data.dataset).kind == data.split.kind

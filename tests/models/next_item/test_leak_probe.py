@@ -12,10 +12,10 @@ from recsys.data.splits import leave_one_out, split
 from recsys.data.tables import Dataset, check, place_in_history
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.leak_probe import another_future, leak_probe, planted
-from recsys.models.next_item.model_settings import Plan
+from recsys.models.next_item.model_settings import ModelSettings
 
 USERS, ITEMS, EVENTS = 70, 30, 9
-PLAN = Plan(trials=2, settings={"epochs": 3.0}, options={"width": 8, "layers": 1})
+PLAN = ModelSettings(trials=2, settings={"epochs": 3.0}, options={"width": 8, "layers": 1})
 VECTORS = np.random.default_rng(0).normal(size=(ITEMS, 12)).astype(np.float32)
 
 

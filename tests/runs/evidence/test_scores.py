@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recsys.models.next_item_data import load_next_item
 from typer.testing import CliRunner
 
 from recsys.baselines.popularity import trivial_scorer
 from recsys.ensembling.candidate_lists import CandidateLists, Identity, Kept
 from recsys.ensembling.kept_lists import identity, keep
 from recsys.metrics.ranking import earlier_events, new_targets
-from recsys.models.next_item_data import load_next_item
 from recsys.runs.evidence.scores import ScoresError, found_scores, load_scores, write_scores
 from recsys.runs.evidence.scores_cli import scores_commands
 

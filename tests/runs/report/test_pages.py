@@ -4,7 +4,6 @@ import html.parser
 import json
 import re
 
-import nbformat
 import pytest
 
 from recsys.metrics.significance import Interval
@@ -14,88 +13,9 @@ from recsys.runs.report.numbers import duration, mean_and_half_width, number, p_
 from recsys.runs.report.pages import ReportError, write_report
 from recsys.runs.report.verdicts import agreement
 from tests.runs.made_records import (
-    claims_of,
-    executed_notebook,
     experiment,
-    make_record,
-    positions,
 )
-from tests.runs.report.browser import CHROMIUM, Browser
-
-EXPERIMENT = "01_loss_derivation"
-BEATS = {"metric": "ndcg@10", "control": {"objective": "random"}, "pair": "user", "alternative": "greater"}
-CLAIMS = claims_of(
-    {"paraphrase": "BCE beats a random order.", "decide": [BEATS | {"treatment": {"objective": "bce"}}]},
-    {"paraphrase": "The printed loss does too.", "decide": [BEATS | {"treatment": {"objective": "printed"}}]},
-    {"paraphrase": "Escaped: <script>alert(1)</script> & more."},
-    {"paraphrase": "Cities will be safer.", "state": "untestable", "reason": "No measure is named."},
-    errors=(
-        {"id": "loss-sign", "file": "000_e79ae3cbaa31c4fc.txt", "section": "4.1", "shown": False}
-        | {"wrong": "The sign.", "mended": "Minus.", "notebook": EXPERIMENT},
-    ),
-)
-FAILURES = [
-    {"experiment": EXPERIMENT, "run": "objective=bpr-1234", "label": "objective=bpr", "state": "failed"}
-    | {"reason": "ValueError: <scores> of the wrong shape", "cell": 7},
-    {"experiment": "02_other", "run": "x", "label": "dataset=beauty", "state": "not run", "cell": None}
-    | {"reason": "beauty can't be had: no network"},
-]
-LEVELS = {"bce": 5, "printed": 90, "random": 40}
-
-
-def fill(folder, profile, notebook=None):
-    for objective, mean_rank in LEVELS.items():
-        for seed in range(3):
-            make_record(
-                folder,
-                EXPERIMENT,
-                {"objective": objective, "dataset": "demo_store", "seed": seed},
-                ranks=positions(200, mean_rank, 10 * mean_rank + seed),
-                profile=profile,
-                notebook=notebook if seed == 0 else None,
-            )
-    for items in (1_000, 10_000, 100_000):
-        make_record(folder, "02_other", {"items": items, "seed": 0}, {"peak_mb": items / 7}, profile=profile)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    """Committed records, the reader's own with notebooks, one failed run, and the site made of them."""
-    base = tmp_path_factory.mktemp("report")
-    fill(base / "reference", "reference")
-    fill(base / "runs", "quick", executed_notebook())
-    failed = base / "runs" / EXPERIMENT / "objective=bpr-1234.failed"
-    failed.mkdir()
-    error = nbformat.v4.new_output(
-        "error", ename="ValueError", evalue="shape", traceback=["\x1b[31mno\x1b[0m"]
-    )
-    broken = nbformat.v4.new_code_cell("raise ValueError('shape')", outputs=[error])
-    nbformat.write(executed_notebook(broken), failed / "executed.ipynb")
-    build(base)
-    return base
-
-
-def build(base, failures=FAILURES, own=None):
-    other = experiment(
-        "02_other",
-        metrics=["peak_mb"],
-        primary_metric="peak_mb",
-        plot={"metric": "peak_mb", "x": "items"},
-    )
-    return write_report(
-        base / "site",
-        load_records(base / "runs") if own is None else own,
-        load_records(base / "reference"),
-        failures,
-        CLAIMS,
-        {EXPERIMENT: experiment(), "02_other": other, "03_empty": experiment("03_empty")},
-        base / "runs",
-    )
-
-
-@pytest.fixture(scope="module")
-def site(base):
-    return base / "site"
+from tests.runs.report.conftest import CLAIMS, EXPERIMENT, build
 
 
 class Elements(html.parser.HTMLParser):
@@ -308,58 +228,3 @@ def test_a_formula_that_fails_is_shown_as_source_or_converted_never_raw(tex):
     shown = mathml(tex, block=True)
     assert shown.startswith(('<code class="tex">', '<span class="formula"><math'))
     assert "<b>" not in shown
-
-
-with_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    pytest.importorskip("websocket")
-    with Browser() as browser:
-        yield browser
-
-
-@with_chromium
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_no_sideways_scroll_no_complaint_no_request(site, browser, width, dark):
-    failed = site / "notebooks" / EXPERIMENT / "objective=bpr-1234.html"
-    for page in (site / "index.html", notebook_page(site), failed):
-        visit = browser.visit(page, width, dark)
-        assert visit.scroll <= width, visit.wide
-        assert visit.inner == width
-        assert visit.wide == []
-        assert visit.broken == []
-        assert visit.complaints == []
-        assert [url for url in visit.requests if not url.startswith(("file:", "data:"))] == []
-
-
-@with_chromium
-def test_the_measurement_sees_a_page_that_is_too_wide(tmp_path, browser):
-    page = tmp_path / "wide.html"
-    page.write_text(
-        "<!doctype html><meta name=viewport content='width=device-width'><p style='width:600px'>x"
-    )
-    assert browser.visit(page, 390).scroll > 390
-    page.write_text("<!doctype html><script>undefinedFunction()</script><img src='gone.png'>")
-    visit = browser.visit(page, 390)
-    assert len(visit.complaints) >= 2
-    assert len(visit.broken) == 1
-
-
-@with_chromium
-def test_keyboard_reaches_the_skip_link_first_and_then_the_sections(site, browser):
-    browser.visit(site / "index.html", 1280, unfold=False)
-    assert 'class="skip"' in browser.press_tab()
-    assert "#verdicts" in browser.press_tab()
-
-
-@with_chromium
-def test_dark_pages_are_dark_and_take_the_dark_drawing(site, browser):
-    for dark, colour, drawing in ((False, "light", "-light-wide"), (True, "dark", "-dark-wide")):
-        browser.visit(site / "index.html", 1280, dark)
-        ground = browser.run("getComputedStyle(document.body).backgroundColor")
-        brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
-        assert (brightness < 128) == dark, colour
-        assert drawing in browser.run("document.images[0].currentSrc")

@@ -1,0 +1,80 @@
+"""Families of data sets: files of one form, read by one module. A family is that module and one line here.
+
+The module ends in `FAMILY`, a `Family`; a data set is an entry of `recsys.data.sources` or of a user's YAML
+file that names its family.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from recsys.code.registry import Registry
+
+# read as `recsys.data.tables.Dataset`, by `recsys.data.load.load_dataset`
+LOGS = Registry(
+    "family of event logs",
+    {
+        "s3rec": "recsys.data.logs.s3rec:FAMILY",
+        "online_retail": "recsys.data.logs.online_retail:FAMILY",
+        "table": "recsys.data.logs.table:FAMILY",
+        "movielens": "recsys.data.media.movielens:FAMILY",
+        "atomic_files": "recsys.data.media.atomic_files:FAMILY",
+        "situnes": "recsys.data.media.situnes:FAMILY",
+    },
+)
+# read as `LabelledTexts`, by `recsys.data.labelled.dataset.load_labelled`
+LABELLED = Registry(
+    "family of labelled texts",
+    {
+        "home_depot": "recsys.data.labelled.home_depot:FAMILY",
+        "banking77": "recsys.data.labelled.banking77:FAMILY",
+        "womens_clothing": "recsys.data.labelled.womens_clothing:FAMILY",
+        "chinese_reviews": "recsys.data.labelled.chinese_reviews:FAMILY",
+    },
+)
+# pictures, sounds and clips, read as `MediaSamples`, by `recsys.data.media.load.load_samples`
+MEDIA = Registry(
+    "family of labelled media",
+    {
+        "fashion": "recsys.data.media.fashion:FAMILY",
+        "grocery": "recsys.data.media.grocery:FAMILY",
+        "spoken_digits": "recsys.data.media.spoken_digits:FAMILY",
+        "video_clips": "recsys.data.media.video_clips:FAMILY",
+    },
+)
+KINDS = (LOGS, LABELLED, MEDIA)
+
+
+def no_fault(roles: set[str], options: Mapping[str, Any]) -> str | None:
+    """The check of a family that asks nothing more than its first role, and takes no options."""
+    return "options: this family takes none" if options else None
+
+
+@dataclass(frozen=True)
+class Family:
+    """How the files of a family are read.
+
+    load: from a `recsys.data.registry.Source` to its data set; further keyword arguments are options of the
+        call, such as s3rec's titles=False.
+    roles: of its files; the first is the one that it cannot do without.
+    fault: from the roles of an entry's files and its `options` to what is wrong with them, or None.
+    folders: role -> folder inside RECSYS_DATA, "{name}" being the data set's; others lie in "<family>".
+    """
+
+    load: Callable[..., Any]
+    roles: tuple[str, ...]
+    fault: Callable[[set[str], Mapping[str, Any]], str | None] = no_fault
+    folders: Mapping[str, str] = field(default_factory=dict)
+
+
+def family(name: str) -> Family:
+    """The family of that name, its module imported now.
+
+    Raises:
+        RegistryError: no such family; the nearest is told.
+    """
+    for registry in KINDS:
+        if name in registry:
+            return registry.load(name)
+    everything = {entry: registry[entry] for registry in KINDS for entry in registry}
+    return Registry("family", everything).load(name)
