@@ -42,6 +42,8 @@ class SideInformationEASE:
         max_items: refuse larger catalogues rather than run out of memory.
         num_threads: of the linear algebra.
         behaviour: False leaves XᵀX out: items by content alone.
+        profile: weight of the users' profile: each of its columns is one more item, which is never
+            recommended, "bought" with that weight by the users who have it.
 
     Raises:
         FeatureError: a weight below 0, or content alone without content.
@@ -54,19 +56,28 @@ class SideInformationEASE:
         max_items: int = 30_000,
         num_threads: int = 1,
         behaviour: bool = True,
+        profile: float = 0.0,
     ):
-        if any(not weight >= 0 for weight in weights.values()):
+        if any(not weight >= 0 for weight in (*weights.values(), profile)):
             raise FeatureError(f"weights of modalities must be 0 or more, got {dict(weights)}")
         if not behaviour and not any(weights.values()):
             raise FeatureError("without behaviour at least one modality needs a weight above 0")
         self.weights, self.l2, self.max_items = dict(weights), l2, max_items
-        self.num_threads, self.behaviour = num_threads, behaviour
+        self.num_threads, self.behaviour, self.profile = num_threads, behaviour, profile
 
-    def fit(self, train: pd.DataFrame, n_users: int, features: Mapping[str, Features], n_items: int):
+    def fit(
+        self,
+        train: pd.DataFrame,
+        n_users: int,
+        features: Mapping[str, Features],
+        n_items: int,
+        of_users: Features | None = None,
+    ) -> SideInformationEASE:
         """Solve for the weights of items by items. Returns itself.
 
         Args:
             train: columns user, item. features: modality → M rows; missing rows are zeros and add nothing.
+            of_users: the profile, N rows; None only where its weight is 0.
 
         Raises:
             FeatureError: features of another number of items. ValueError: as `recsys.baselines.ease.EASE`.
@@ -75,21 +86,31 @@ class SideInformationEASE:
             raise ValueError(
                 f"{n_items} items need {4e-9 * n_items**2:.1f} GB; raise max_items if that is there"
             )
-        self.history = interaction_matrix(train, n_users, n_items)
-        gram = np.zeros((n_items, n_items), dtype=np.float32)
+        self.n_items, self.columns = n_items, None
+        if self.profile > 0:
+            if of_users is None or len(of_users) != n_users:
+                raise FeatureError(f"the profile needs one row for each of {n_users} users")
+            self.columns = sparse.csr_matrix(np.float32(self.profile) * of_users.dense())
+        self.history = self._with_profile(interaction_matrix(train, n_users, n_items))
+        width = self.history.shape[1]
+        gram = np.zeros((width, width), dtype=np.float32)
         if self.behaviour:
             gram += (self.history.T @ self.history).toarray()
         with threadpool_limits(self.num_threads, "blas"):
             for name, weight in self.weights.items():
                 if weight > 0:
-                    gram += np.float32(weight) * similarity(features[name], n_items)
-            self.item_weights = _zero_diagonal_weights(_Gram(gram), self.l2)
+                    gram[:n_items, :n_items] += np.float32(weight) * similarity(features[name], n_items)
+            solved = _zero_diagonal_weights(_Gram(gram), self.l2)
+        self.item_weights = solved[:, :n_items]
         return self
+
+    def _with_profile(self, history: sparse.csr_matrix) -> sparse.csr_matrix:
+        return history if self.columns is None else sparse.hstack([history, self.columns]).tocsr()
 
     def with_history(self, events: pd.DataFrame) -> SideInformationEASE:
         """A copy that scores users from these events; the weights stay as fitted."""
         other = copy.copy(self)
-        other.history = interaction_matrix(events, *self.history.shape)
+        other.history = self._with_profile(interaction_matrix(events, self.history.shape[0], self.n_items))
         return other
 
     def score(self, users: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Next items by behaviour, by content, and by both: which modality pays, and where.
 
-Histories are cut by each user's own order, 60, 20 and 20 % of the events; every item of the catalogue is
-ranked. Cold items are taken out of the training events altogether.
+A log of purchases with times is cut at two moments; where users' ratings are the events, histories are cut by
+each user's own order, 60, 20 and 20 % of them. Every item of the catalogue is ranked. Cold items are taken
+out of the training events altogether.
 
 N: users. M: items.
 """
@@ -17,21 +18,24 @@ import pandas as pd
 
 from recsys.baselines.ease import EASE
 from recsys.baselines.popularity import Popularity, RandomScorer
-from recsys.data.splits import Split, by_salt
+from recsys.data.splits import Split, by_salt, split
 from recsys.data.tables import Dataset
 from recsys.metrics.lists import top_lists
 from recsys.metrics.ranking import evaluate, ranking_metrics
 from recsys.multimodal.features import FeatureError, Features
 from recsys.multimodal.item_tables import item_table
+from recsys.multimodal.late_scores import fit_late
+from recsys.multimodal.modalities.registry import MODALITIES
 from recsys.multimodal.side_information import ContentNeighbours, SideInformationEASE, unit_rows
 from recsys.multimodal.tasks.encoded import encoded, without
 from recsys.multimodal.tasks.outcome import Outcome, all_faults, cost_metrics
 
 CUTOFFS = (5, 10, 20)
-KINDS = ("random", "popularity", "content", "ease", "side_information")
-# weight of a modality's similarity, and the penalty; tried one after the other, on validation only
-WEIGHTS = (0.0, 3.0, 10.0, 30.0, 100.0)
+KINDS = ("random", "popularity", "content", "ease", "side_information", "late")
+# of a modality's similarity, one after the other, and the penalty: tried on validation only
+WEIGHTS = (3.0, 10.0, 30.0)
 PENALTIES = (100.0, 300.0, 1000.0)
+PROFILE_UNIT = 10.0  # a profile's column counts a tenth of its tried weight beside an item bought
 SPARSE_USER, RARE_ITEM = 30, 5  # events in training, at most
 
 
@@ -53,7 +57,8 @@ def split_by_order(
     Args:
         cold_share: share of the items, drawn by hash, whose events leave training and validation.
     """
-    events = dataset.events[dataset.events["item"] >= 0]
+    kinds = set(dataset.events["kind"]) & {"purchase"} or {"view"}
+    events = dataset.events[dataset.events["kind"].isin(kinds)]
     events = events.drop_duplicates(["user", "item"], keep="first")
     place = events.groupby("user").cumcount().to_numpy()
     count = events.groupby("user")["item"].transform("size").to_numpy()
@@ -74,7 +79,10 @@ def split_by_order(
 
 def load_task(dataset: Dataset, cold_share: float = 0.0, seed: int = 0) -> NextItemTask:
     """Split and item table of a log."""
-    parts, cold = split_by_order(dataset, cold_share)
+    if (dataset.events["kind"] == "purchase").any() and dataset.has_times and not cold_share:
+        parts, cold = split(dataset), np.empty(0, dtype=np.int64)
+    else:
+        parts, cold = split_by_order(dataset, cold_share)
     return NextItemTask(dataset, parts, item_table(dataset, parts.train, seed), cold)
 
 
@@ -85,13 +93,15 @@ def next_items(
     knock_out: str = "",
     same_items: tuple[str, ...] = (),
     threads: int = 1,
+    side: int = 128,
     seed: int = 0,
 ) -> Outcome:
     """Fit, choose settings on validation, judge on test.
 
     Args:
-        model: one of KINDS. modalities: of "content" and "side_information".
+        model: one of KINDS. modalities: of "content", "side_information" and "late".
         knock_out: "modality:kind", done to the catalogue before fitting: is the gain the content's?
+        side: pixels that pictures are encoded at.
         same_items: judge only targets that have all these modalities: missing ones are not random.
 
     Returns:
@@ -102,10 +112,11 @@ def next_items(
         raise FeatureError(f"no model {model!r}; there are {', '.join(KINDS)}")
     needed = tuple(dict.fromkeys([*modalities, *same_items, "text"]))
     known = np.unique(task.split.train["item"])
-    features = encoded(task.table, needed, known)
+    features = encoded(task.table, tuple(n for n in needed if n != "profile"), known, _options(task, side))
+    profile = _profile(task) if "profile" in modalities else None
     shown = without(features, knock_out, seed)
     started = time.perf_counter()
-    fitted, trials = _fitted(task, model, modalities, shown, threads, seed)
+    fitted, trials = _fitted(task, model, modalities, shown, profile, threads, seed)
     seconds = time.perf_counter() - started
     history = pd.concat([task.split.train, task.split.validation], ignore_index=True)
     informed = fitted.with_history(history) if hasattr(fitted, "with_history") else fitted
@@ -114,12 +125,33 @@ def next_items(
         complete = np.logical_and.reduce([features[name].present for name in same_items])
         positions = positions[complete[positions["item"]]]
     metrics = _metrics(task, positions) | _list_metrics(informed, task, positions, features["text"])
-    metrics |= {"fit_seconds": seconds} | cost_metrics({name: features[name] for name in modalities})
+    metrics |= {"fit_seconds": seconds} | cost_metrics(
+        {name: features[name] for name in modalities if name in features}
+    )
     tables = {"trials": trials}
     return Outcome(metrics, positions, tables, features, task.table, all_faults(features))
 
 
-def _fitted(task, model: str, modalities, features: Mapping[str, Features], threads: int, seed: int):
+def _options(task: NextItemTask, side: int) -> dict[str, dict]:
+    """What modalities need beside the table: the size of pictures; reviews and the moment before which."""
+    options: dict[str, dict] = {"picture": {"side": side}}
+    if "rating" in task.split.train:
+        reviews = task.split.train.dropna(subset="rating")
+        written = "review_time" if "review_time" in reviews else "time"
+        before = task.split.boundaries.get("validation_from")
+        columns = ["item", "rating", written, *({"review"} & set(reviews))]
+        options["reviews"] = {"reviews": reviews[columns].rename(columns={written: "time"}), "before": before}
+    return options
+
+
+def _profile(task: NextItemTask) -> Features:
+    """Of users; it was said at the beginning, so all users' profiles are known when training ends."""
+    return MODALITIES.load("profile")(
+        task.dataset.users.drop(columns="joined", errors="ignore"), np.arange(task.split.n_users)
+    )
+
+
+def _fitted(task, model: str, modalities, features: Mapping[str, Features], profile, threads: int, seed: int):
     """The model with the best validation NDCG@10, and the trials."""
     n_users, n_items = task.split.n_users, task.split.n_items
     train = task.split.train
@@ -141,16 +173,28 @@ def _fitted(task, model: str, modalities, features: Mapping[str, Features], thre
 
         return _coordinate(content, modalities, task, start=1.0, steps=(0.0, 0.3, 1.0, 3.0))
 
-    def ease(weights: Mapping[str, float], l2: float = PENALTIES[1]):
-        made = SideInformationEASE(weights, l2, num_threads=threads)
-        return made.fit(train, n_users, features, n_items)
+    if model == "late":
+        behaviour, tried = _fitted(task, "ease", (), features, None, threads, seed)
+        alone = [
+            ContentNeighbours({name: 1.0}, threads).fit(train, n_users, features, n_items)
+            for name in modalities
+        ]
+        fused, weights = fit_late([behaviour, *alone], ["ease", *modalities], task.split)
+        return fused, pd.concat([tried, weights], ignore_index=True)
 
-    best, trials = _coordinate(ease, modalities, task, start=10.0, steps=WEIGHTS)
-    others = [lambda p=p: ease(best.weights, p) for p in PENALTIES if p != PENALTIES[1]]
-    return _best([lambda: best, *others], task, trials)
+    def ease(weights: Mapping[str, float]):
+        own = {name: weight for name, weight in weights.items() if name != "profile"}
+        made = SideInformationEASE(
+            own, PENALTIES[1], num_threads=threads, profile=weights.get("profile", 0.0) / PROFILE_UNIT
+        )
+        fitted = made.fit(train, n_users, features, n_items, profile)
+        fitted.tried = weights
+        return fitted
+
+    return _coordinate(ease, modalities, task, start=WEIGHTS[1], steps=WEIGHTS)
 
 
-def _best(makers, task, trials: pd.DataFrame | None = None):
+def _best(makers, task):
     """Of several fitted models the one with the best validation NDCG@10."""
     best, most, log = None, -1.0, []
     for make in makers:
@@ -159,8 +203,7 @@ def _best(makers, task, trials: pd.DataFrame | None = None):
         log.append({"l2": getattr(model, "l2", np.nan), "ndcg@10": value})
         if value > most:
             best, most = model, value
-    table = pd.DataFrame(log)
-    return best, table if trials is None else pd.concat([trials, table], ignore_index=True)
+    return best, pd.DataFrame(log)
 
 
 def _coordinate(make, modalities, task, start: float, steps):
@@ -179,7 +222,7 @@ def _coordinate(make, modalities, task, start: float, steps):
             log.append({**tried, "ndcg@10": value})
             if value > most:
                 best, most = model, value
-        weights = dict(best.weights)
+        weights = dict(getattr(best, "tried", best.weights))
     return best, pd.DataFrame(log)
 
 
