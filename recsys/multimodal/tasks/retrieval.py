@@ -27,6 +27,7 @@ def retrieve(
     photo: tuple[str, ...],
     described: tuple[str, ...],
     settings: AlignSettings,
+    side: int = 128,
 ) -> tuple[Outcome, DualTower]:
     """Align photos with names (or with products that have a description and an iconic picture).
 
@@ -36,6 +37,7 @@ def retrieve(
     Args:
         photo: modalities of the left side, "picture" for instance.
         described: modalities of the right side: "words", "text"; "picture" where classes have one.
+        side: pixels that pictures are encoded at.
 
     Returns:
         metrics: hr@1, hr@5, hr@10 from photo to name; back_hr@10, a photo of that name among the ten nearest;
@@ -46,11 +48,12 @@ def retrieve(
     """
     right_table, partner = _right_side(subjects)
     parts = subjects.parts
-    left = encoded(subjects.table, photo, parts["train"])
+    size = {"picture": {"side": side}}
+    left = encoded(subjects.table, photo, parts["train"], size)
     known = (
         np.arange(len(right_table)) if subjects.classes is not None else np.unique(partner[parts["train"]])
     )
-    right = encoded(right_table, described, known)
+    right = encoded(right_table, described, known, size)
     towers = fit_dual_tower(left, right, partner, parts["train"], parts["validation"], settings)
     test = parts["test"]
     candidates = np.arange(len(right_table)) if subjects.classes is not None else np.unique(partner[test])
