@@ -54,5 +54,5 @@ class Late(Operator):
 
     def _combined(self, scores: Tensor, present: Tensor, weights: np.ndarray) -> Tensor:
         """[modalities, B, O] -> [B, O]."""
-        silent = np.where(present.T.numpy()[..., None], scores.numpy(), 0.0)
+        silent = np.where(present.T.numpy()[..., None], scores.detach().numpy(), 0.0)
         return torch.from_numpy(convex(silent, weights, normalisation="none")).float()
