@@ -34,12 +34,12 @@ drills: $(READY)
 verify: $(READY)
 	$(BIN)/recsys verify
 
-$(READY): requirements.lock pyproject.toml scripts/install_torch.py
+$(READY): requirements.lock pyproject.toml .ci/install_torch.py
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..."; exit 1; }
 	@echo "Building .venv with $(PYTHON) (a few minutes, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python scripts/install_torch.py $(if $(CUDA),--cuda)
+	@$(BIN)/python .ci/install_torch.py $(if $(CUDA),--cuda)
 	@$(BIN)/python -m pip install --quiet -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps -e .
 	@rm -f .venv/ready*; touch $@

@@ -212,6 +212,21 @@ def rerun(
 
 
 @app.command()
+def findings() -> None:
+    """Write docs/findings.md from its template and the committed records.
+
+    Its template, docs/findings.template.md, holds a selector wherever a number belongs, such as
+    {{ 00_data_and_splits | dataset=beauty, scorer=random | ndcg@10 | .4f }}.
+    """
+    from recsys.runs.evidence.findings import FINDINGS, written
+    from recsys.runs.records import load_records
+
+    path = paths.PROJECT / "docs" / FINDINGS
+    path.write_text(written(load_records(paths.REFERENCE)), encoding="utf-8")
+    console.print(f"Written: {path.relative_to(paths.PROJECT)}")
+
+
+@app.command()
 def publish(
     experiments: Experiments = None,
     runs: Runs = None,

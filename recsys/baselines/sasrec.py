@@ -23,7 +23,7 @@ from recsys.encoders.item_sequence import ItemSequenceEncoder
 from recsys.encoders.item_vectors import ItemVectors
 from recsys.encoders.sequence_network import SequenceNetwork
 from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
-from recsys.training.prefixes import IGNORED, Walks
+from recsys.training.prefixes import IGNORED, SequenceSamples
 from recsys.training.settings import TrainingSettings
 
 # As published: Adam 1e-3, 256 users a batch, until validation has not improved for 10 epochs. The 256 are
@@ -72,9 +72,9 @@ class SASRec(NextItemRecommender):
     def build(self, n_items: int) -> nn.Module:
         return SequenceNetwork(ItemVectors(n_items, self.shape["width"]), ItemSequenceEncoder(**self.shape))
 
-    def samples(self, known: Histories) -> Walks:
+    def samples(self, known: Histories) -> SequenceSamples:
         self.known_pairs = _pair_keys(known, len(self.popularity))
-        return Walks(known, self.shape["max_items"])
+        return SequenceSamples(known, self.shape["max_items"])
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
         states, vectors = network(batch["items"], batch["lengths"], every_position=True)

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from recsys.benchmarks.cached_vectors import kept_vectors
+from recsys.benchmarks.cached_vectors import cached_vectors
 from recsys.benchmarks.footprint import footprint
 from recsys.benchmarks.query_timing import NO_BAR, QueryTiming
 from recsys.benchmarks.timing import Timing
@@ -33,6 +33,7 @@ from recsys.speed.variants import VARIANTS
 
 BASELINE = "sentence-transformers"
 KEPT_AS = "SentenceTransformer.encode, unit length"
+MADE_BY = ("recsys.speed.engines.torch_graphs:reference", "recsys.benchmarks.comparison:encode_with")
 SEEN = 20  # queries encoded before memory is looked at
 
 
@@ -93,7 +94,7 @@ def build_variants(
         weights = sum(path.stat().st_size for path in (source.folder or Path(saved)).rglob("*.safetensors"))
     exact = encode_with(baseline)
     vectors = Path(cache) / "vectors" if cache else None
-    titles = kept_vectors(exact, model, KEPT_AS, vectors)(texts.titles)
+    titles = cached_vectors(exact, model, MADE_BY, KEPT_AS, vectors)(texts.titles)
     encoders, failing, files = {}, {}, {BASELINE: (weights / 1e6, np.nan)}
     for name in names or VARIANTS:
         try:
@@ -126,7 +127,8 @@ def nearness(built: Built, both_sides: bool = True) -> pd.DataFrame:
     """How near each variant is to the baseline: a row a variant.
 
     overlap_query: top-10 overlap where only the queries are encoded by the variant; overlap_titles: only the
-    titles; overlap: both; surely_query, surely_titles, surely: lower ends of their one-sided 95 % intervals.
+    titles; overlap: both; overlap_low_query, overlap_low_titles, overlap_low: lower ends of their
+    one-sided 95 % intervals.
     same_ranking: share of queries, encoded by the variant, whose ten come in the same order (`same_order`).
     cosine, least: over all texts encoded.
 
@@ -137,7 +139,7 @@ def nearness(built: Built, both_sides: bool = True) -> pd.DataFrame:
     for name, encoder in built.encoders.items():
         queries = encoder.encode(built.texts.queries, normalize_embeddings=True)
         near = closeness(built.titles, queries, built.titles, built.queries)
-        rows[name] = {"overlap_query": near.mean_overlap, "surely_query": near.surely}
+        rows[name] = {"overlap_query": near.mean_overlap, "overlap_low_query": near.overlap_low}
         rows[name]["same_ranking"] = float(near.same_order.mean())
         cosines = (queries * built.queries).sum(axis=1)
         rows[name] |= {"cosine": float(cosines.mean()), "least": float(cosines.min())}
@@ -145,8 +147,8 @@ def nearness(built: Built, both_sides: bool = True) -> pd.DataFrame:
             titles = encoder.encode(built.texts.titles, normalize_embeddings=True)
             both = closeness(titles, queries, built.titles, built.queries)
             near = closeness(titles, built.queries, built.titles, built.queries)
-            rows[name] |= {"overlap_titles": near.mean_overlap, "surely_titles": near.surely}
-            rows[name] |= {"overlap": both.mean_overlap, "surely": both.surely}
+            rows[name] |= {"overlap_titles": near.mean_overlap, "overlap_low_titles": near.overlap_low}
+            rows[name] |= {"overlap": both.mean_overlap, "overlap_low": both.overlap_low}
             rows[name] |= {"cosine": both.cosine, "least": both.least}
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from recsys.benchmarks.cached_vectors import kept_vectors
-from recsys.benchmarks.comparison import BASELINE, KEPT_AS, encode_with
+from recsys.benchmarks.cached_vectors import cached_vectors
+from recsys.benchmarks.comparison import BASELINE, KEPT_AS, MADE_BY, encode_with
 from recsys.benchmarks.comparison_records import BETWEEN
 from recsys.metrics.judged_lists import JudgedNdcg
 from recsys.metrics.ranking import evaluate, ranking_metrics
@@ -106,7 +106,7 @@ def _side_by_side(
     """`judged` of the baseline and of each encoder; its second argument is the baseline."""
     reference = encode_with(baseline)
     if model is not None:
-        reference = kept_vectors(reference, model, KEPT_AS)
+        reference = cached_vectors(reference, model, MADE_BY, KEPT_AS)
     own = {BASELINE: reference} | {name: encode_with(encoder) for name, encoder in encoders.items()}
     return {name: judged(encode, reference) for name, encode in own.items()}
 

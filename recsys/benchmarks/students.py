@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.benchmarks.cached_vectors import kept_vectors
+from recsys.benchmarks.cached_vectors import cached_vectors
 from recsys.benchmarks.comparison import BASELINE, Built
 from recsys.benchmarks.query_timing import time_queries
 from recsys.compression.distillation import MAX_TOKENS, SETTINGS, distil, evenly_spaced, keep_layers
@@ -99,7 +99,8 @@ def make_student(
     check_student(name)
     exact = partial(embed_texts, teacher, precision="fp32", max_tokens=MAX_TOKENS)
     kept = Path(cache) / "vectors" if cache else None
-    targets = kept_vectors(exact, teacher, f"embed_texts, fp32, {MAX_TOKENS} tokens", kept)(texts)
+    made_by = ("recsys.encoders.embed:embed_texts", "recsys.encoders.backbone:Backbone")
+    targets = cached_vectors(exact, teacher, made_by, f"fp32, {MAX_TOKENS} tokens", kept)(texts)
     start = time.perf_counter()
     encoder, *size = STUDENTS[name](_Lesson(teacher, texts, targets, steps, seed, cache, progress))
     seconds = time.perf_counter() - start
@@ -199,11 +200,11 @@ def _low_rank(lesson: _Lesson) -> Made:
 
 
 def _rounded(
-    variant: str, *careful: str, of: Callable[[_Lesson], Backbone] = attrgetter("teacher")
+    variant: str, *blockwise: str, of: Callable[[_Lesson], Backbone] = attrgetter("teacher")
 ) -> Callable[[_Lesson], Made]:
     def make(lesson: _Lesson) -> Made:
-        student = on_grid(of(lesson), list(lesson.texts[:TEXTS_OF_CHANNELS]), SHARE, careful)
-        with fake_int8(student, careful=careful, smooth=divisors_of(student)):
+        student = on_grid(of(lesson), list(lesson.texts[:TEXTS_OF_CHANNELS]), SHARE, blockwise)
+        with fake_int8(student, blockwise=blockwise, smooth=divisors_of(student)):
             lesson.distil(student, UNDER_ROUNDING)
         return lesson.build(student, variant)
 

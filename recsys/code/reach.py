@@ -19,8 +19,15 @@ OUTSIDE = (f"{PACKAGE}.runs", f"{PACKAGE}.cli", f"{PACKAGE}.code", f"{PACKAGE}.d
 OUTSIDE += tuple(
     f"{PACKAGE}.data.{room}{name}"
     for room in ("", "files.")
-    for name in ("download", "errors", "registry", "verification", "whereabouts", "labelled_sources")
+    for name in (
+        "download",
+        "errors",
+        "registry",
+        "verification",
+        "locations",
+    )
 )
+OUTSIDE += tuple(f"{PACKAGE}.data.{room}.sources" for room in ("labelled", "logs"))
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ MEDIA = Registry(
         "video_clips": "recsys.data.media.video_clips:FAMILY",
     },
 )
+# made by code, from a seed
+GENERATED = Registry("generated data set", {"demo_store": "recsys.data.demo_store.store:load"})
 KINDS = (LOGS, LABELLED, MEDIA)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from recsys.data import sources
 from recsys.data.errors import RegistryError
-from recsys.data.families import LABELLED, LOGS, MEDIA
+from recsys.data.families import GENERATED, LABELLED, LOGS, MEDIA
 from recsys.data.tables import Dataset, check
 
 FIRST_ROWS = 3  # shown by describe
@@ -29,10 +29,8 @@ def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
         TableError: a table breaks its schema.
         TypeError: an option that this data set does not have.
     """
-    if name == sources.DEMO_STORE:
-        from recsys.data import demo_store
-
-        return check(demo_store.load(seed=seed, **options))
+    if name in GENERATED:
+        return check(GENERATED.load(name)(seed=seed, **options))
     source = sources.get(name)
     if source.family in LABELLED:
         raise RegistryError(

@@ -15,6 +15,7 @@ import requests
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from recsys.data.errors import one_line
+from recsys.data.sources import note_weights
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 HUB_SECONDS = 4  # to answer a first, small question: the hub's own client retries for most of a minute
@@ -62,6 +63,8 @@ def model_folder(name: str, weights: bool = True) -> Path:
     else:
         folder = _from_hub(name, weights)
     _check_files(name, folder, weights)
+    if weights:
+        note_weights(name, folder)
     return folder
 
 

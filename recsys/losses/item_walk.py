@@ -57,7 +57,7 @@ def walk_items(
     workers = min(threads, -(-n_items // chunk)) if device.type == "cpu" else 1
     walks = [Walk(n_items, chunk, worker, workers) for worker in range(workers)]
 
-    def alone(walk: Walk) -> Result:
+    def on_one_thread(walk: Walk) -> Result:
         torch.set_num_threads(1)  # OpenMP keeps this setting per thread
         with torch.no_grad():  # so does autograd
             return visit(walk)
@@ -67,6 +67,6 @@ def walk_items(
             return [visit(walks[0])]
     try:
         with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(alone, walks))
+            return list(pool.map(on_one_thread, walks))
     finally:
         torch.set_num_threads(threads)  # the number for threads yet to come is shared: put it back

@@ -88,7 +88,7 @@ def plot_deciding(shares: pd.DataFrame, most: int = 12) -> Axes:
         left += mean[name].clip(lower=0).to_numpy()
     axes.invert_yaxis()
     axes.set(xlabel="share in the true class's probability", title="Which modality decided")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return axes
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from recsys.data import sources
 from recsys.data.errors import DataUnavailable
 from recsys.runs import paths
-from recsys.runs.execution.worker import EXECUTED, Outcome
+from recsys.runs.execution.worker import Outcome
 from recsys.runs.grid.experiment import (
     EMBEDDED_DATA,
     PROFILES,
@@ -213,7 +213,7 @@ def _sum_up(
             console.print(f"    [cyan]{escape(line)}[/]")
         for line in outcome.traceback.splitlines()[-12:]:
             console.print(f"    [dim]{escape(line)}[/]")
-        executed = Path(outcome.folder) / EXECUTED
+        executed = Path(outcome.folder) / paths.EXECUTED
         if executed.is_file():
             shown = executed.relative_to(Path.cwd()) if executed.is_relative_to(Path.cwd()) else executed
             jupyter = Path(sys.executable).with_name("jupyter")

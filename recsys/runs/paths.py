@@ -24,3 +24,4 @@ EXPERIMENTS = PROJECT / "experiments"
 RUNS = EXPERIMENTS / "runs"
 REFERENCE = EXPERIMENTS / "reference"
 REPORT = PROJECT / "report"
+EXECUTED = "executed.ipynb"  # in a run's folder

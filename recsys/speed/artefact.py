@@ -134,7 +134,9 @@ def build(source: ModelSource, variant: Variant, texts: Sequence[str], cache: Pa
         words = words_of(backbone, source.max_tokens)
         words.save(work)
         variant.build(backbone, work, list(texts))
-        encoder = Encoder(variant.load(work, words), words, backbone.width, alone=variant.alone)
+        encoder = Encoder(
+            variant.load(work, words), words, backbone.width, one_at_a_time=variant.one_at_a_time
+        )
         vectors = encoder.encode(CANARY)
         if not np.isfinite(vectors).all():
             raise ArtefactError(f"{variant.name}: the canary's vectors are not finite")
@@ -183,7 +185,13 @@ def load_folder(folder: Path, source: ModelSource, variant: Variant, workers: in
         raise ArtefactError(f"{folder.name} cannot be read ({type(error).__name__}: {error})") from None
     name = f"{source.name}, {variant.name}"
     encoder = Encoder(
-        engine, words, width, unit_length=unit_length, workers=workers, alone=variant.alone, name=name
+        engine,
+        words,
+        width,
+        unit_length=unit_length,
+        workers=workers,
+        one_at_a_time=variant.one_at_a_time,
+        name=name,
     )
     vectors = unit(encoder.encode(CANARY))
     distance = np.abs(vectors - expected_vectors).max() if vectors.shape == expected_vectors.shape else np.inf

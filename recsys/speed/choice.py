@@ -21,7 +21,7 @@ CALIBRATION = 300  # titles: more change nothing in scales that are found from e
 TIMED_TITLES, TIMED_QUERIES = 200, 60
 PASSES = 3  # over what is timed
 GOALS = ("latency", "throughput")
-SIDES = {"both": "surely", "queries": "surely_queries", "titles": "surely_titles"}
+SIDES = {"both": "overlap_low", "queries": "overlap_low_queries", "titles": "overlap_low_titles"}
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Trial:
 
     failing: why it cannot be used, None where it can. latency, throughput: seconds of process time for one
     query (median) and for one of many titles. overlap: with the reference's ten nearest titles, queries and
-    titles both encoded by the variant; surely: lower end of its one-sided 95 % interval; surely_queries,
-    surely_titles: the same where only these are encoded so. cosine: mean. megabytes: of the files. built,
-    loaded: seconds.
+    titles both encoded by the variant; overlap_low: lower end of its one-sided 95 % interval;
+    overlap_low_queries, overlap_low_titles: the same where only these are encoded so. cosine: mean.
+    megabytes: of the files. built, loaded: seconds.
     """
 
     variant: str
@@ -41,13 +41,13 @@ class Trial:
     latency: float | None = None
     throughput: float | None = None
     overlap: float | None = None
-    surely: float | None = None
+    overlap_low: float | None = None
     cosine: float | None = None
     megabytes: float | None = None
     built: float | None = None
     loaded: float | None = None
-    surely_queries: float | None = None
-    surely_titles: float | None = None
+    overlap_low_queries: float | None = None
+    overlap_low_titles: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def try_variants(
 
 
 def best(trials: Sequence[Trial], goal: str, floor: float, sides: str = "both") -> str:
-    """The fastest whose overlap is surely at least `floor`.
+    """The fastest whose overlap has a lower bound of at least `floor`.
 
     Args:
         sides: of `SIDES`, what is to be encoded by it.
@@ -159,12 +159,12 @@ def _try(
         latency,
         throughput,
         near.mean_overlap,
-        near.surely,
+        near.overlap_low,
         near.cosine,
         size,
         built - start,
         loaded - built,
-        *(side.surely for side in by_side),
+        *(side.overlap_low for side in by_side),
     )
 
 
@@ -192,5 +192,5 @@ def _line(trial: Trial) -> str:
         return f"{trial.variant}: fails: {trial.failing}"
     return (
         f"{trial.variant}: query {1e3 * trial.latency:.2f} ms, {1 / trial.throughput:.0f} titles/s, "
-        f"overlap {trial.overlap:.3f} (surely {trial.surely:.3f})"
+        f"overlap {trial.overlap:.3f} (at least {trial.overlap_low:.3f})"
     )

@@ -36,8 +36,8 @@ class Encoder:
         workers: batches computed at once, each by one thread: no thread ever waits for another within a
             matrix product, so two cores do nearly twice the work. The engine uses one thread a call.
         token_budget: tokens of a padded batch, rows × longest.
-        alone: each text is a batch of its own, whatever `encode` is told: for an engine that finds one scale
-            for all that it is given, and would give a text other vectors beside others.
+        one_at_a_time: each text is a batch of its own, whatever `encode` is told: for an engine that finds
+            one scale for all that it is given, and would give a text other vectors beside others.
         name: shown by repr.
     """
 
@@ -50,7 +50,7 @@ class Encoder:
         unit_length: bool = True,
         workers: int = 1,
         token_budget: int = TOKEN_BUDGET,
-        alone: bool = False,
+        one_at_a_time: bool = False,
         name: str = "encoder",
     ):
         if workers < 1:
@@ -61,7 +61,7 @@ class Encoder:
         self.unit_length = unit_length
         self.workers = workers
         self.token_budget = token_budget
-        self.alone = alone
+        self.one_at_a_time = one_at_a_time
         self.name = name
 
     def __repr__(self) -> str:
@@ -95,7 +95,7 @@ class Encoder:
         Args:
             sentences: n strings, "" allowed, or one string.
             batch_size: rows of a batch; None cuts batches by tokens instead, which is faster. An encoder that
-                takes texts `alone` has batches of one.
+                takes texts `one_at_a_time` has batches of one.
             show_progress_bar: a bar on stderr, counting texts.
             convert_to_numpy: False, and no `convert_to_tensor`: a list of n tensors [D].
             convert_to_tensor: one tensor on the CPU.
@@ -135,7 +135,7 @@ class Encoder:
         places: dict[str, int] = {}
         rows = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(texts))
         ids, lengths = self.words(list(places))
-        batch_size = 1 if self.alone else batch_size
+        batch_size = 1 if self.one_at_a_time else batch_size
         sizes = {"token_budget": self.token_budget} if batch_size is None else {"batch_size": batch_size}
         batches = length_batches(lengths, **sizes)
         vectors = np.empty((len(places), self.width), dtype=np.float32)

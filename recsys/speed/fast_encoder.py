@@ -89,8 +89,8 @@ def choices(
 
     Returns:
         goal, sides, variant (None where none reaches the floor), query_ms, titles_per_second (processor time,
-        of its trial), surely (its overlap at the lower end of the interval), load_seconds (of the call, once
-        the choice is kept).
+        of its trial), overlap_low (its overlap at the lower end of the interval), load_seconds (of the
+        call, once the choice is kept).
     """
     import pandas as pd
 
@@ -112,9 +112,11 @@ def choices(
         start = time.perf_counter()
         fast_encoder(model, goal, sides=sides, **asked)
         seconds = time.perf_counter() - start
-        surely = getattr(best, SIDES[sides])
-        rows.append((goal, sides, best.variant, 1e3 * best.latency, 1 / best.throughput, surely, seconds))
-    columns = ["goal", "sides", "variant", "query_ms", "titles_per_second", "surely", "load_seconds"]
+        overlap_low = getattr(best, SIDES[sides])
+        rows.append(
+            (goal, sides, best.variant, 1e3 * best.latency, 1 / best.throughput, overlap_low, seconds)
+        )
+    columns = ["goal", "sides", "variant", "query_ms", "titles_per_second", "overlap_low", "load_seconds"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -38,7 +38,7 @@ class Closeness:
         return float(self.overlap.mean())
 
     @property
-    def surely(self) -> float:
+    def overlap_low(self) -> float:
         """Lower end of the one-sided 95 % interval of the mean overlap (normal approximation)."""
         return float(self.overlap.mean() - 1.645 * self.overlap.std(ddof=1) / np.sqrt(len(self.overlap)))
 

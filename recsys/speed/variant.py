@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
+
+from recsys.code.reach import code_hash
 
 
 class NotForThisModel(ValueError):
@@ -28,7 +29,7 @@ class Variant:
     loader: "module:function", called as f(folder, words, **options): returns an `Engine`.
     options: keyword arguments of both.
     quick: loads in under a second, so that it can serve `fast_encoder`.
-    alone: texts are encoded one at a time, see `recsys.speed.encoder.Encoder`.
+    one_at_a_time: texts are encoded one at a time, see `recsys.speed.encoder.Encoder`.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Variant:
     packages: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     quick: bool = True
-    alone: bool = False
+    one_at_a_time: bool = False
 
     def missing(self) -> list[str]:
         """The packages that are not installed."""
@@ -49,14 +50,9 @@ class Variant:
         """What it depends on and the versions installed."""
         return {name: _version(name) for name in ("torch", "tokenizers", "numpy", *self.packages)}
 
-    @staticmethod
-    @cache  # `fast_encoder` asks for every variant, and a process keeps the code that it began with
-    def code() -> str:
-        """sha256 of this package's source, since builders call each other: another code, another artefact."""
-        total = hashlib.sha256()
-        for path in sorted(Path(__file__).parent.rglob("*.py")):
-            total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-        return total.hexdigest()
+    def code(self) -> str:
+        """sha256 of all the code that its builder and loader can reach: other code, another artefact."""
+        return _code(self.builder, self.loader)
 
     def build(self, backbone, folder: Path, texts: list[str]) -> None:
         self._function(self.builder)(backbone, folder, texts, **self.options)
@@ -67,6 +63,11 @@ class Variant:
     @staticmethod
     def _function(reference: str) -> Callable:
         return pkgutil.resolve_name(reference)
+
+
+@cache  # `fast_encoder` asks for every variant, and a process keeps the code that it began with
+def _code(*places: str) -> str:
+    return code_hash(*places)
 
 
 def _version(package: str) -> str | None:

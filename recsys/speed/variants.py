@@ -41,7 +41,7 @@ def _onnx(name: str, idea: str, precision: str, kind: str, **options) -> Variant
 
 def _dynamic(name: str, idea: str, kind: str, **options) -> Variant:
     """One scale for all that a product is given: texts of a batch would share it, and alone is faster too."""
-    return Variant(name, idea, "int8", f"{ONNX}:{kind}", RUN_ONNX, ONNX_PACKAGES, options, alone=True)
+    return Variant(name, idea, "int8", f"{ONNX}:{kind}", RUN_ONNX, ONNX_PACKAGES, options, one_at_a_time=True)
 
 
 def _openvino(name: str, idea: str, precision: str, kind: str, *packages: str, **options) -> Variant:
@@ -87,13 +87,13 @@ VARIANTS = {
             "onnx-mixed",
             "the FFNs' products as in onnx-8bit, attention's as in onnx-int8",
             "mixed",
-            careful=[FFN],
+            blockwise=[FFN],
         ),
         _dynamic(
             "onnx-mixed-gptq",
             "the same, channels made alike and weights rounded by what they multiply",
             "mixed",
-            careful=[FFN],
+            blockwise=[FFN],
             smooth=SHARE,
             second_order=True,
         ),
@@ -107,7 +107,7 @@ VARIANTS = {
             "int8",
             "int8",
             "nncf",
-            kept=[r".*layer\.\d+/output/dense/MatMul.*"],
+            unrounded=[r".*layer\.\d+/output/dense/MatMul.*"],
         ),
     )
 }

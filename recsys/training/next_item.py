@@ -113,7 +113,7 @@ class NextItemRecommender(ABC):
             task=self._task(),
             progress=progress,
         )
-        self._freeze()
+        self._store_item_vectors()
         return self
 
     def _task(self) -> str:
@@ -133,14 +133,14 @@ class NextItemRecommender(ABC):
         asked = self.with_history(split.train)
 
         def judge(network: nn.Module) -> float:
-            self._freeze()
+            self._store_item_vectors()
             asked.items = self.items
             return ranking_metrics(evaluate(asked, reduced, "validation"))[0][METRIC]
 
         return judge
 
     @torch.inference_mode()
-    def _freeze(self) -> None:
+    def _store_item_vectors(self) -> None:
         """Compute the item vectors once: scoring many users reads them again and again."""
         self.network.eval()
         self.items = self.network.item_vectors().float()

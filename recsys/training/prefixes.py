@@ -1,8 +1,9 @@
 """Training samples of next-item prediction, made from histories.
 
-*Prefixes*: one sample for each event that has a past: the items before it, and the item to predict. *Walks*:
-one sample for each user, a prediction at every place, which causal attention makes possible: fewer passes,
-but every place shares its dropout and its batch with its neighbours (ANCHORS of both forms differ widely).
+*PrefixSamples*: one sample for each event that has a past: the items before it, and the item to predict.
+*SequenceSamples*: one sample for each user, a prediction at every place, which causal attention makes
+possible: fewer passes, but all places of a user share one dropout and one batch, and results differ from
+those of prefixes.
 
 B: samples in a batch. T: the longest history in it.
 """
@@ -18,7 +19,7 @@ from recsys.data.histories import Histories
 IGNORED = -100  # target of a padded place, as in torch's cross_entropy
 
 
-class Prefixes:
+class PrefixSamples:
     """One sample for each event after a user's first.
 
     Args:
@@ -58,10 +59,10 @@ class Prefixes:
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-class Walks:
+class SequenceSamples:
     """One sample for each user with a new item to predict: after every item the next one.
 
-    Items that the user met before are no targets, as in `Prefixes`: their places are IGNORED.
+    Items that the user met before are no targets, as in `PrefixSamples`: their places are IGNORED.
 
     Args:
         known: histories to train on.

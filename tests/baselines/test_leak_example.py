@@ -10,7 +10,7 @@ import pytest
 from recsys.baselines.leak_example import METRICS, PUBLISHED, leak_table, popularity_positions
 from recsys.baselines.popularity import Popularity, counted_events
 from recsys.data import sources
-from recsys.data.files import locations as whereabouts
+from recsys.data.files import locations
 from recsys.data.load import load_dataset
 from recsys.data.splits import leave_one_out
 from recsys.metrics.ranking import evaluate, ranking_metrics
@@ -27,7 +27,7 @@ def real_split(monkeypatch):
         if not os.environ.get("RECSYS_DATA") and NEIGHBOUR.is_dir():
             monkeypatch.setenv("RECSYS_DATA", str(NEIGHBOUR))
         sequences = next(file for file in sources.get(name).files if file.role == "sequences")
-        if whereabouts.find(sequences) is None:
+        if locations.find(sequences) is None:
             pytest.skip(f"real data not at hand: {sequences.path}")
         return leave_one_out(load_dataset(name, titles=False))
 

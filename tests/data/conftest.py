@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from recsys.data import sources
-from recsys.data.files import download
-from recsys.data.files import locations as whereabouts
+from recsys.data.files import download, locations
 from tests.data.loopback_server import LoopbackServer
 
 # Beside the project, where developers keep the real files; nobody else needs to have it.
@@ -22,7 +21,7 @@ def own_folders(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RECSYS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(sources, "files_read", {})
-    monkeypatch.setattr(whereabouts, "_announced", set())
+    monkeypatch.setattr(locations, "_announced", set())
     monkeypatch.setattr(download, "FIRST_PAUSE", 0.0)
 
 

@@ -82,7 +82,7 @@ def test_built_in_checksums_are_those_of_the_real_files(real_data):
                 assert file.sha256 == known[file.path]
                 assert file.size == (folder / file.path).stat().st_size
                 compared += 1
-    assert compared == 47
+    assert compared == 48
 
 
 def test_data_folder_comes_first_then_cache_then_the_server(register, server, tmp_path, monkeypatch):
@@ -173,7 +173,7 @@ def test_source_and_licence_are_printed_once(register, capsys):
     notice = capsys.readouterr().err
     assert all(part in notice for part in ("A small log", "CC0", "https://example.org"))
     sources.ensure("small")
-    sources.whereabouts._announced.clear()  # as in a new process
+    sources.locations._announced.clear()  # as in a new process
     sources.ensure("small")
     assert capsys.readouterr().err == ""
     register(title="A small log", licence="changed terms")

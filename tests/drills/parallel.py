@@ -54,7 +54,7 @@ def main(_: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
 
 
 def is_kernel(process: psutil.Process, project: Path) -> bool:
-    """A forked kernel of this project: a child of the warm parent."""
+    """A forked kernel of this project: a child of the parent process."""
     try:
         environment = process.environ()
         parent = process.parent()

@@ -38,7 +38,7 @@ def test_rows_are_in_the_order_of_the_texts_and_equal_ones_computed_once(encoder
 
 def test_alone_whatever_the_batch_size(encoder):
     encoder.seen.clear()
-    alone = Encoder(encoder.engine, encoder.words, 3, unit_length=False, alone=True, workers=2)
+    alone = Encoder(encoder.engine, encoder.words, 3, unit_length=False, one_at_a_time=True, workers=2)
     found = alone.encode(TITLES, batch_size=4)
     assert encoder.seen == [1] * len(TITLES)
     assert (found == encoder.encode(TITLES)).all()

@@ -43,8 +43,8 @@ def test_what_fails_is_named_with_its_error(bert_source, tmp_path):
 
 
 def test_the_fastest_above_the_floor():
-    def trial(name, latency, throughput, surely):
-        return Trial(name, "int8", None, latency, throughput, surely, surely)
+    def trial(name, latency, throughput, overlap_low):
+        return Trial(name, "int8", None, latency, throughput, overlap_low, overlap_low)
 
     trials = [
         trial("exact", 9, 9, 1.0),
@@ -57,7 +57,7 @@ def test_the_fastest_above_the_floor():
     assert best(trials, "throughput", 0.98) == "bulk"
     assert best(trials, "latency", 0.995) == "exact"
     assert best(trials, "latency", 0.5) == "rough"
-    rough = replace(trials[3], surely_queries=0.99, surely_titles=0.9)
+    rough = replace(trials[3], overlap_low_queries=0.99, overlap_low_titles=0.9)
     assert best([*trials[:3], rough], "latency", 0.98, "queries") == "rough", (
         "where titles keep their vectors"
     )
@@ -89,7 +89,7 @@ def test_what_is_chosen_for_each_goal(bert, few_variants, tmp_path):
         ("throughput", "both"),
     ]
     assert (found["variant"] == "packed-fp32").all()
-    assert (found["surely"] == 1).all()
+    assert (found["overlap_low"] == 1).all()
     assert (found[["query_ms", "titles_per_second", "load_seconds"]] > 0).all(axis=None)
     none = fast_encoder.choices(bert, SMALL, floor=1.5, cache=tmp_path)
     assert none["variant"].isna().all()

@@ -20,14 +20,14 @@ CATALOGUE, QUERIES = unit_rows(0, 300), unit_rows(1, 40)
 def test_the_reference_itself():
     found = closeness(CATALOGUE, QUERIES, CATALOGUE, QUERIES)
     assert (found.overlap == 1).all()
-    assert found.surely == 1
+    assert found.overlap_low == 1
     assert found.cosine == pytest.approx(1)
 
 
 def test_other_vectors_overlap_by_chance_only():
     found = closeness(unit_rows(2, 300), unit_rows(3, 40), CATALOGUE, QUERIES)
     assert found.mean_overlap == pytest.approx(10 / 300, abs=0.03)
-    assert found.surely < found.mean_overlap
+    assert found.overlap_low < found.mean_overlap
 
 
 def test_one_neighbour_lost_by_hand():

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from recsys.metrics.ranking import evaluate, ranking_metrics
 from recsys.training.next_item import METRIC, NextItemRecommender, catalogue_cross_entropy
-from recsys.training.prefixes import Prefixes
+from recsys.training.prefixes import PrefixSamples
 from recsys.training.settings import TrainingSettings
 from tests.training.planted_cycle import EVERYBODY, ITEMS, USERS, Untouchable, planted_cycle
 
@@ -36,7 +36,7 @@ class LastItem(NextItemRecommender):
         return FromTo(n_items)
 
     def samples(self, known):
-        return Prefixes(known, max_items=1)
+        return PrefixSamples(known, max_items=1)
 
     def loss(self, network, batch):
         states = network.come(batch["items"][:, 0])

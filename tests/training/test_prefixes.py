@@ -1,4 +1,4 @@
-"""Prefixes and walks against the two loops that their docstrings describe."""
+"""PrefixSamples and walks against the two loops that their docstrings describe."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from recsys.data.histories import histories
-from recsys.training.prefixes import IGNORED, Prefixes, Walks
+from recsys.training.prefixes import IGNORED, PrefixSamples, SequenceSamples
 
 WALKS = st.lists(st.lists(st.integers(0, 5), max_size=9), min_size=1, max_size=6)
 MOST = st.one_of(st.none(), st.integers(1, 4))
@@ -46,7 +46,7 @@ def padded(rows, padding=0):
 )
 def test_prefixes_are_those_of_two_loops(walks, max_items, repeats, most, order):
     wanted = prefixes_by_loop(walks, max_items, repeats, most)
-    samples = Prefixes(known_from(walks), max_items, repeats, most)
+    samples = PrefixSamples(known_from(walks), max_items, repeats, most)
     assert len(samples) == len(wanted)
     assert samples.users.tolist() == [user for user, _, _ in wanted]
     assert samples.lengths.tolist() == [len(items) for _, items, _ in wanted]
@@ -71,7 +71,7 @@ def targets_of(walk):
 
 @given(walks=WALKS, max_items=st.integers(1, 10))
 def test_walks_predict_the_next_item_at_every_place(walks, max_items):
-    samples = Walks(known_from(walks), max_items)
+    samples = SequenceSamples(known_from(walks), max_items)
     wanted = [
         (user, walk[-max_items - 1 :], targets_of(walk)[-max_items:]) for user, walk in enumerate(walks)
     ]
@@ -89,30 +89,30 @@ def test_walks_predict_the_next_item_at_every_place(walks, max_items):
 
 def test_a_user_with_one_event_gives_no_sample():
     known = known_from([[3], [], [4]])
-    assert len(Prefixes(known)) == len(Walks(known)) == 0
+    assert len(PrefixSamples(known)) == len(SequenceSamples(known)) == 0
 
 
 def test_a_repeat_is_a_target_only_when_asked_for():
     known = known_from([[1, 2, 1, 3]])
-    assert [known.items[end] for end in Prefixes(known).ends] == [2, 3]
-    assert [known.items[end] for end in Prefixes(known, repeats=True).ends] == [2, 1, 3]
+    assert [known.items[end] for end in PrefixSamples(known).ends] == [2, 3]
+    assert [known.items[end] for end in PrefixSamples(known, repeats=True).ends] == [2, 1, 3]
     # the newest of those that are wanted: the repeat takes nobody's place
-    assert [known.items[end] for end in Prefixes(known, most_per_user=2).ends] == [2, 3]
+    assert [known.items[end] for end in PrefixSamples(known, most_per_user=2).ends] == [2, 3]
 
 
 def test_sizes_below_one_are_refused():
     known = known_from([[1, 2]])
     with pytest.raises(ValueError, match="at least 1, got 0, None"):
-        Prefixes(known, max_items=0)
+        PrefixSamples(known, max_items=0)
     with pytest.raises(ValueError, match="at least 1, got 50, 0"):
-        Prefixes(known, most_per_user=0)
+        PrefixSamples(known, most_per_user=0)
     with pytest.raises(ValueError, match="max_items must be at least 1, got 0"):
-        Walks(known, max_items=0)
+        SequenceSamples(known, max_items=0)
 
 
 def test_walks_do_not_train_on_repeats():
-    """Where repeats are not judged they are no targets; Prefixes left them out, Walks once did not."""
+    """Where repeats are not judged they are no targets, in either form of samples."""
     known = histories(pd.DataFrame({"user": [0] * 4 + [1] * 3, "item": [5, 6, 5, 7, 2, 2, 2]}), 2)
-    walks = Walks(known)
+    walks = SequenceSamples(known)
     assert walks.users.tolist() == [0]
     assert walks.collate(np.array([0]))["target"].tolist() == [[6, IGNORED, 7]]

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recsys.benchmarks.caching.caches import TimedLruCache
 from recsys.benchmarks.timing import Timing, interleave
 from recsys.encoders.backbone import Backbone
 from recsys.encoders.embed import embed_texts
+from recsys.search.query_cache import TimedLruCache
 from recsys.speed.quality import nearest
 
 Answer = Callable[[str], object]

@@ -40,7 +40,7 @@ from recsys.speed.encoder import unit
 class PipelineRun:
     """vectors: [n, D] float32, length 1. seconds: [R] wall time of all texts, loading not counted.
 
-    latency: [A] wall time of each text that went through alone, until the first process knows it is done.
+    latency: [A] wall time of each text that went through by itself, until the first process knows it is done.
     bubble: share of the time that filling and draining take at least, (P − 1) ÷ (micro-batches + P − 1).
     stages: a row a process: layers; weight_bytes, of its parameters; resident_bytes, what the process grew by
     from before loading until after the last round; cpu and waited, medians over rounds of the seconds that it
@@ -86,7 +86,7 @@ def run_pipeline(
     token_budget: int = 2048,
     max_tokens: int = 128,
     rounds: int = 3,
-    alone: int = 0,
+    one_by_one: int = 0,
     threads: int = 1,
     timeout: float = 300,
 ) -> PipelineRun:
@@ -97,18 +97,19 @@ def run_pipeline(
     Args:
         splits: first layer of the second process, of the third, …; rising, from 1 to layers − 1.
         token_budget: tokens of a padded micro-batch. rounds: measured, after one that warms up.
-        alone: so many texts, from the first on, then go through once more, one after the other, as a query.
+        one_by_one: so many texts, from the first on, then go through once more, each as a query.
         threads: of each process. timeout: seconds for everything, starting included.
 
     Raises:
-        ValueError: splits as said; `rounds` or `threads` below 1; `alone` not from 0 to n; as `tokenise`.
+        ValueError: splits as said; `rounds` or `threads` below 1; `one_by_one` not from 0 to n; as
+            `tokenise`.
         RuntimeError: a process failed, with its last lines; TimeoutError: not done in time. The others are
             ended in both cases.
     """
     if rounds < 1 or threads < 1:
         raise ValueError(f"rounds and threads must be at least 1, got {rounds}, {threads}")
-    if not 0 <= alone <= len(texts):
-        raise ValueError(f"alone must be from 0 to the {len(texts)} texts, got {alone}")
+    if not 0 <= one_by_one <= len(texts):
+        raise ValueError(f"one_by_one must be from 0 to the {len(texts)} texts, got {one_by_one}")
     tokens = tokenise(backbone, texts, max_tokens=max_tokens)
     batches = length_batches(tokens.lengths, token_budget=token_budget)
     _, layers = transformer_layers(backbone.model)
@@ -117,7 +118,7 @@ def run_pipeline(
         folder = Path(name)
         for rank, (start, stop) in enumerate(pairwise(ends)):
             stage_of(backbone, start, stop).save(folder / f"stage{rank}")
-        _write_plan(folder, tokens, batches, [len(ends) - 1, rounds, alone, threads, int(timeout)])
+        _write_plan(folder, tokens, batches, [len(ends) - 1, rounds, one_by_one, threads, int(timeout)])
         _launch(folder, len(ends) - 1, threads, timeout)
         reports = [json.loads((folder / REPORT.format(rank)).read_text()) for rank in range(len(ends) - 1)]
         vectors = np.load(folder / VECTORS)

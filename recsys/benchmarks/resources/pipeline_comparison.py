@@ -14,7 +14,7 @@ from recsys.benchmarks.resources.model_parallel import PipelineRun, run_pipeline
 from recsys.encoders.backbone import Backbone, transformer_layers
 from recsys.encoders.tokens import tokenise
 
-ALONE = 20  # texts that are timed one by one
+ONE_BY_ONE = 20  # texts that are timed one by one
 TOKEN_BUDGET = 512  # of a micro-batch: large enough for matrix products, small enough to fill a pipeline
 MILLION = 1_000_000
 RATIOS = ("throughput", "latency", "core_seconds", "memory")
@@ -49,7 +49,7 @@ def compare_pipelines(
     _, layers = transformer_layers(backbone.model)
     if not 2 <= processes <= len(layers):
         raise ValueError(f"processes must be from 2 to the {len(layers)} layers, got {processes}")
-    options = {"rounds": rounds, "threads": threads, "alone": min(ALONE, len(texts))}
+    options = {"rounds": rounds, "threads": threads, "one_by_one": min(ONE_BY_ONE, len(texts))}
     options["token_budget"] = TOKEN_BUDGET
     tokens, found = int(tokenise(backbone, texts).lengths.sum()), []
     for turn in range(max(1, turns)):

@@ -66,7 +66,7 @@ class Stage:
 
 def main(folder: Path, rank: int) -> None:
     plan = np.load(folder / PLAN)
-    world, rounds, alone, threads, timeout = plan["settings"].tolist()
+    world, rounds, one_by_one, threads, timeout = plan["settings"].tolist()
     torch.set_num_threads(threads)
     dist.init_process_group(
         "gloo",
@@ -86,7 +86,7 @@ def main(folder: Path, rank: int) -> None:
     vectors = np.empty((len(tokens), stage.backbone.width), np.float32)
     found = [_round(stage, rank, tokens, batches, vectors) for _ in range(1 + rounds)][1:]
     wall, cpu, waited, sent = np.array(found).T
-    latency = [_round(stage, rank, tokens, [np.array([row])], vectors)[0] for row in range(alone)]
+    latency = [_round(stage, rank, tokens, [np.array([row])], vectors)[0] for row in range(one_by_one)]
     parameters = list(stage.backbone.parameters())
     report = {
         "layers": len(transformer_layers(stage.backbone.model)[1]),

@@ -18,7 +18,7 @@ B: texts. T: tokens. D: width.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
@@ -164,6 +164,11 @@ def _places(backbone: Backbone, kind: str) -> list[nn.Module]:
             f"{backbone.model.config.model_type!r}"
         ) from None
     return places
+
+
+def apply_adapters(backbone: Backbone, kind: Kind, options: dict[str, Any]) -> None:
+    """The methods "houlsby" and "pfeiffer", as `apply_method` calls them."""
+    insert_adapters(backbone, kind, **options)
 
 
 def _check(backbone: Backbone, kind: str, size: int, activation: str) -> None:

@@ -8,6 +8,7 @@ B: texts. T: tokens. v: virtual tokens. D: width.
 from __future__ import annotations
 
 import dataclasses
+import pkgutil
 import re
 import warnings
 from collections.abc import Iterable
@@ -20,9 +21,7 @@ from transformers.pytorch_utils import Conv1D
 
 from recsys.encoders.backbone import Backbone, transformer_layers
 from recsys.encoders.peft.applied import Applied, TextPeftModel, changed_fields, digest, tensors_of
-from recsys.encoders.peft.bottleneck_adapters import insert_adapters
 from recsys.encoders.peft.registry import FAILS, METHODS, PeftMethod, get_method
-from recsys.encoders.peft.trainable import set_trainable
 
 # where a method attaches, by the first names that the model has: BERT, Llama, DistilBERT, GPT-2
 PLACES = {
@@ -92,7 +91,7 @@ def wrap(backbone: Backbone, name: str, options: dict, seed: int = 0, batches=No
                 _eva(backbone, batches)
             options = changed_fields(config)
         else:
-            _own_method(backbone, name, options)
+            pkgutil.resolve_name(method.applied_by)(backbone, name, options)
     if method.place == "prompt":
         backbone.max_tokens -= options["num_virtual_tokens"]
     names = [n for n, t in tensors_of(backbone.model).items() if t.requires_grad or id(t) not in before]
@@ -167,16 +166,6 @@ def _maps(backbone: Backbone, block: str) -> list[str]:
     path, layers = transformer_layers(backbone.model)
     maps = [name for name, m in layers.named_modules() if isinstance(m, (nn.Linear, Conv1D))]
     return [f"{path}.{name}" for name in maps if re.search(BLOCKS[block], name)]
-
-
-def _own_method(backbone: Backbone, name: str, options: dict) -> None:
-    if name in ("houlsby", "pfeiffer"):
-        insert_adapters(backbone, name, **options)
-        return
-    set_trainable(backbone, {"full": "all", "frozen": "none", "bitfit": "none"}.get(name, name))
-    if name == "bitfit":
-        for label, parameter in backbone.named_parameters():
-            parameter.requires_grad_(label.endswith("bias"))
 
 
 def _eva(backbone: Backbone, batches: Iterable[tuple[Tensor, Tensor]]) -> None:

@@ -14,10 +14,8 @@ from typing import Any
 BOTH, ENCODER = ("encoder", "decoder"), ("encoder",)
 # Usual peak learning rates with AdamW, where they are not 1e-3: what learns few numbers wants larger steps
 # than a matrix of low rank, and pretrained weights smaller ones.
-FEW = ("ia3", "prefix", "prompt", "p_tuning", "vera", "pvera", "randlora", "vblora", "unilora", "tinylora")
-FEW = (*FEW, "fourierft", "waveft", "c3a", "beft")
-# AdaLoRA starts from zero between orthogonal matrices: at 1e-3 fifty steps moved weights by 1e-4 of them
-RATES = {"full": 1e-4, "last-1": 3e-4, "adalora": 3e-2, **dict.fromkeys(FEW, 1e-2)}
+FEW_NUMBERS = 1e-2
+ADAPTERS = "recsys.encoders.peft.bottleneck_adapters:apply_adapters"
 # tried with peft 0.21.2 on these models
 FAILS = {
     "pissa_niter": "its random SVD is drawn anew when it is loaded, so the reloaded model differs",
@@ -45,7 +43,8 @@ class PeftMethod:
     on a decoder of GPT-2's kind the weights lie transposed, which few methods know. place: key of
     `recsys.encoders.peft.methods.PLACES`, "prompt", or "" where nothing is targeted. rank: the option that
     is a rank. merges: can become part of the weights. redrawn: what it freezes is drawn from its
-    configuration's seed again, so files need not hold it.
+    configuration's seed again, so files need not hold it. rate: a usual peak learning rate. applied_by: for
+    what needs no peft, "module:function" of (backbone, the name asked for, options).
     """
 
     name: str
@@ -57,6 +56,8 @@ class PeftMethod:
     rank: str = "r"
     merges: bool = True
     redrawn: bool = False
+    rate: float = 1e-3
+    applied_by: str = ""
 
 
 def _lora(name: str, paper: str, kinds: tuple[str, ...] = BOTH, **more) -> PeftMethod:
@@ -65,26 +66,26 @@ def _lora(name: str, paper: str, kinds: tuple[str, ...] = BOTH, **more) -> PeftM
 
 def _prompt(name: str, paper: str, config: str, **more) -> PeftMethod:
     defaults = {"num_virtual_tokens": 8, **more}
-    return PeftMethod(name, paper, config, defaults, BOTH, "prompt", "", False)
+    return PeftMethod(name, paper, config, defaults, BOTH, "prompt", "", False, rate=FEW_NUMBERS)
 
 
-def _own(name: str, paper: str, kinds: tuple[str, ...] = BOTH, merges: bool = True, **more) -> PeftMethod:
-    return PeftMethod(name, paper, "", more, kinds, "", "", merges)
+def _own(name: str, paper: str, applied_by: str, kinds=BOTH, merges=True, rate=1e-3, **more) -> PeftMethod:
+    return PeftMethod(name, paper, "", more, kinds, "", "", merges, rate=rate, applied_by=applied_by)
 
 
-def _tuner(name: str, paper: str, config: str, rank="r", redrawn=False, kinds=ENCODER, **more):
-    return PeftMethod(name, paper, config, more, kinds, rank=rank, redrawn=redrawn)
+def _tuner(name: str, paper: str, config: str, rank="r", redrawn=False, kinds=ENCODER, rate=1e-3, **more):
+    return PeftMethod(name, paper, config, more, kinds, rank=rank, redrawn=redrawn, rate=rate)
 
 
 _SIZES = {"size": None, "activation": None, "layer_norms": None}
 # fmt: off
 _METHODS = [
-    _own("full", "1810.04805"),
-    _own("frozen", "1903.05987"),
-    _own("last-1", "1911.03090"),
-    _own("bitfit", "2106.10199"),
-    _own("houlsby", "1902.00751", ENCODER, False, **_SIZES),
-    _own("pfeiffer", "2005.00247", ENCODER, False, **_SIZES),
+    _own("full", "1810.04805", "recsys.encoders.peft.trainable:tune_all", rate=1e-4),
+    _own("frozen", "1903.05987", "recsys.encoders.peft.trainable:tune_none"),
+    _own("last-1", "1911.03090", "recsys.encoders.peft.trainable:tune_last", rate=3e-4),
+    _own("bitfit", "2106.10199", "recsys.encoders.peft.trainable:tune_biases"),
+    _own("houlsby", "1902.00751", ADAPTERS, ENCODER, False, **_SIZES),
+    _own("pfeiffer", "2005.00247", ADAPTERS, ENCODER, False, **_SIZES),
     _lora("lora", "2106.09685"),
     _lora("rslora", "2312.03732", use_rslora=True),
     _lora("dora", "2402.09353", use_dora=True),
@@ -93,21 +94,24 @@ _METHODS = [
     _lora("eva", "2410.07170", init_lora_weights="eva"),
     _lora("mica", "2604.01694", init_lora_weights="mica"),
     _lora("lora_orthogonal", "", init_lora_weights="orthogonal"),
-    _tuner("adalora", "2303.10512", "AdaLoraConfig", "init_r", kinds=BOTH, init_r=8, target_r=4,
+    # adalora starts from zero between orthogonal matrices: at 1e-3 fifty steps moved weights by 1e-4 of them
+    _tuner("adalora", "2303.10512", "AdaLoraConfig", "init_r", kinds=BOTH, rate=3e-2, init_r=8, target_r=4,
            lora_alpha=16, total_step=1000, tinit=100, tfinal=300, deltaT=10),
-    PeftMethod("ia3", "2205.05638", "IA3Config", {}, BOTH, "ia3", ""),
+    PeftMethod("ia3", "2205.05638", "IA3Config", {}, BOTH, "ia3", "", rate=FEW_NUMBERS),
     PeftMethod("ln_tuning", "2312.11420", "LNTuningConfig", {}, BOTH, "norms", ""),
     PeftMethod("trainable_tokens", "", "TrainableTokensConfig", {"token_indices": None}, ENCODER,
                "embedding", ""),
     _prompt("prefix", "2101.00190", "PrefixTuningConfig"),
     _prompt("prompt", "2104.08691", "PromptTuningConfig", prompt_tuning_init="SAMPLE_VOCAB"),
     _prompt("p_tuning", "2103.10385", "PromptEncoderConfig"),
-    _tuner("vera", "2310.11454", "VeraConfig", redrawn=True, kinds=BOTH, r=64),
-    _tuner("pvera", "2512.07703", "PveraConfig", redrawn=True, kinds=BOTH, r=64),
-    _tuner("randlora", "2502.00987", "RandLoraConfig", redrawn=True, kinds=BOTH, r=32),
-    _tuner("vblora", "2405.15179", "VBLoRAConfig", kinds=BOTH, r=4, num_vectors=90, vector_length=64),
-    _tuner("unilora", "2506.00799", "UniLoraConfig", redrawn=True, kinds=BOTH, r=4, theta_d_length=256),
-    _tuner("tinylora", "2602.04118", "TinyLoraConfig", kinds=BOTH, r=2, u=64),
+    _tuner("vera", "2310.11454", "VeraConfig", rate=FEW_NUMBERS, redrawn=True, kinds=BOTH, r=64),
+    _tuner("pvera", "2512.07703", "PveraConfig", rate=FEW_NUMBERS, redrawn=True, kinds=BOTH, r=64),
+    _tuner("randlora", "2502.00987", "RandLoraConfig", rate=FEW_NUMBERS, redrawn=True, kinds=BOTH, r=32),
+    _tuner("vblora", "2405.15179", "VBLoRAConfig", rate=FEW_NUMBERS, kinds=BOTH, r=4, num_vectors=90,
+           vector_length=64),
+    _tuner("unilora", "2506.00799", "UniLoraConfig", rate=FEW_NUMBERS, redrawn=True, kinds=BOTH, r=4,
+           theta_d_length=256),
+    _tuner("tinylora", "2602.04118", "TinyLoraConfig", rate=FEW_NUMBERS, kinds=BOTH, r=2, u=64),
     _tuner("gralora", "2505.20355", "GraloraConfig", kinds=BOTH, r=8, alpha=16),
     _tuner("hira", "", "HiraConfig", kinds=BOTH, r=8),
     _tuner("deft", "", "DeftConfig", kinds=BOTH, r=8),
@@ -118,16 +122,16 @@ _METHODS = [
     _tuner("psoft", "2505.11235", "PsoftConfig", r=32),
     _tuner("loha", "2108.06098", "LoHaConfig", r=4, alpha=4),
     _tuner("lokr", "2309.14859", "LoKrConfig", r=8, alpha=8),
-    _tuner("fourierft", "2405.03003", "FourierFTConfig", "", n_frequency=500, scaling=100.0,
+    _tuner("fourierft", "2405.03003", "FourierFTConfig", "", rate=FEW_NUMBERS, n_frequency=500, scaling=100.0,
            init_weights=True),  # peft's own default starts from noise, far from the pretrained model
-    _tuner("waveft", "2505.12532", "WaveFTConfig", "", n_frequency=500),
-    _tuner("c3a", "2407.19342", "C3AConfig", "", block_size=64),
+    _tuner("waveft", "2505.12532", "WaveFTConfig", "", rate=FEW_NUMBERS, n_frequency=500),
+    _tuner("c3a", "2407.19342", "C3AConfig", "", rate=FEW_NUMBERS, block_size=64),
     _tuner("miss", "2409.15371", "MissConfig", r=8),
     _tuner("shira", "2406.13175", "ShiraConfig", random_seed=0, r=8),
     _tuner("delora", "2503.18225", "DeloraConfig", r=8),
     _tuner("road", "2409.00119", "RoadConfig", "", group_size=64),
     _tuner("peanut", "2410.01870", "PeanutConfig", r=8),
-    _tuner("beft", "2509.15974", "BeftConfig", ""),
+    _tuner("beft", "2509.15974", "BeftConfig", "", rate=FEW_NUMBERS),
     _tuner("glora", "2306.07967", "GloraConfig", r=8),
     _tuner("adamss", "", "AdamssConfig", r=32),
     _tuner("osf", "2504.07097", "OSFConfig", ""),
@@ -148,4 +152,4 @@ def get_method(name: str) -> PeftMethod:
 
 def usual_rate(name: str) -> float:
     """A usual peak learning rate of a method, the middle of those to search. Raises as `get_method`."""
-    return RATES.get(get_method(name).name, 1e-3)
+    return get_method(name).rate

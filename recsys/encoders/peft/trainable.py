@@ -46,3 +46,25 @@ def set_trainable(backbone: Backbone, which: str) -> dict[str, int]:
         "trainable": sum(p.numel() for p in parameters if p.requires_grad),
         "total": sum(p.numel() for p in parameters),
     }
+
+
+def tune_all(backbone: Backbone, name: str, options: dict) -> None:
+    """The method "full"."""
+    set_trainable(backbone, "all")
+
+
+def tune_none(backbone: Backbone, name: str, options: dict) -> None:
+    """The method "frozen"."""
+    set_trainable(backbone, "none")
+
+
+def tune_last(backbone: Backbone, name: str, options: dict) -> None:
+    """The methods "last-K"."""
+    set_trainable(backbone, name)
+
+
+def tune_biases(backbone: Backbone, name: str, options: dict) -> None:
+    """BitFit (Ben Zaken et al. 2021, arXiv:2106.10199): biases learn, all else is frozen."""
+    set_trainable(backbone, "none")
+    for label, parameter in backbone.named_parameters():
+        parameter.requires_grad_(label.endswith("bias"))

@@ -43,9 +43,9 @@ from recsys.metrics.ranking import Scorer
 from recsys.models.labelled.sequence_classifier import SequenceClassifier
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
-from recsys.models.next_item.text_recommender import TextPrefixes
+from recsys.models.next_item.text_recommender import TextPrefixSamples
 from recsys.training.next_item import NextItemRecommender
-from recsys.training.prefixes import Prefixes
+from recsys.training.prefixes import PrefixSamples
 from recsys.training.settings import TrainingSettings
 
 # mixed precision and length buckets are `dataclasses.replace(PRINTED, mixed_precision="bf16", ...)` away
@@ -108,13 +108,13 @@ class PrintedClassifier(NextItemRecommender):
             raise ValueError(f"texts must hold one text for each of {n_items} items, got {len(self.texts)}")
         return SequenceClassifier(load_backbone(**self.load), n_items)
 
-    def samples(self, known: Histories) -> TextPrefixes:
+    def samples(self, known: Histories) -> TextPrefixSamples:
         """One per user, or one per prefix; a user with one event has none."""
-        prefixes = Prefixes(known, MAX_ITEMS, repeats=self.repeats, most_per_user=self.most_per_user)
+        prefixes = PrefixSamples(known, MAX_ITEMS, repeats=self.repeats, most_per_user=self.most_per_user)
         starts = prefixes.ends - prefixes.lengths
         texts = self._texts(known.items[a:b] for a, b in zip(starts, prefixes.ends, strict=True))
         backbone = self.network.backbone
-        return TextPrefixes(prefixes, tokenise(backbone, texts, self.max_tokens, **self._kept()))
+        return TextPrefixSamples(prefixes, tokenise(backbone, texts, self.max_tokens, **self._kept()))
 
     def loss(self, network: SequenceClassifier, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
         """Cross-entropy over the M classes in nats, summed over the batch, and the batch's size."""
@@ -133,8 +133,8 @@ class PrintedClassifier(NextItemRecommender):
         )
         return torch.from_numpy(np.hstack([pooled, np.ones((len(users), 1), dtype=np.float32)]))
 
-    def _freeze(self) -> None:
-        super()._freeze()
+    def _store_item_vectors(self) -> None:
+        super()._store_item_vectors()
         self.items = self.items.cpu()  # embed_texts gives its vectors on the CPU, wherever the backbone is
 
     def _texts(self, pasts) -> list[str]:

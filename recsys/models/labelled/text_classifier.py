@@ -60,7 +60,7 @@ class LabelledSamples:
 
 
 @dataclass
-class Shared:
+class TaskCache:
     """What all models of one backbone and one task need once.
 
     samples: a part and its tokens, by the part's id, which is its own as long as it is kept here.
@@ -95,9 +95,9 @@ class TextClassifier:
         layers: int | None = None,
         pretrained: bool = True,
         settings: TrainingSettings = SETTINGS,
-        shared: Shared | None = None,
+        shared: TaskCache | None = None,
     ):
-        self.shared = Shared() if shared is None else shared
+        self.shared = TaskCache() if shared is None else shared
         self.task, self.tuning, self.settings = task, tuning, tuning.settings(settings)
         self.load = {"name": backbone, "layers": layers, "pretrained": pretrained, "seed": settings.seed}
 

@@ -25,7 +25,6 @@ from recsys.models.next_item.model_settings import ModelSettings
 from recsys.models.next_item.registry import MODELS
 from recsys.training.next_item import NextItemRecommender
 
-NAMES = Registry("model", {**MODELS, **BASELINES})
 DRAWN = ("als", "bpr")  # start from random numbers
 
 
@@ -38,6 +37,11 @@ class Fitted:
     model: Any
     seconds: float
     trials: pd.DataFrame | None = None
+
+
+def names() -> Registry:
+    """All models and tuned baselines."""
+    return Registry("model", {**MODELS, **BASELINES})
 
 
 def fit(name: str, data: NextItemData, settings: ModelSettings) -> Fitted:
@@ -57,7 +61,7 @@ def fit(name: str, data: NextItemData, settings: ModelSettings) -> Fitted:
     if name in BASELINES:
         found = _searched(name, data, settings)
         return Fitted(found.model, perf_counter() - start, found.trials)
-    NAMES.check(name)
+    names().check(name)
     entry = MODELS.load(name)
     model = entry.make(data, settings)
     if not entry.trained:

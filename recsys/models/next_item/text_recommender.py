@@ -42,7 +42,7 @@ from recsys.models.next_item.further_pretraining import DEFAULTS, further_pretra
 from recsys.models.tuning_method import FULL, Tuning
 from recsys.training.loop import OnStep
 from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
-from recsys.training.prefixes import Prefixes
+from recsys.training.prefixes import PrefixSamples
 from recsys.training.result import TrainingResult
 from recsys.training.settings import TrainingSettings
 
@@ -117,10 +117,10 @@ class TextNetwork(nn.Module):
         return normalize(pooled, dim=1) * self.log_scale.exp()
 
 
-class TextPrefixes:
+class TextPrefixSamples:
     """Prefixes of histories as texts, each with the item to predict."""
 
-    def __init__(self, prefixes: Prefixes, tokens: Tokens):
+    def __init__(self, prefixes: PrefixSamples, tokens: Tokens):
         self.prefixes, self.tokens = prefixes, tokens
         self.lengths = tokens.lengths
 
@@ -215,13 +215,13 @@ class TextRecommender(NextItemRecommender):
             start = embed_texts(backbone, self.titles, max_tokens=ITEM_TOKENS, precision=self._precision)
         return TextNetwork(backbone, ItemVectors(n_items, backbone.width, torch.from_numpy(start), self.ids))
 
-    def samples(self, known: Histories) -> TextPrefixes:
-        prefixes = Prefixes(known, self.reading.max_items, most_per_user=self.most_per_user)
+    def samples(self, known: Histories) -> TextPrefixSamples:
+        prefixes = PrefixSamples(known, self.reading.max_items, most_per_user=self.most_per_user)
         starts = prefixes.ends - prefixes.lengths
         pasts = (known.items[a:b] for a, b in zip(starts, prefixes.ends, strict=True))
-        return TextPrefixes(prefixes, self.reading.tokens(self.network.backbone, pasts, self.titles))
+        return TextPrefixSamples(prefixes, self.reading.tokens(self.network.backbone, pasts, self.titles))
 
-    def prepare(self, samples: TextPrefixes) -> OnStep | None:
+    def prepare(self, samples: TextPrefixSamples) -> OnStep | None:
         backbone = self.network.backbone
         self.counts = self.tuning.apply(backbone, samples.tokens, self.settings.seed)
         return self.tuning.on_step(backbone, samples, self.settings)

@@ -24,7 +24,7 @@ from recsys.encoders.sequence_network import SequenceNetwork
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
 from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
-from recsys.training.prefixes import Prefixes
+from recsys.training.prefixes import PrefixSamples
 from recsys.training.settings import TrainingSettings
 
 # Chosen on Beauty's validation part, one seed each: width 128 before 64, and with it dropout .4, which led .5
@@ -80,8 +80,8 @@ class TitleSequence(NextItemRecommender):
         items = ItemVectors(n_items, self.shape["width"], self.text, self.ids, self.text_drop)
         return SequenceNetwork(items, ItemSequenceEncoder(**self.shape))
 
-    def samples(self, known: Histories) -> Prefixes:
-        return Prefixes(known, self.shape["max_items"], most_per_user=self.most_per_user)
+    def samples(self, known: Histories) -> PrefixSamples:
+        return PrefixSamples(known, self.shape["max_items"], most_per_user=self.most_per_user)
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
         states, vectors = network(batch["items"], batch["lengths"])

@@ -16,7 +16,7 @@ from recsys.encoders.tokens import tokenise
 TASKS = 10  # of a shop, on one backbone or on a model each
 
 
-def keeping(tuned: Backbone, texts: list[str], **load) -> dict[str, float]:
+def storage_costs(tuned: Backbone, texts: list[str], **load) -> dict[str, float]:
     """Save, reload, merge, and count.
 
     Args:

@@ -16,7 +16,7 @@ from recsys.encoders.embed import embed_texts
 from recsys.metrics.ranking import evaluate, ranking_metrics
 from recsys.models.labelled import task as labelled_task
 from recsys.models.labelled.task import LabelledTask
-from recsys.models.labelled.text_classifier import Shared, TextClassifier
+from recsys.models.labelled.text_classifier import TaskCache, TextClassifier
 from recsys.models.next_item.data import NextItemData, load_next_item
 from recsys.models.next_item.evaluation import fewer_users, with_known_history, with_training_history
 from recsys.models.next_item.text_recommender import ITEM_TOKENS, Reading, TextRecommender
@@ -52,7 +52,7 @@ class Labelled:
     backbone: str = "minilm"
     layers: int | None = None
     head_rate: float = 5e-3  # in 48 steps on banking77's validation part above 1e-3, with every method tried
-    shared: dict[int, Shared] = field(default_factory=dict, repr=False)  # by seed
+    shared: dict[int, TaskCache] = field(default_factory=dict, repr=False)  # by seed
 
     @property
     def primary(self) -> str:
@@ -60,7 +60,7 @@ class Labelled:
 
     def fit(self, tuning: Tuning, settings: TrainingSettings, progress: bool = False) -> TextClassifier:
         settings = replace(settings, head_learning_rate=self.head_rate)
-        shared = self.shared.setdefault(settings.seed, Shared())
+        shared = self.shared.setdefault(settings.seed, TaskCache())
         model = TextClassifier(
             self.task, tuning, self.backbone, self.layers, settings=settings, shared=shared
         )

@@ -49,7 +49,8 @@ def classify(
         classes; missing_<share> (accuracy with that share of `missing` hidden at test); Shapley shares.
     """
     codes, names, parts = subjects.coded(label)
-    features = encoded(subjects.table, modalities, parts["train"], {"picture": {"side": side}})
+    options = {"picture": {"side": side}, "picture_scratch": {"label": label, "seed": settings.seed}}
+    features = encoded(subjects.table, modalities, parts["train"], options)
     fitted = fit_classifier(features, codes, parts["train"], parts["validation"], settings, TRIED[:trials])
     test = parts["test"]
     shown = without(features, knock_out, settings.seed)

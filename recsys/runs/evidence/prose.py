@@ -54,9 +54,10 @@ def _look_up(target: Path, fragment: str) -> float:
 
 
 def quoted_numbers() -> list[QuotedNumber]:
-    """Every linked number of README.md, CONTRIBUTING.md and the notebooks' prose."""
+    """Every linked number of README.md, CONTRIBUTING.md, docs/ and the notebooks' prose."""
     found = []
-    for document in [paths.PROJECT / "README.md", paths.PROJECT / "CONTRIBUTING.md"]:
+    pages = [paths.PROJECT / "README.md", paths.PROJECT / "CONTRIBUTING.md"]
+    for document in [*pages, *sorted((paths.PROJECT / "docs").glob("*.md"))]:
         if document.is_file():
             found += _links(document, document.read_text(encoding="utf-8"))
     for document in sorted(paths.NOTEBOOKS.glob("*.ipynb")):

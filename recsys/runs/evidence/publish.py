@@ -90,6 +90,8 @@ def _refusal(record: Record, experiment: Experiment) -> str | None:
         return "made from uncommitted code"
     if missing_commits([commit]):
         return f"its commit {commit[:8]} is not in this repository"
+    if own := [v for v in record.parameters.values() if isinstance(v, str) and v.startswith(("/", "~"))]:
+        return f"it read {own[0]}, which lies on this machine alone"
     changed = change_since(record.raw, record.provenance(), experiment.metrics)
     return f"out of date: {changed}" if changed else None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from recsys.runs import paths
 from recsys.runs.checksums import altered, values
+from recsys.runs.evidence import findings
 from recsys.runs.evidence.prose import quoted_numbers
 from recsys.runs.evidence.publish import COST, cost
 from recsys.runs.grid.experiment import load_experiments
@@ -67,6 +68,7 @@ def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list
         drill = json.loads(path.read_text(encoding="utf-8"))
         problems += [f"drills/{path.name}: {problem}" for problem in altered(drill)]
         checked += sum(1 for _ in values(drill))
+    problems += findings.problems(reference)
     quoted = quoted_numbers()
     problems += [problem for number in quoted if (problem := number.problem())]
     say(f"{len(quoted)} numbers in README and notebooks compared with their records")

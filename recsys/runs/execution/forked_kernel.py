@@ -1,4 +1,4 @@
-"""Kernels forked from a warm parent: a run starts in a fraction of a second instead of several.
+"""Kernels forked from a parent process: a run starts in a fraction of a second instead of several.
 
 `papermill` executes each notebook in a fresh kernel as ever; only the way the kernel process comes to life
 differs. Importing torch, transformers and seaborn once, not once per run, is what makes a grid of small
@@ -17,17 +17,17 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import default
 
-from recsys.runs.execution.kernel_parent import SOCKET, THREADS, WarmParent
+from recsys.runs.execution.kernel_parent import SOCKET, THREADS, KernelParent
 
 
 @cache
-def own_parent(threads: int) -> WarmParent:
+def own_parent(threads: int) -> KernelParent:
     """This worker's own, for machines of a cluster that the driver does not run on."""
-    return WarmParent(f"recsys-{os.getpid()}-{uuid.uuid4().hex}", threads)
+    return KernelParent(f"recsys-{os.getpid()}-{uuid.uuid4().hex}", threads)
 
 
 def connect(environment: dict[str, str]) -> socket.socket:
-    """A connection to the driver's warm parent where there is one on this machine, else to our own."""
+    """A connection to the driver's parent process where there is one on this machine, else to our own."""
     threads = int(environment[THREADS])
     shared = environment.get(SOCKET)
     if shared:
@@ -55,7 +55,7 @@ class ForkedProcess:
         self._connection.sendall(line.encode() + b"\n")
         answer = self._answers.readline()
         if not answer:
-            raise RuntimeError("the warm parent of the kernels has ended")
+            raise RuntimeError("the parent of the kernels has ended")
         return json.loads(answer)
 
     def poll(self) -> int | None:
@@ -82,8 +82,8 @@ class ForkedProcess:
         self.send_signal(signal.SIGTERM)
 
 
-class WarmProvisioner(LocalProvisioner):
-    """Starts a kernel by asking the warm parent for a fork."""
+class ForkProvisioner(LocalProvisioner):
+    """Starts a kernel by asking the parent process for a fork."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         self.cwd = str(kwargs.get("cwd") or os.getcwd())
@@ -100,8 +100,8 @@ class WarmProvisioner(LocalProvisioner):
         return self.connection_info
 
 
-class WarmKernelManager(AsyncKernelManager):
-    """A kernel manager whose kernels come from the warm parent.
+class ForkedKernelManager(AsyncKernelManager):
+    """A kernel manager whose kernels come from the parent process.
 
     Local sockets instead of TCP ports: two kernels that start at the same moment can't take the same port.
     Their names are Linux' abstract ones (a leading @), which leave no file behind after a kill; messages
@@ -116,7 +116,7 @@ class WarmKernelManager(AsyncKernelManager):
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
         if self.provisioner is None:
-            self.provisioner = WarmProvisioner(
+            self.provisioner = ForkProvisioner(
                 kernel_id=kwargs.get("kernel_id", ""), kernel_spec=self.kernel_spec, parent=self
             )
         return await super()._async_pre_start_kernel(**kwargs)

@@ -1,4 +1,4 @@
-"""Starting the warm parent of the kernels, and the environment that kernels run in."""
+"""Starting the parent of the kernels, and the environment that kernels run in."""
 
 import os
 import socket
@@ -9,7 +9,9 @@ from pathlib import Path
 
 CAN_FORK = sys.platform == "linux"
 THREADS = "OMP_NUM_THREADS"
-SOCKET = "RECSYS_WARM_PARENT"  # environment variable: name of the driver's sockets, without the thread count
+SOCKET = (
+    "RECSYS_KERNEL_PARENT"  # environment variable: name of the driver's sockets, without the thread count
+)
 # Every numeric library reads its own variable, and most read it once, when they are loaded.
 THREAD_VARIABLES = (
     THREADS,
@@ -34,7 +36,7 @@ def kernel_environment(threads: int) -> dict[str, str]:
     }
 
 
-class WarmParent:
+class KernelParent:
     """A process of `kernel_parent_process.py` for one thread count: libraries read their thread count when
     loaded."""
 
@@ -58,7 +60,7 @@ class WarmParent:
             except ConnectionRefusedError:
                 connection.close()
                 if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("the warm parent of the kernels did not start") from None
+                    raise RuntimeError("the parent of the kernels did not start") from None
                 time.sleep(0.02)
 
     def close(self) -> None:

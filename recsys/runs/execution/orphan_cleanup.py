@@ -21,7 +21,7 @@ SECONDS_TO_END = 20.0
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[None]:
+def orphans_ended() -> Iterator[None]:
     """Mark this process's future children and guard them while the block runs."""
     mark = f"{os.getpid()}-{uuid.uuid4().hex}"
     guard = subprocess.Popen(

@@ -5,18 +5,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from recsys.runs.durations import duration
 from recsys.runs.execution.worker import Outcome
 from recsys.runs.grid.plan import PlannedRun
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 8 s, 3 min 05 s, 2 h 10 min."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 class GridProgress:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from recsys.runs import paths
-from recsys.runs.execution.kernel_parent import CAN_FORK, SOCKET, WarmParent
-from recsys.runs.execution.orphan_cleanup import watched
+from recsys.runs.execution.kernel_parent import CAN_FORK, SOCKET, KernelParent
+from recsys.runs.execution.orphan_cleanup import orphans_ended
 from recsys.runs.execution.worker import IN_FLIGHT, Outcome, Request, execute
 from recsys.runs.grid.plan import PlannedRun
 
@@ -73,7 +73,7 @@ def run(
     """
     environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
     threads = {run.needs.threads for run in planned}
-    with watched(), _warm_parents(threads) as warm, _ray(address, cores) as ray:
+    with orphans_ended(), _kernel_parents(threads) as warm, _ray(address, cores) as ray:
         environment |= {SOCKET: warm}
         total = ray.cluster_resources()
         task = ray.remote(execute)
@@ -100,10 +100,10 @@ def run(
 
 
 @contextlib.contextmanager
-def _warm_parents(threads: set[int]) -> Iterator[str]:
-    """The warm parents of the kernels on this machine; they do their imports while Ray starts."""
+def _kernel_parents(threads: set[int]) -> Iterator[str]:
+    """The parents of the kernels on this machine; they do their imports while Ray starts."""
     name = f"recsys-{os.getpid()}-{uuid.uuid4().hex}"
-    parents = [WarmParent(name, count) for count in threads] if CAN_FORK else []
+    parents = [KernelParent(name, count) for count in threads] if CAN_FORK else []
     try:
         yield name
     finally:

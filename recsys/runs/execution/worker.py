@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from recsys.runs import paths
 from recsys.runs.execution.completion import complete_record
 from recsys.runs.execution.failures import RunFailed
 from recsys.runs.record import REQUEST
 
-EXECUTED = "executed.ipynb"
 IN_FLIGHT = ".in-flight-"
 
 
@@ -103,7 +103,7 @@ def _run_notebook(request: Request, working: Path) -> None:
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
 
-    from recsys.runs.execution.forked_kernel import WarmKernelManager
+    from recsys.runs.execution.forked_kernel import ForkedKernelManager
     from recsys.runs.execution.kernel_parent import CAN_FORK, kernel_environment
     from recsys.runs.grid.git import file_blob, head
     from recsys.runs.grid.notebook_cells import read_cells
@@ -127,13 +127,13 @@ def _run_notebook(request: Request, working: Path) -> None:
     try:
         execute_notebook(
             str(notebook),
-            str(working / EXECUTED),
+            str(working / paths.EXECUTED),
             parameters=request.parameters,
             cwd=str(notebook.parent),
             progress_bar=False,
             kernel_name="python3",
             start_timeout=120,
-            **({"kernel_manager_class": WarmKernelManager} if CAN_FORK else {}),
+            **({"kernel_manager_class": ForkedKernelManager} if CAN_FORK else {}),
         )
     except PapermillExecutionError as error:
         reason = f"{error.ename}: {error.evalue}"

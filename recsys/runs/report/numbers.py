@@ -49,14 +49,6 @@ def p_value(value: float | None) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours, whichever reads best."""
-    if seconds < 90:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
-
-
 def setting(value: object) -> str:
     """A parameter's value as a label."""
     if isinstance(value, float) and not value.is_integer():

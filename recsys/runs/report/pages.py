@@ -14,10 +14,11 @@ from typing import Any
 import jinja2
 
 from recsys.runs import paths
+from recsys.runs.durations import duration
 from recsys.runs.evidence.claims import Claims, verdicts
 from recsys.runs.grid.experiment import Experiment
 from recsys.runs.records import Record
-from recsys.runs.report.numbers import duration, setting
+from recsys.runs.report.numbers import setting
 from recsys.runs.report.plots import Picture, draw
 from recsys.runs.report.provenance import provenance
 from recsys.runs.report.tables import Table, cells, results_table
@@ -25,7 +26,6 @@ from recsys.runs.report.verdicts import VerdictRow, counts, effect, interval_pic
 
 TEMPLATES = Path(__file__).with_name("templates")
 MANIFEST = "site.json"
-EXECUTED = "executed.ipynb"
 ORIGINS = {"reference": "Committed reference", "yours": "Your runs"}
 
 
@@ -186,11 +186,11 @@ def _write_notebooks(
     experiments: Mapping[str, Experiment],
 ) -> dict[tuple[str, str], str]:
     """Executed notebooks as pages; returns their addresses by (experiment, run)."""
-    executed = {(r.experiment, r.run): (r.folder / EXECUTED, r.parameters, "finished") for r in runs}
+    executed = {(r.experiment, r.run): (r.folder / paths.EXECUTED, r.parameters, "finished") for r in runs}
     for failure in failures:
         folder = runs_folder / failure["experiment"] / f"{failure['run']}.failed"
         if failure["state"] == "failed":
-            executed[_key(failure)] = (folder / EXECUTED, {}, f"failed: {failure['reason']}")
+            executed[_key(failure)] = (folder / paths.EXECUTED, {}, f"failed: {failure['reason']}")
     executed = {key: value for key, value in executed.items() if value[0].is_file()}
     if not executed:
         return {}

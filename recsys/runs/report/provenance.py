@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from recsys.runs.durations import duration
 from recsys.runs.records import Record
-from recsys.runs.report.numbers import duration
 
 HEADLINE_PACKAGES = ("python", "torch", "transformers", "numpy", "pandas", "scipy")
 

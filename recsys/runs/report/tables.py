@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from recsys.metrics.significance import Interval, mean_with_interval
+from recsys.runs.durations import duration
 from recsys.runs.records import Record
-from recsys.runs.report.numbers import duration, mean_and_half_width, setting
+from recsys.runs.report.numbers import mean_and_half_width, setting
 
 
 @dataclass(frozen=True)

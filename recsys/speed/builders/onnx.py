@@ -52,7 +52,7 @@ def int8_dynamic(
     folder: Path,
     texts: Sequence[str],
     *,
-    kept: Sequence[str] = (),
+    unrounded: Sequence[str] = (),
     embedding: str = "int8",
     smooth: float = 0.0,
     second_order: bool = False,
@@ -60,7 +60,7 @@ def int8_dynamic(
     """int8 products; activations are rounded with one scale a matrix, found as they come.
 
     Args:
-        kept: parts of names of the matrix products that stay as they are, for instance "output/dense".
+        unrounded: parts of names of the matrix products that stay as they are, for instance "output/dense".
         embedding: how the tables of the embeddings are stored, see `onnx_embedding.round_embedding`.
         smooth: share of the channels' reach on `texts` that goes over to the weights first, see
             `recsys.speed.builders.smoothing`; 0: none. A backbone with divisors of its own keeps those.
@@ -70,7 +70,7 @@ def int8_dynamic(
     model = fused(backbone)
     if divisors:
         model = smoothed(model, backbone, divisors)
-    _save(round_embedding(_dynamic(model, _named(model, kept)), embedding), folder)
+    _save(round_embedding(_dynamic(model, _named(model, unrounded)), embedding), folder)
 
 
 def weights_8_bit(
@@ -86,7 +86,7 @@ def mixed(
     folder: Path,
     texts: Sequence[str],
     *,
-    careful: Sequence[str],
+    blockwise: Sequence[str],
     block: int = BLOCK,
     smooth: float = 0.0,
     second_order: bool = False,
@@ -94,12 +94,12 @@ def mixed(
     """Some products with a scale a block, all others int8 with a scale a matrix.
 
     Args:
-        careful: regular expressions of names of the former's maps, see `fake_quantisation.fake_int8`.
+        blockwise: regular expressions of names of the former's maps, see `fake_quantisation.fake_int8`.
         block: inputs that share a scale.
-        smooth, second_order: see `int8_dynamic`; inputs of the careful maps are not divided.
+        smooth, second_order: see `int8_dynamic`; inputs of the blockwise maps are not divided.
     """
-    by_block = named(linear_maps(backbone), careful)
-    backbone, divisors = _prepared(backbone, texts, smooth, second_order, careful, block)
+    by_block = named(linear_maps(backbone), blockwise)
+    backbone, divisors = _prepared(backbone, texts, smooth, second_order, blockwise, block)
     model = fused(backbone)
     owners = maps_of(model, backbone)
     others = [node.name for node in model.graph.node if not by_block.issuperset(owners.get(node.name, [""]))]
@@ -109,7 +109,12 @@ def mixed(
 
 
 def int8_static(
-    backbone: Backbone, folder: Path, texts: Sequence[str], *, kept: Sequence[str] = (), smooth: bool = False
+    backbone: Backbone,
+    folder: Path,
+    texts: Sequence[str],
+    *,
+    unrounded: Sequence[str] = (),
+    smooth: bool = False,
 ) -> None:
     """int8 products; activations are rounded with scales found beforehand on `texts`."""
     model = fused(backbone, whole_attention=False)
@@ -124,7 +129,7 @@ def int8_static(
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=[*_named(model, kept), *_without_weights(model)],
+            nodes_to_exclude=[*_named(model, unrounded), *_without_weights(model)],
             extra_options={"SmoothQuant": smooth},
         )
         model = onnx.load(target)
@@ -168,18 +173,18 @@ def _prepared(
     texts: Sequence[str],
     smooth: float,
     second_order: bool,
-    careful: Sequence[str] = (),
+    blockwise: Sequence[str] = (),
     block: int = BLOCK,
 ) -> tuple[Backbone, dict[str, Tensor]]:
-    """The backbone to export, and what its maps' inputs are divided by, those of careful maps not: its own
+    """The backbone to export, and what its maps' inputs are divided by, those of blockwise maps not: its own
     divisors where it has any."""
     divisors = divisors_of(backbone) if smooth else {}
     if second_order and not divisors:
-        backbone = on_grid(backbone, texts, smooth, careful, block)
+        backbone = on_grid(backbone, texts, smooth, blockwise, block)
         divisors = divisors_of(backbone)
     elif smooth and not divisors:
         divisors = smoothing(backbone, texts, smooth)
-    by_block = named(linear_maps(backbone), careful) if divisors else ()
+    by_block = named(linear_maps(backbone), blockwise) if divisors else ()
     return backbone, {name: divisor for name, divisor in divisors.items() if name not in by_block}
 
 

@@ -34,12 +34,12 @@ def weights_8_bit(backbone: Backbone, folder: Path, texts: Sequence[str], **opti
 
 
 def int8(
-    backbone: Backbone, folder: Path, texts: Sequence[str], *, kept: Sequence[str] = (), **options
+    backbone: Backbone, folder: Path, texts: Sequence[str], *, unrounded: Sequence[str] = (), **options
 ) -> None:
     """int8 products, calibrated on `texts`, with SmoothQuant (arXiv:2211.10438).
 
     Args:
-        kept: regular expressions of names of operators that are not rounded.
+        unrounded: regular expressions of names of operators that are not rounded.
     """
     import nncf
 
@@ -53,7 +53,7 @@ def int8(
         nncf.Dataset([dict(zip(INPUTS, pair, strict=True)) for pair in inputs]),
         model_type=nncf.ModelType.TRANSFORMER,
         subset_size=len(inputs),
-        ignored_scope=nncf.IgnoredScope(patterns=list(kept), validate=False) if kept else None,
+        ignored_scope=nncf.IgnoredScope(patterns=list(unrounded), validate=False) if unrounded else None,
     )
     nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)  # the embeddings
     _save(model, folder)

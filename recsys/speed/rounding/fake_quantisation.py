@@ -35,8 +35,8 @@ DEAD = 1e-3  # least reach of a channel
 def fake_int8(
     backbone: Backbone,
     *,
-    kept: Sequence[str] = (),
-    careful: Sequence[str] = (),
+    unrounded: Sequence[str] = (),
+    blockwise: Sequence[str] = (),
     block: int = 32,
     smooth: Mapping[str, Tensor] | None = None,
 ) -> Iterator[None]:
@@ -47,9 +47,9 @@ def fake_int8(
 
     Args:
         backbone: an encoder with `nn.Linear` maps, such as BERT.
-        kept: regular expressions of names of maps that are not rounded. The names begin with the layer's
+        unrounded: regular expressions of names of maps that are not rounded. The names begin with the layer's
             number: r"5\..*" is the sixth layer, `variants.FFN` the FFNs' maps in a BERT.
-        careful: the same for maps that are rounded with a scale for each `block` inputs, weights as well as
+        blockwise: the same for maps that are rounded with a scale for each `block` inputs, weights as well as
             activations, token by token, as `onnx_build.mixed` does. Their inputs are not divided.
         block: inputs that share a scale there; divides their number.
         smooth: by name of a map, [D] numbers that its inputs are divided by before they are rounded and its
@@ -60,15 +60,15 @@ def fake_int8(
             not divide a map's inputs, a backbone that is rounded already.
     """
     maps = linear_maps(backbone)
-    chosen_kept, chosen_careful = named(maps, kept), named(maps, careful)
+    chosen_unrounded, chosen_blockwise = named(maps, unrounded), named(maps, blockwise)
     mask = RealTokens()
     with ExitStack() as stack:
         handle = backbone.register_forward_pre_hook(mask.see, with_kwargs=True)
         stack.callback(handle.remove)
         for name, module in maps.items():
-            if name in chosen_kept:
+            if name in chosen_unrounded:
                 continue
-            if name in chosen_careful:
+            if name in chosen_blockwise:
                 if module.in_features % block:
                     raise ValueError(
                         f"block {block} does not divide the {module.in_features} inputs of {name}"

@@ -47,14 +47,14 @@ def divisors_of(backbone: Backbone) -> dict[str, Tensor]:
 
 
 def on_grid(
-    backbone: Backbone, texts: Sequence[str], share: float, careful: Sequence[str] = (), block: int = 32
+    backbone: Backbone, texts: Sequence[str], share: float, blockwise: Sequence[str] = (), block: int = 32
 ) -> Backbone:
     """A copy with weights rounded by what they multiply, see `recsys.speed.rounding.weights`.
 
     Args:
         texts: to see the maps' inputs on, at least one.
         share: of the channels' reach that goes over to the weights, see `fake_quantisation.smoothing`.
-        careful: regular expressions of names of maps that have a scale for each `block` inputs, and no
+        blockwise: regular expressions of names of maps that have a scale for each `block` inputs, and no
             divisors, see `fake_quantisation.fake_int8`.
 
     Returns:
@@ -65,7 +65,7 @@ def on_grid(
     """
     rounded = copy.deepcopy(backbone)
     maps = linear_maps(rounded)
-    by_block = named(maps, careful)
+    by_block = named(maps, blockwise)
     divisors = smoothing(rounded, texts, share, MAX_TOKENS)
     divisors = {name: divisor for name, divisor in divisors.items() if name not in by_block}
     grams = _grams(rounded, divisors, texts)

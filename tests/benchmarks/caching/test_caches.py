@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from recsys.benchmarks.caching.caches import (
     Costs,
-    TimedLruCache,
     entry_bytes,
     hit_rate_table,
     simulate,
@@ -26,6 +25,7 @@ from recsys.benchmarks.caching.traffic import (
     zipf_probabilities,
     zipf_traffic,
 )
+from recsys.search.query_cache import TimedLruCache
 
 COSTS = Costs(hit=0.001, miss=0.009, entry=200)
 traffic = st.lists(st.integers(0, 6), min_size=1, max_size=25).map(np.array)

@@ -49,7 +49,7 @@ def backbones(bert, gpt):
 
 
 def test_two_processes_equal_one(bert):
-    run = run_pipeline(bert, TEXTS, [1], token_budget=256, rounds=2, alone=3)
+    run = run_pipeline(bert, TEXTS, [1], token_budget=256, rounds=2, one_by_one=3)
     assert np.abs(run.vectors - embed_texts(bert, TEXTS, precision="fp32")).max() < 2e-6
     assert run.seconds.shape == (2,)
     assert (run.seconds > 0).all()
@@ -107,7 +107,7 @@ def test_splits_lie_between_layers(bert, splits):
     with pytest.raises(ValueError, match="at least 1"):
         run_pipeline(bert, TEXTS, rounds=0)
     with pytest.raises(ValueError, match=f"from 0 to the {len(TEXTS)} texts"):
-        run_pipeline(bert, TEXTS, alone=len(TEXTS) + 1)
+        run_pipeline(bert, TEXTS, one_by_one=len(TEXTS) + 1)
 
 
 def test_a_stage_leaves_the_backbone_alone(bert):

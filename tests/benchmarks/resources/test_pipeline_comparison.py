@@ -26,9 +26,9 @@ def asked(monkeypatch):
         calls.append((list(splits), options))
         several = len(splits) > 0
         stages = {"cpu": [2.0, 1.0], "resident_bytes": [60e6, 75e6], "waited": [0.0, 0.5]}
-        alone = {"cpu": [2.0], "resident_bytes": [100e6], "waited": [0.0]}
+        one_process = {"cpu": [2.0], "resident_bytes": [100e6], "waited": [0.0]}
         seconds, latency = ([9.0, 1.0, 1.0], [0.03, 0.04, 9.0]) if several else ([2.0] * 3, [0.02] * 3)
-        found = pd.DataFrame(stages if several else alone)
+        found = pd.DataFrame(stages if several else one_process)
         return PipelineRun(VECTORS, np.array(seconds), np.array(latency), 0.2 * several, found)
 
     monkeypatch.setattr(pipeline_comparison, "run_pipeline", made)
@@ -39,7 +39,7 @@ def test_ratios_by_hand(bert, asked):
     found = compare_pipelines(bert, TEXTS, rounds=3, threads=1)
     assert [splits for splits, _ in asked] == [[], [1]]
     assert asked[0][1] == asked[1][1]
-    assert {"rounds": 3, "threads": 1, "alone": 2}.items() <= asked[0][1].items()
+    assert {"rounds": 3, "threads": 1, "one_by_one": 2}.items() <= asked[0][1].items()
     assert found.index.tolist() == [1, 2]
     assert found["throughput"].tolist() == [1.0, 2.0]
     assert found["latency"].tolist() == pytest.approx([20.0, 40.0])

@@ -68,7 +68,7 @@ def test_scores_are_the_logits_and_hold_the_bias(learned, data):
     users = np.arange(5)
     with torch.inference_mode():
         learned.network.head.bias += torch.arange(M) * 0.1  # trained at a low rate, it is near 0
-    learned._freeze()
+    learned._store_item_vectors()
     scores = learned.score(users)
     batch = learned.network.backbone.tokenizer(
         [" ; ".join(WORDS[i] for i in learned.known.of(u)[::-1]) for u in users],
@@ -79,7 +79,7 @@ def test_scores_are_the_logits_and_hold_the_bias(learned, data):
     with torch.inference_mode():
         logits = learned.network(batch["input_ids"], batch["attention_mask"]).numpy()
         learned.network.head.bias -= torch.arange(M) * 0.1
-    learned._freeze()
+    learned._store_item_vectors()
     # padded to 128 as printed: the same to rounding
     np.testing.assert_allclose(scores, logits, atol=1e-5)
     np.testing.assert_allclose(scores - learned.score(users), np.tile(np.arange(M) * 0.1, (5, 1)), atol=1e-5)

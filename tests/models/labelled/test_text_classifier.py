@@ -10,7 +10,7 @@ from recsys.encoders.embed import embed_texts
 from recsys.metrics.ranking import ranking_metrics
 from recsys.models.labelled.pair_grader import PairGrader
 from recsys.models.labelled.task import Part, judge, positions
-from recsys.models.labelled.text_classifier import Shared, TextClassifier
+from recsys.models.labelled.text_classifier import TaskCache, TextClassifier
 from recsys.models.tuning_method import Tuning
 from recsys.training.settings import TrainingSettings
 from tests.models.labelled.small_tasks import classes, graded
@@ -86,7 +86,7 @@ def test_a_grade_of_one_text_starts_from_a_ridge(small_task):
 
 def test_the_head_starts_from_what_the_untuned_encoder_tells(small_task):
     task = small_task(classes())
-    shared = Shared()
+    shared = TaskCache()
     first = TextClassifier(task, Tuning("lora"), "random-bert", 1, settings=BRIEF, shared=shared).fit()
     assert first.judge(task.test)["accuracy"] > 0.8
     start = shared.start

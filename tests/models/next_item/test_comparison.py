@@ -56,7 +56,7 @@ def plan(name: str) -> ModelSettings:
     return ModelSettings(trials=1, settings=settings, backbone=backbone, judged_users=10)
 
 
-@pytest.mark.parametrize("name", [name for name in comparison.NAMES if name != "popularity_window"])
+@pytest.mark.parametrize("name", [name for name in comparison.names() if name != "popularity_window"])
 def test_every_name_fits_and_is_judged(data, name):
     fitted = comparison.fit(name, data, plan(name))
     metrics, positions = evaluation.judge(fitted.model, data)

@@ -4,7 +4,7 @@ import pytest
 
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.peft.methods import apply_method
-from recsys.models.tuning.adapter_storage import TASKS, keeping
+from recsys.models.tuning.adapter_storage import TASKS, storage_costs
 
 TEXTS = ["apple boat", "chair", "dog engine flower"]
 
@@ -16,7 +16,7 @@ def test_kept_and_counted(method):
     for parameter in backbone.parameters():
         if parameter.requires_grad:
             parameter.data += 0.01
-    found = keeping(backbone, TEXTS, name="random-bert")
+    found = storage_costs(backbone, TEXTS, name="random-bert")
     assert found["reload_difference"] == 0
     assert ("merge_difference" in found) == (method in ("full", "lora"))
     assert found.get("merge_difference", 0) < 1e-5

@@ -7,9 +7,10 @@ import re
 import pytest
 
 from recsys.metrics.significance import Interval
+from recsys.runs.durations import duration
 from recsys.runs.records import load_records
 from recsys.runs.report.notebooks import mathml
-from recsys.runs.report.numbers import duration, mean_and_half_width, number, p_value, setting
+from recsys.runs.report.numbers import mean_and_half_width, number, p_value, setting
 from recsys.runs.report.pages import ReportError, write_report
 from recsys.runs.report.verdicts import agreement
 from tests.runs.made_records import (
@@ -212,7 +213,7 @@ def test_numbers():
         "p = .021",
         "p = 1.000",
     ]
-    assert [duration(v) for v in (3.25, 45, 600, 9000)] == ["3.2 s", "45 s", "10 min", "2.5 h"]
+    assert [duration(v) for v in (3.25, 45, 600, 9000)] == ["3.2 s", "45 s", "10 min 00 s", "2 h 30 min"]
     assert [setting(v) for v in (1e-5, True, 8, 10_000, [1, 2], "bce")] == [
         "1e-05",
         "True",

@@ -19,7 +19,7 @@ from tests.shop_texts import TITLES
 @pytest.mark.parametrize("kind", ["fp32", "mixed"])
 def test_sums_and_norms_stay_apart(bert, tmp_path, monkeypatch, kind):
     """onnxruntime ignores a misspelt name of an optimiser, and then joins them."""
-    options = {"careful": [FFN]} if kind == "mixed" else {}
+    options = {"blockwise": [FFN]} if kind == "mixed" else {}
     getattr(onnx_build, kind)(bert, tmp_path, TITLES, **options)
 
     class Telling(onnxruntime.SessionOptions):

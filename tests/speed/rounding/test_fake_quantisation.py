@@ -71,11 +71,11 @@ def test_a_text_s_scale_is_its_own(minilm):
 
 
 def test_what_is_kept_and_what_is_careful(minilm, exact):
-    only_tables = error(vectors(minilm, kept=[".*"]), exact)
-    careful = error(vectors(minilm, careful=[".*"]), exact)
-    second = error(vectors(minilm, careful=[FFN]), exact)
+    only_tables = error(vectors(minilm, unrounded=[".*"]), exact)
+    blockwise = error(vectors(minilm, blockwise=[".*"]), exact)
+    second = error(vectors(minilm, blockwise=[FFN]), exact)
     everything = error(vectors(minilm), exact)
-    assert 0 < only_tables < careful < second < everything
+    assert 0 < only_tables < blockwise < second < everything
 
 
 def test_smoothing_makes_one_scale_serve_all_channels(minilm, exact):
@@ -142,9 +142,12 @@ def test_gradients_pass():
 def test_what_cannot_be_rounded_is_refused(bert, gpt):
     with pytest.raises(ValueError, match=r"no nn\.Linear"), fake_int8(gpt):
         pass
-    with pytest.raises(ValueError, match="no map is named 'nothing'"), fake_int8(bert, kept=["nothing"]):
+    with pytest.raises(ValueError, match="no map is named 'nothing'"), fake_int8(bert, unrounded=["nothing"]):
         pass
-    with pytest.raises(ValueError, match="block 7 does not divide"), fake_int8(bert, careful=[".*"], block=7):
+    with (
+        pytest.raises(ValueError, match="block 7 does not divide"),
+        fake_int8(bert, blockwise=[".*"], block=7),
+    ):
         pass
     with pytest.raises(ValueError, match="rounded already"), fake_int8(bert), fake_int8(bert):
         pass

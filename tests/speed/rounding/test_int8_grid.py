@@ -19,22 +19,22 @@ TEXTS = QUERIES + TITLES
 
 
 @pytest.fixture(scope="module", params=[(), (FFN,)], ids=["by output", "some by block"])
-def careful(request):
+def blockwise(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
-def rounded(minilm, careful):
-    return on_grid(minilm, TITLES, 0.7, careful)
+def rounded(minilm, blockwise):
+    return on_grid(minilm, TITLES, 0.7, blockwise)
 
 
 def error(found, expected):
     return float(1 - (found * expected).sum(axis=1).mean())
 
 
-def test_rounding_again_changes_nothing(rounded, careful):
+def test_rounding_again_changes_nothing(rounded, blockwise):
     divisors, maps = divisors_of(rounded), linear_maps(rounded)
-    assert set(maps) - set(divisors) == named(maps, careful)
+    assert set(maps) - set(divisors) == named(maps, blockwise)
     for name, module in maps.items():
         weight = module.weight.detach() * divisors.get(name, 1)
         again = round_by_row(weight) if name in divisors else round_weights_by_block(weight, 32)
@@ -42,12 +42,12 @@ def test_rounding_again_changes_nothing(rounded, careful):
         assert (again - weight).abs().le(1e-3 * step).all(), name
 
 
-def test_it_is_nearer_than_rounding_to_the_nearest(minilm, rounded, careful):
+def test_it_is_nearer_than_rounding_to_the_nearest(minilm, rounded, blockwise):
     exact = embed_texts(minilm, QUERIES, precision="fp32")
     near = {}
     for name, backbone in {"nearest": minilm, "grid": rounded}.items():
         divisors = divisors_of(backbone) or smoothing(backbone, TITLES)
-        with fake_int8(backbone, smooth=divisors, careful=careful):
+        with fake_int8(backbone, smooth=divisors, blockwise=blockwise):
             near[name] = error(embed_texts(backbone, QUERIES, precision="fp32"), exact)
     assert near["grid"] < 0.8 * near["nearest"]
 
@@ -67,7 +67,7 @@ def test_divisors_go_with_copies_and_are_part_of_the_model(bert):
     assert np.array_equal(*(embed_texts(b, TEXTS, precision="fp32") for b in (bert, divided)))
 
 
-def test_the_graph_is_what_was_trained(rounded, careful, tmp_path):
+def test_the_graph_is_what_was_trained(rounded, blockwise, tmp_path):
     """Queries one by one: the real graph is much nearer to the rounded training than that to float32."""
     onnx_build = pytest.importorskip("recsys.speed.builders.onnx", exc_type=ImportError)
     from recsys.speed.artefact import words_of
@@ -75,12 +75,12 @@ def test_the_graph_is_what_was_trained(rounded, careful, tmp_path):
     from recsys.speed.engines import onnx as onnx_engine
 
     # texts that would give other divisors: the backbone's own are used
-    build = partial(onnx_build.mixed, careful=careful) if careful else onnx_build.int8_dynamic
+    build = partial(onnx_build.mixed, blockwise=blockwise) if blockwise else onnx_build.int8_dynamic
     build(rounded, tmp_path, QUERIES[:1], smooth=0.7, second_order=True)
     words = words_of(rounded)
     real = Encoder(onnx_engine.load(tmp_path, words), words, rounded.width)
     real = np.stack([real.encode(text) for text in TEXTS])
-    with fake_int8(rounded, smooth=divisors_of(rounded), careful=careful):
+    with fake_int8(rounded, smooth=divisors_of(rounded), blockwise=blockwise):
         simulated = embed_texts(rounded, TEXTS, precision="fp32")
     # an entry half-way between two levels may fall either way and moves others behind it, so not the same to
     # the bit; roundings that had nothing in common would be twice as far apart as one is from none

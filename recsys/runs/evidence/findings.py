@@ -1,0 +1,136 @@
+"""`docs/findings.md`: what the kit has found, with every number taken from the committed records.
+
+The text stands in `docs/findings.template.md`, with a selector wherever a number belongs:
+
+    {{ 02_bert_fine_tuning | dataset=beauty, model=title_sequence | ndcg@10 | .4f }}
+
+It chooses the committed records of an experiment that have these parameters; they may differ in their seed
+alone, and all of them are taken: what is printed is the lowest and the highest, each a link to its record.
+`100*quality` multiplies. `recsys findings` writes the file, `recsys verify` compares it with the records.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recsys.runs import paths
+from recsys.runs.records import Record
+
+TEMPLATE, FINDINGS = "findings.template.md", "findings.md"
+SELECTOR = re.compile(r"\{\{([^{}|]+)\|([^{}|]*)\|([^{}|]+)\|([^{}|]+)\}\}", re.DOTALL)
+NOTICE = (
+    f"<!-- Written by `recsys findings` from {TEMPLATE} and the committed records: edit the template. -->\n"
+)
+
+
+class FindingsError(ValueError):
+    """A selector chooses no records, or records that differ in more than their seed."""
+
+
+@dataclass(frozen=True)
+class Selector:
+    """experiment, parameters: which records. metric: of theirs, multiplied by factor. form: its digits."""
+
+    experiment: str
+    parameters: dict[str, str]
+    metric: str
+    factor: float
+    form: str
+
+    @classmethod
+    def parse(cls, found: re.Match[str]) -> "Selector":
+        """From a template's `{{ experiment | parameters | metric | format }}`.
+
+        Raises:
+            FindingsError: a parameter without a value.
+        """
+        experiment, parameters, metric, form = (" ".join(part.split()) for part in found.groups())
+        pairs = [pair.strip() for pair in parameters.split(",") if pair.strip()]
+        if wrong := [pair for pair in pairs if "=" not in pair]:
+            raise FindingsError(f"{found[0]}: '{wrong[0]}' is no name=value")
+        factor, star, metric = metric.rpartition("*")
+        given = dict(pair.split("=", 1) for pair in pairs)
+        return cls(experiment, given, metric, float(factor) if star else 1.0, form)
+
+    def __str__(self) -> str:
+        chosen = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+        return f"{self.experiment} | {chosen} | {self.metric}"
+
+    def choose(self, reference: Sequence[Record]) -> list[Record]:
+        """The records that it names, of all seeds.
+
+        Raises:
+            FindingsError: none, records of several cells, or one without the metric.
+        """
+        found = [r for r in reference if r.experiment == self.experiment and self._fits(r.parameters)]
+        if not found:
+            raise FindingsError(f"{self}: no committed record has these parameters")
+        cells = {tuple(sorted((k, repr(v)) for k, v in r.parameters.items() if k != "seed")) for r in found}
+        if len(cells) > 1:
+            differ = sorted(
+                {name for name, _ in set.union(*map(set, cells)) - set.intersection(*map(set, cells))}
+            )
+            raise FindingsError(f"{self}: chooses {len(cells)} cells, which differ in {', '.join(differ)}")
+        if lacking := [r for r in found if self.metric not in r.metrics]:
+            raise FindingsError(f"{self}: {lacking[0].run} has no metric '{self.metric}'")
+        return found
+
+    def _fits(self, parameters: dict[str, Any]) -> bool:
+        return all(name in parameters and _text(parameters[name]) == v for name, v in self.parameters.items())
+
+
+def _text(value: Any) -> str:
+    return '""' if value == "" else str(value)
+
+
+def expand(template: str, reference: Sequence[Record], up: str = "../") -> str:
+    """A template with every selector in its place replaced by what the records say.
+
+    Args:
+        up: from the document's folder to the project's.
+
+    Raises:
+        FindingsError: naming the selector.
+    """
+
+    def replaced(found: re.Match[str]) -> str:
+        selector = Selector.parse(found)
+        records = sorted(selector.choose(reference), key=lambda record: record.metrics[selector.metric])
+        numbers = [_link(selector, record, up) for record in (records[0], records[-1])]
+        same = _number(selector, records[0]) == _number(selector, records[-1])
+        return numbers[0] if same else " to ".join(numbers)
+
+    return SELECTOR.sub(replaced, template)
+
+
+def _number(selector: Selector, record: Record) -> str:
+    return format(selector.factor * record.metrics[selector.metric], selector.form)
+
+
+def _link(selector: Selector, record: Record, up: str) -> str:
+    factor = "" if selector.factor == 1.0 else f"{selector.factor:g}*"
+    place = f"{up}experiments/reference/{record.experiment}/{record.run}/record.json"
+    return f"[{_number(selector, record)}]({place}#{factor}metrics.{selector.metric})"
+
+
+def written(reference: Sequence[Record], docs: Path | None = None) -> str:
+    """What docs/findings.md must hold, by its template and these records."""
+    docs = docs or paths.PROJECT / "docs"
+    return NOTICE + expand((docs / TEMPLATE).read_text(encoding="utf-8"), reference)
+
+
+def problems(reference: Sequence[Record], docs: Path | None = None) -> list[str]:
+    """What is wrong with docs/findings.md; nothing where there is no template."""
+    docs = docs or paths.PROJECT / "docs"
+    if not (docs / TEMPLATE).is_file():
+        return []
+    try:
+        wanted = written(reference, docs)
+    except FindingsError as error:
+        return [f"docs/{TEMPLATE}: {error}"]
+    path = docs / FINDINGS
+    if not path.is_file() or path.read_text(encoding="utf-8") != wanted:
+        return [f"docs/{FINDINGS} is not what its template and the records give: run `recsys findings`"]
+    return []
