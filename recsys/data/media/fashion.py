@@ -45,8 +45,8 @@ def load(source: Source) -> MediaSamples:
     Raises:
         RegistryError, DataUnavailable: a file is missing in the entry, cannot be had, or is no such table.
     """
-    attributes = _attributes(source)
-    names = _names(source)
+    attributes = read_attributes(source)
+    names = read_names(source)
     pictures = by_stem(unpacked(source.name, file_of(source, "pictures")), PICTURES)
     table = attributes.merge(names, on="source_id", how="inner")
     named = table["text"].fillna("").str.strip() != ""
@@ -82,7 +82,8 @@ def name_stem(name: str, colours: frozenset[str]) -> str:
     return " ".join(word for word in words if word not in colours) or name.casefold()
 
 
-def _attributes(source: Source) -> pd.DataFrame:
+def read_attributes(source: Source) -> pd.DataFrame:
+    """source_id, LABELS (None where missing) and year of all products, with a photo or not."""
     path = sources.local_file(source.name, file_of(source, "attributes"))
     table = pd.read_csv(io.StringIO(read_text(path)), dtype=str, keep_default_na=False)
     missing = [column for column in ("id", *LABELS) if column not in table]
@@ -94,7 +95,8 @@ def _attributes(source: Source) -> pd.DataFrame:
     return table.rename(columns={"id": "source_id"})[["source_id", *LABELS, "year"]]
 
 
-def _names(source: Source) -> pd.DataFrame:
+def read_names(source: Source) -> pd.DataFrame:
+    """source_id and text (the name, its commas joined again) of all products."""
     path = sources.local_file(source.name, file_of(source, "names"))
     rows = list(csv.reader(io.StringIO(read_text(path))))
     if not rows or rows[0][:2] != ["id", "productDisplayName"]:
