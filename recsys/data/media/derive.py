@@ -34,8 +34,8 @@ class Recipe:
     """How one archive comes about.
 
     role: of the archive in its data set. url: of a member, "{}" for its name. members: from the data set's
-    tables to the members' names, in order. change: of a member's bytes. form, time: of the tar. mode: of a member,
-    by its name.
+    tables to the members' names, in order. change: of a member's bytes. form, time: of the tar. mode: of a
+    member, by its name.
     """
 
     role: str
