@@ -182,6 +182,17 @@ def report(
 
 
 @app.command()
+def power(
+    experiment: Annotated[str, typer.Argument(help="Its name or leading number.")],
+    profile: Annotated[str, typer.Option(help="Whose grid is looked at.")] = "reference",
+) -> None:
+    """Say, before anything runs, which effects a grid can detect, and which claims it cannot decide."""
+    from recsys.runs.evidence.power_command import power_command
+
+    power_command(console, experiment, _profile(profile))
+
+
+@app.command()
 def rerun(
     record: Annotated[
         str,
@@ -218,7 +229,7 @@ def findings() -> None:
     Its template, docs/findings.template.md, holds a selector wherever a number belongs, such as
     {{ 00_data_and_splits | dataset=beauty, scorer=random | ndcg@10 | .4f }}.
     """
-    from recsys.runs.evidence.findings import FINDINGS, written
+    from recsys.runs.evidence.findings_page import FINDINGS, written
     from recsys.runs.records import load_records
 
     path = paths.PROJECT / "docs" / FINDINGS

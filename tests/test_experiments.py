@@ -3,7 +3,9 @@
 import pytest
 
 from recsys.runs import paths
-from recsys.runs.evidence.claims import check_states, load_claims
+from recsys.runs.evidence.claims import load_claims
+from recsys.runs.evidence.judge import judge
+from recsys.runs.evidence.stored import check_states
 from recsys.runs.evidence.verify import check_record
 from recsys.runs.grid.experiment import PROFILES, load_experiments
 from recsys.runs.grid.plan import plan
@@ -25,10 +27,10 @@ def test_every_experiment_states_its_budget():
 
 
 def test_claims_agree_with_the_committed_records():
-    claims = load_claims(paths.EXPERIMENTS / "claims.yaml")
+    claims = load_claims()
     known = {claim.id for claim in claims.claims}
     assert {c for e in EXPERIMENTS.values() for c in e.claims} <= known
-    assert check_states(claims, REFERENCE) == []
+    assert check_states(judge(claims, REFERENCE, EXPERIMENTS)) == []
 
 
 def test_reference_is_made_from_committed_code():

@@ -7,6 +7,7 @@ whole module that it points into, so the answer may be too large, never too smal
 
 import functools
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from recsys.code.definitions import BODY, PACKAGE, Definition, Module, read_modu
 
 Sources = Callable[[str], str | None]  # dotted module name → its source, None when there is no such module
 # Run, report and fetch, but change no number: of files that were read, the record keeps the checksums.
+EVERY_LINE = "*"
+START = "<start>"
 OUTSIDE = (f"{PACKAGE}.runs", f"{PACKAGE}.cli", f"{PACKAGE}.code", f"{PACKAGE}.data.sources")
 OUTSIDE += tuple(
     f"{PACKAGE}.data.{room}{name}"
@@ -32,10 +35,14 @@ OUTSIDE += tuple(f"{PACKAGE}.data.{room}.sources" for room in ("labelled", "logs
 
 @dataclass(frozen=True)
 class Reach:
-    """definitions: "module:name" → hash. packages: other packages that they refer to."""
+    """definitions: "module:name" → hash. packages: other packages that they refer to.
+
+    links: "module:name" → the definitions that it refers to itself; START: where it began.
+    """
 
     definitions: dict[str, str]
     packages: frozenset[str]
+    links: dict[str, frozenset[str]]
 
     @property
     def modules(self) -> list[str]:
@@ -76,15 +83,16 @@ def reach(uses: Iterable[str], loaded: Collection[str], sources: Sources) -> Rea
 
     Args:
         uses: where to begin.
-        loaded: lines of registries that count, as "kind/name" (`recsys.code.registry.loaded`).
+        loaded: lines of registries that count, as "kind/name" (`recsys.code.registry.loaded`); EVERY_LINE
+            for all, of runs from before lines were noted.
         sources: where modules' sources are from.
     """
     walk = _Walk(set(loaded), sources)
     for path in uses:
-        walk.follow(path)
-    # a line may lie in a registry that is reached only after other lines were followed
+        walk.links[START] |= walk.follow(path)
     walk.run()
-    return Reach(dict(sorted(walk.found.items())), frozenset(walk.packages))
+    links = {name: frozenset(targets) for name, targets in walk.links.items()}
+    return Reach(dict(sorted(walk.found.items())), frozenset(walk.packages), links)
 
 
 class _Walk:
@@ -93,8 +101,9 @@ class _Walk:
         self._sources = sources
         self._modules: dict[str, Module | None] = {}
         self._todo: list[tuple[str, Definition]] = []
-        self._followed: set[str] = set()
+        self._followed: dict[tuple[str, str], set[str]] = {}
         self.found: dict[str, str] = {}
+        self.links: dict[str, set[str]] = defaultdict(set)
         self.packages: set[str] = set()
 
     def run(self) -> None:
@@ -102,42 +111,45 @@ class _Walk:
             module, definition = self._todo.pop()
             self.packages |= definition.packages
             for path in definition.uses:
-                self.follow(path, within=module)
+                self.links[f"{module}:{definition.name}"] |= self.follow(path, within=module)
 
-    def follow(self, path: str, within: str = "") -> None:
-        if path in self._followed or any(path == p or path.startswith(f"{p}.") for p in OUTSIDE):
-            return
-        self._followed.add(path)
+    def follow(self, path: str, within: str = "") -> set[str]:
+        """Take in what a dotted path points to; the definitions that it points to."""
+        if any(path == p or path.startswith(f"{p}.") for p in OUTSIDE):
+            return set()
+        if (path, within) not in self._followed:
+            self._followed[path, within] = set()  # two modules may import each other
+            self._followed[path, within] = self._take(path, within)
+        return self._followed[path, within]
+
+    def _take(self, path: str, within: str) -> set[str]:
         name, rest = self._split(path)
         if name is None:
-            return
+            return set()
         module = self._module(name)
-        if not rest:
-            if name != within:  # the module itself is handed on: any of it may be used
-                for definition in list(module.definitions.values()):
-                    self._add(module, definition)
-            return
-        head, *attributes = rest
+        head = rest[0] if rest else ""
         if head in module.definitions:
-            self._add(module, module.definitions[head])
-        elif head in module.aliases:
-            self.follow(".".join([module.aliases[head], *attributes]))
-        elif name != within and not head.startswith("__"):
-            for definition in list(module.definitions.values()):
-                self._add(module, definition)
+            return self._add(module, module.definitions[head])
+        if head in module.aliases:
+            return self.follow(".".join([module.aliases[head], *rest[1:]]))
+        if name == within or head.startswith("__"):
+            return set()
+        # the module itself is handed on, or something unknown is asked of it: any of it may be used
+        return set().union(*(self._add(module, d) for d in list(module.definitions.values())))
 
-    def _add(self, module: Module, definition: Definition) -> None:
+    def _add(self, module: Module, definition: Definition) -> set[str]:
+        if definition.entry and not {definition.entry, EVERY_LINE} & self._loaded:
+            return set()
         key = f"{module.name}:{definition.name}"
-        if key in self.found or (definition.entry and definition.entry not in self._loaded):
-            return
-        self.found[key] = definition.sha256
-        self._todo.append((module.name, definition))
-        if BODY in module.definitions:
-            self._add(module, module.definitions[BODY])
-        prefix = f"{definition.name}["
-        for name, line in module.definitions.items():
-            if line.entry and name.startswith(prefix):
-                self._add(module, line)
+        if key not in self.found:
+            self.found[key] = definition.sha256
+            self._todo.append((module.name, definition))
+            if BODY in module.definitions:
+                self._add(module, module.definitions[BODY])
+            for name, line in module.definitions.items():
+                if line.entry and name.startswith(f"{definition.name}["):
+                    self.links[key] |= self._add(module, line)
+        return {key}
 
     def _split(self, path: str) -> tuple[str | None, list[str]]:
         """The longest leading part that is a module, and what is asked of it."""

@@ -28,6 +28,10 @@ def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
         DataUnavailable: a file cannot be had; one line says why and how to mend it.
         TableError: a table breaks its schema.
         TypeError: an option that this data set does not have.
+
+    Example:
+        >>> shop = load_dataset("demo_store")
+        >>> shop.events["kind"].value_counts()
     """
     if name in GENERATED:
         return check(GENERATED.load(name)(seed=seed, **options))

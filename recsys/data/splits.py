@@ -55,6 +55,10 @@ def split(dataset: Dataset, kind: str = "default", **options: Any) -> Split:
 
     Raises:
         ValueError: an unknown kind, or one that the data set cannot carry.
+
+    Example:
+        >>> parts = split(load_dataset("demo_store"))
+        >>> len(parts.train), len(parts.validation), len(parts.test)
     """
     makers = {
         "global_time": global_time,

@@ -103,6 +103,10 @@ def load_backbone(
     Raises:
         BackboneError: the model cannot be had; one line that says what was tried and what to use instead.
         ValueError: `layers` out of range, or no such pooling.
+
+    Example:
+        >>> backbone = load_backbone("minilm", layers=3)
+        >>> vectors = embed_texts(backbone, ["red shoe"])
     """
     name = str(name)
     if pooling is not None and pooling not in POOLINGS:

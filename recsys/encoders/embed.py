@@ -46,6 +46,10 @@ def embed_texts(
 
     Raises:
         ValueError: as `tokenise`; another precision; `token_budget` below 1.
+
+    Example:
+        >>> embed_texts(load_backbone("minilm"), ["red shoe", "blue sock"]).shape
+        (2, 384)
     """
     if precision not in ("bf16", "fp32"):
         raise ValueError(f"precision must be 'bf16' or 'fp32', not {precision!r}")

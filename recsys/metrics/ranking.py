@@ -236,6 +236,11 @@ def evaluate(
 
     Raises:
         ValueError: an argument is not one of those above, or scores are not usable.
+
+    Example:
+        >>> parts = split(load_dataset("demo_store"))
+        >>> model = Popularity().fit(parts.train, parts.n_users, parts.n_items)
+        >>> metrics, _ = ranking_metrics(evaluate(model, parts))
     """
     if seen not in ("mask", "keep"):
         raise ValueError(f"seen must be 'mask' or 'keep', not {seen!r}")

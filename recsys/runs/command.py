@@ -230,9 +230,12 @@ def _sum_up(
 
 def report_command(console: Console, out: Path, runs: Path) -> None:
     """Write the site and print the verdict table."""
-    from recsys.runs.evidence.claims import load_claims, verdicts
+    from recsys.runs.evidence.claims import load_claims
+    from recsys.runs.evidence.judge import judge
+    from recsys.runs.evidence.preregistration import confirming_records, histories
     from recsys.runs.records import load_records
     from recsys.runs.report.pages import write_report
+    from recsys.runs.report.verdicts import verdict_rows
 
     experiments = load_experiments()
     own = [record for record in load_records(runs) if record.profile != "smoke"]
@@ -240,21 +243,11 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
     last = runs / LAST
     entries = json.loads(last.read_text(encoding="utf-8"))["runs"] if last.is_file() else []
     failures = [entry for entry in entries if entry["state"] in ("failed", "not run")]
-    claims = load_claims(paths.EXPERIMENTS / "claims.yaml")
-    index = write_report(out, own, reference, failures, claims, experiments, runs_folder=runs)
-    mine = {verdict.claim.id: verdict for verdict in verdicts(claims, own)}
-    table = Table("claim", "paper", "reference says", "your runs say", title="Verdicts")
-    untested = 0
-    for verdict in verdicts(claims, reference):
-        own_state = mine[verdict.claim.id].state
-        if verdict.state in ("not yet tested", "untestable") and own_state in (
-            "not yet tested",
-            "untestable",
-        ):
-            untested += 1
-            continue
-        where = f"{verdict.claim.file[:3]} §{verdict.claim.section}"
-        table.add_row(escape(verdict.claim.paraphrase), where, verdict.state, own_state)
+    claims = load_claims()
+    judged = judge(claims, reference, experiments), judge(claims, own, experiments)
+    known = histories(judged[0], judge(claims, confirming_records(reference), experiments))
+    index = write_report(out, own, reference, failures, claims, experiments, runs, judged, known)
+    table, untested = _verdict_table(verdict_rows(*judged, known))
     console.print(table)
     console.print(f"{untested} further claims are not yet tested or can't be; the report lists all.")
     for entry in failures:
@@ -264,3 +257,25 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
             soft_wrap=True,
         )
     console.print(f"Report: [bold]{index}[/]", soft_wrap=True)
+
+
+def _verdict_table(rows: list[Any]) -> tuple[Table, int]:
+    """The claims that either set of records tested, and how many it leaves out."""
+    from recsys.runs.report.verdicts import DECIDED, effect
+
+    table = Table("claim", "paper", "reference says", "your runs say", "kind", "effect", "beside it")
+    table.title = "Verdicts"
+    shown = [row for row in rows if {row.reference.state, row.own.state} & {*DECIDED, "invalid"}]
+    for row in shown:
+        finding = row.shown.decisive
+        told = " ".join(effect(finding)) if finding else row.reference.message
+        table.add_row(
+            escape(row.claim.paraphrase),
+            row.claim.place,
+            row.reference.state,
+            row.own.state,
+            row.claim.kind,
+            escape(told),
+            escape("; ".join(row.notes)),
+        )
+    return table, len(rows) - len(shown)

@@ -61,6 +61,10 @@ def fast_encoder(
     Raises:
         BackboneError: the model cannot be had.
         ValueError: unknown goal, sides or variant; no variant reaches the floor (the message lists them all).
+
+    Example:
+        >>> encoder = fast_encoder("minilm", "latency")
+        >>> vectors = encoder.encode(["red shoe", "cordless drill 18v"])
     """
     if goal not in GOALS:
         raise ValueError(f"goal must be 'latency' or 'throughput', not {goal!r}")

@@ -34,7 +34,7 @@ BLOCK = 1 << 20  # bytes hashed at once
 
 @dataclass(frozen=True)
 class ModelSource:
-    """One model to be made fast.
+    """A model that variants are built from, identified without loading it.
 
     name: as asked for. folder: of safetensors, None for a backbone that lives in memory only.
     digest: sha256 over weights, configuration and tokenizer, hexadecimal.

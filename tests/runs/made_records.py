@@ -1,7 +1,6 @@
 """Records for the tests of claims and report: written to disk as a run would, with chosen results."""
 
 import json
-import re
 from pathlib import Path
 
 import matplotlib.figure
@@ -78,15 +77,15 @@ def claims_of(*claims: dict, errors: tuple[dict, ...] = ()) -> Claims:
     """Claims without files: whatever is not given is filled in."""
     entries = []
     for number, claim in enumerate(claims):
-        empirical = {"experiment": "01_loss_derivation", "test": "In words."}
-        entry = {"id": f"claim-{number}", "state": "not yet tested", "file": FILE, "section": "4.1"}
-        entry |= {"paraphrase": f"Sentence {number}."}
-        entries.append(entry | ({} if claim.get("state") == "untestable" else empirical) | claim)
+        testable = {"experiment": "01_loss_derivation", "test": "In words.", "kind": "gain"}
+        entry = {"id": f"claim-{number}", "file": FILE, "section": "4.1", "paraphrase": f"Sentence {number}."}
+        untested = claim.keys() & {"reason", "withdrawn", "merged_into"}
+        entries.append(entry | ({} if untested else testable) | claim)
     ids = [entry["id"] for entry in entries]
     return Claims.model_validate(
         {
             "claims": entries,
-            "notebooks": ["01_loss_derivation", "02_other"],
+            "notebooks": ["01_loss_derivation", "02_other", "05_x"],
             "sections": {FILE: {"4.1": ids or "none"}},
             "errors": list(errors),
         }
@@ -154,14 +153,6 @@ def picture() -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def forget_states(claims: Path) -> None:
-    """Set every tested claim of a copied file to "not yet tested": shipped states move with the records."""
-    text = re.sub(
-        r"state: (supported|refuted|undecided),", "state: not yet tested,", claims.read_text("utf-8")
-    )
-    claims.write_text(text, encoding="utf-8")
-
-
 def objective(
     folder, name, seeds=(0, 1, 2), mean_rank=None, gaps=None, profile="quick", dataset="demo_store"
 ):
@@ -171,7 +162,7 @@ def objective(
             folder,
             "01_loss_derivation",
             {"objective": name, "dataset": dataset, "seed": seed},
-            metrics=None if gaps is None else {"gap": gaps[seed]},
+            metrics=None if gaps is None else {"overfit_gap": gaps[seed]},
             ranks=None if mean_rank is None else positions(400, mean_rank, 1000 + seed),
             profile=profile,
         )

@@ -40,6 +40,10 @@ def save_adapter(backbone: Backbone, folder: str | Path) -> int:
     """Write the adapter alone; an adapter that is there already is replaced.
 
     Returns its bytes on disk.
+
+    Example:
+        >>> save_adapter(backbone, "intents")  # after apply_method and training
+        >>> load_adapter(load_backbone("minilm"), "intents")
     """
     applied, folder = applied_to(backbone), Path(folder)
     kept, frozen = _split(applied, adapter_tensors(backbone))

@@ -60,6 +60,10 @@ def apply_method(
     Raises:
         ValueError: unknown method, option or target module; a rank out of range; a pairing that is not
             supported; more virtual tokens than positions; a backbone with a method applied already.
+
+    Example:
+        >>> backbone = load_backbone("minilm")
+        >>> apply_method(backbone, "lora", r=4)["trainable"]
     """
     method = get_method(name)
     if getattr(backbone, "peft", None) is not None:

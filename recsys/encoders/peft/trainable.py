@@ -49,17 +49,17 @@ def set_trainable(backbone: Backbone, which: str) -> dict[str, int]:
 
 
 def tune_all(backbone: Backbone, name: str, options: dict) -> None:
-    """The method "full"."""
+    """The method "full": every parameter of the backbone learns."""
     set_trainable(backbone, "all")
 
 
 def tune_none(backbone: Backbone, name: str, options: dict) -> None:
-    """The method "frozen"."""
+    """The method "frozen": no parameter of the backbone learns; a head on top may."""
     set_trainable(backbone, "none")
 
 
 def tune_last(backbone: Backbone, name: str, options: dict) -> None:
-    """The methods "last-K"."""
+    """The methods "last-K": the last K layers learn (Lee et al. 2019, arXiv:1911.03090)."""
     set_trainable(backbone, name)
 
 

@@ -78,6 +78,10 @@ def load_next_item(name: str, train_share: float = 1.0, seed: int = 0) -> NextIt
     Raises:
         ValueError: the share is out of range, or leaves nobody.
         LeakError: the split shows training what it must not see.
+
+    Example:
+        >>> data = load_next_item("beauty", train_share=0.1)
+        >>> fitted = fit("title_sequence", data, ModelSettings())  # of recsys.models.next_item.comparison
     """
     if not 0 < train_share <= 1:
         raise ValueError(f"train_share must be in (0, 1], got {train_share}")

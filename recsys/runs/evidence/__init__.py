@@ -1,1 +1,1 @@
-"""What runs left behind, and what it proves: records, verdicts, verification, publication, repetition."""
+"""What the records prove: criteria, the policy of statistics, verdicts, power and pre-registration."""

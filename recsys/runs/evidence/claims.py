@@ -1,55 +1,98 @@
-"""The articles' claims and errors, read strictly, and the verdict that the records allow on each claim.
+"""The articles' claims and errors, read strictly: experiments/claims/, a file for each notebook.
 
-experiments/claims.yaml holds the claims, criteria.yaml beside it the tests that a machine can run, and
-articles.yaml the articles' numbered sections (with the claims that each makes, or why it makes none) and
-their errors. A claim's stored state is what the committed records gave when `update_states` last wrote
-it; `check_states` compares the two again.
+`experiments/claims/<notebook>.yaml` holds a notebook's claims (text, section, test in words, criteria) and
+the errors of the articles that it shows; `articles.yaml` beside them the articles' numbered sections (with
+the claims that each makes, or why it makes none), the notebooks, and the claims that can't be tested.
+States stand in a generated file, `verdicts.json` (see `recsys.runs.evidence.stored`), and nowhere else.
 """
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml.comments import CommentedMap
 
-from recsys.metrics.significance import holm
-from recsys.runs.evidence.criterion import Criterion, Finding, decide, examine
-from recsys.runs.records import Record
+from recsys.runs import paths
+from recsys.runs.evidence.statistics.criterion import Criterion
+from recsys.runs.evidence.statistics.policy import Kind
+from recsys.runs.strict_yaml import line_of, plain, read_yaml
 
-CLAIM_STATES = ("supported", "refuted", "undecided", "not yet tested", "untestable")
-ClaimState = Literal["supported", "refuted", "undecided", "not yet tested", "untestable"]
-CRITERIA, ARTICLES = "criteria.yaml", "articles.yaml"  # beside claims.yaml
-SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it was built
+CLAIM_STATES = (
+    "supported",
+    "refuted",
+    "undecided",
+    "invalid",
+    "not yet tested",
+    "merged",
+    "withdrawn",
+    "untestable",
+)
+ClaimState = Literal[
+    "supported", "refuted", "undecided", "invalid", "not yet tested", "merged", "withdrawn", "untestable"
+]
+ARTICLES = "articles.yaml"
 
 
 class ClaimsError(ValueError):
-    """claims.yaml or articles.yaml is wrong; the message says where and what to mend."""
+    """A file of experiments/claims is wrong; the message says where and what to mend."""
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Disclosed(_Strict):
+    """A change that was made after something was known, told with the verdict."""
+
+    commit: str = Field(pattern=r"^[0-9a-f]{7,40}$")
+    what: str
 
 
 class Claim(_Strict):
-    """One sentence of an article, paraphrased, and what decides it."""
+    """One sentence of an article, paraphrased, and what decides it.
+
+    Attributes:
+        kind: fixes with the metric how it is judged; None where there is nothing to judge.
+        reason: why it can't be tested. withdrawn: why it was taken back, with what it had been tested by.
+        merged_into: claims whose verdicts stand for it, so that nothing is tested twice.
+        reworded: what was changed in text or test, and why. disclosed: changes after a look at results.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    state: ClaimState
     file: str
     section: str
     paraphrase: str
     experiment: str | None = None
     test: str | None = None
-    decide: list[Criterion] = []
+    kind: Kind | None = None
+    criteria: list[Criterion] = []
     reason: str | None = None
+    withdrawn: str | None = None
+    merged_into: list[str] = []
+    reworded: str | None = None
+    disclosed: list[Disclosed] = []
+    aged: str | None = Field(default=None, description="right when printed, and since when it is not")
 
     @property
-    def kind(self) -> Literal["empirical", "untestable"]:
-        return "untestable" if self.state == "untestable" else "empirical"
+    def standing(self) -> Literal["testable", "merged", "withdrawn", "untestable"]:
+        if self.reason:
+            return "untestable"
+        if self.withdrawn:
+            return "withdrawn"
+        return "merged" if self.merged_into else "testable"
+
+    @property
+    def testable(self) -> bool:
+        return self.standing == "testable"
+
+    @property
+    def reason_in_words(self) -> str:
+        """Why it has no verdict of its own."""
+        if self.merged_into:
+            return f"its evidence is that of {', '.join(self.merged_into)}"
+        return self.reason or self.withdrawn or ""
 
     @property
     def place(self) -> str:
@@ -58,11 +101,16 @@ class Claim(_Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> "Claim":
-        if self.kind == "untestable":
-            if not self.reason or self.experiment or self.test or self.decide:
-                raise ValueError(f"{self.id} is untestable: give a `reason`, and no experiment or test")
-        elif not (self.experiment and self.test) or self.reason:
-            raise ValueError(f"{self.id} is empirical: give `experiment` and `test`, and no `reason`")
+        if sum(map(bool, (self.reason, self.withdrawn, self.merged_into))) > 1:
+            raise ValueError(f"{self.id}: give one of `reason`, `withdrawn`, `merged_into`")
+        if self.testable:
+            if not (self.experiment and self.test and self.kind):
+                raise ValueError(f"{self.id} is testable: give `experiment`, `test` and `kind`")
+        elif self.criteria or self.kind:
+            raise ValueError(f"{self.id} is {self.standing}: it has no `kind` and no `criteria`")
+        for criterion in self.criteria:
+            if criterion.alternative is None and (criterion.kind or self.kind) != "no effect":
+                raise ValueError(f"{self.id}: a criterion lacks `alternative`: greater or less")
         return self
 
 
@@ -74,8 +122,9 @@ class PaperError(_Strict):
     section: str
     wrong: str
     mended: str
-    notebook: str = Field(description="the one that shows it, or will")
+    notebook: str = Field(default="", description="the one that shows it, or will: its file's")
     shown: bool = Field(description="whether that notebook shows it already")
+    aged: str | None = Field(default=None, description="right when printed, and since when it is not")
 
     @property
     def place(self) -> str:
@@ -83,8 +132,20 @@ class PaperError(_Strict):
         return f"{' and '.join(file.partition('_')[0] for file in files)} §{self.section}"
 
 
+class _File(_Strict):
+    claims: list[Claim] = []
+    errata: list[PaperError] = []
+
+
+class _Articles(_Strict):
+    notebooks: list[str]
+    experiments: list[str] = []
+    sections: dict[str, dict[str, list[str] | str]]
+    untestable: list[Claim] = []
+
+
 class Claims(_Strict):
-    """Both files together."""
+    """All files together."""
 
     claims: list[Claim]
     notebooks: list[str]
@@ -99,19 +160,22 @@ class Claims(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "Claims":
         problems = [*_repeated(c.id for c in self.claims), *_repeated(e.id for e in self.errors)]
+        known = {claim.id for claim in self.claims}
         for claim in self.claims:
-            for name in [claim.experiment, *(c.experiment for c in claim.decide)]:
+            for name in [claim.experiment, *(c.experiment for c in claim.criteria)]:
                 if name is not None and name not in (*self.notebooks, *self.experiments):
                     problems.append(f"{claim.id}: no notebook '{name}' in {ARTICLES}")
             listed = self.sections.get(claim.file, {}).get(claim.section, [])
             if claim.id not in listed or isinstance(listed, str):
                 problems.append(f"{claim.id}: {ARTICLES} does not list it under {claim.place}")
+            problems += [
+                f"{claim.id}: merged into unknown '{i}'" for i in claim.merged_into if i not in known
+            ]
         problems += [
             f"error {error.id}: no notebook '{error.notebook}' in {ARTICLES}"
             for error in self.errors
             if error.notebook not in self.notebooks
         ]
-        known = {claim.id for claim in self.claims}
         for file, sections in self.sections.items():
             for section, entry in sections.items():
                 if not entry:
@@ -130,168 +194,50 @@ def _repeated(names: Iterable[str]) -> list[str]:
     return [f"'{name}' stands twice" for name in names if name in seen or seen.add(name)]
 
 
-def load_claims(path: Path) -> Claims:
-    """Read claims.yaml, and criteria.yaml and articles.yaml beside it.
+def load_claims(folder: Path | None = None) -> Claims:
+    """Read every file of experiments/claims.
 
     Raises:
-        ClaimsError: a missing file, unreadable YAML, an unknown key, an id that stands twice, an unknown
-            notebook, a claim that its section does not list, criteria of a claim that does not exist.
+        ClaimsError: with file and line: unreadable YAML, a key twice, an unknown key, text for a number;
+            an id that stands twice, an unknown notebook, a claim that its section does not list.
     """
-    whole = _read(path) | _read(path.with_name(ARTICLES))
-    criteria = _read(path.with_name(CRITERIA))
-    claims = whole.get("claims") or []
-    if not all(isinstance(claim, dict) for claim in claims):
-        raise ClaimsError(f"{path.name}: every entry of `claims` must look like {{id: ..., state: ..., ...}}")
-    unknown = set(criteria) - {claim.get("id") for claim in claims}
-    if unknown:
-        raise ClaimsError(f"{CRITERIA}: no claim '{min(unknown)}' in {path.name}")
-    whole["claims"] = [{**claim, "decide": criteria.get(claim.get("id"), [])} for claim in claims]
-    try:
-        return Claims.model_validate(whole)
-    except ValidationError as error:
-        problems = "; ".join(f"{_where(e['loc'], claims)}: {e['msg']}" for e in error.errors())
-        raise ClaimsError(f"{path.parent.name}/{path.name} and its neighbours: {problems}") from None
-
-
-def _read(file: Path) -> dict:
-    try:
-        part = yaml.load(file.read_text(encoding="utf-8"), Loader=SAFE_LOADER)
-    except OSError as error:
-        raise ClaimsError(f"{file.name} can't be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise ClaimsError(f"{file.name}: not valid YAML: {error}") from None
-    if not isinstance(part, dict):
-        raise ClaimsError(f"{file.name}: expected keys with values, found {type(part).__name__}")
-    return part
-
-
-def _where(location: tuple, claims: list[dict]) -> str:
-    """A place in the files, with the claim's id in place of its number."""
-    if location[:1] == ("claims",) and len(location) > 1:
-        location = (claims[location[1]].get("id", location[1]), *location[2:])
-    return ".".join(map(str, location))
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a set of records says about one claim.
-
-    Attributes:
-        decisive: the finding that settles it (the weakest of those that support it, the clearest of those
-            that refute it); None when nothing was tested.
-        findings: every comparison that was looked at.
-    """
-
-    claim: Claim
-    state: ClaimState
-    message: str
-    decisive: Finding | None = None
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def records(self) -> tuple[str, ...]:
-        """Names of the runs that were used, each once."""
-        return tuple(dict.fromkeys(run for finding in self.findings for run in finding.runs))
-
-
-def verdicts(claims: Claims, records: list[Record]) -> list[Verdict]:
-    """A verdict on every claim; p-values are Holm-corrected over all comparisons that could be made."""
-    found: dict[str, list[list[Finding]]] = {}
-    for claim in claims.claims:
-        found[claim.id] = [
-            [examine(part, claim.experiment, records) for part in criterion.expand()]
-            for criterion in claim.decide
-        ]
-    family = [f for groups in found.values() for group in groups for f in group if f.p_value is not None]
-    corrected = dict(zip(map(id, family), holm([f.p_value for f in family]), strict=True)) if family else {}
-    return [
-        _verdict(
-            claim,
-            [
-                [decide(f, float(corrected[id(f)])) if id(f) in corrected else f for f in g]
-                for g in found[claim.id]
-            ],
-        )
-        for claim in claims.claims
-    ]
-
-
-def _verdict(claim: Claim, groups: list[list[Finding]]) -> Verdict:
-    if claim.kind == "untestable":
-        return Verdict(claim, "untestable", claim.reason or "")
-    if not groups:
-        return Verdict(claim, "not yet tested", f"{claim.experiment} will decide it")
-    tested = [[finding for finding in group if finding.state != "not yet tested"] for group in groups]
-    findings = tuple(finding for group in tested for finding in group)
-    if not all(tested):
-        untested = next(group for group, part in zip(groups, tested, strict=True) if not part)
-        return Verdict(claim, "not yet tested", untested[0].message, findings=findings)
-    states = [_of_group(group) for group in tested]
-    if "refuted" in states:
-        state: ClaimState = "refuted"
-    else:
-        state = "supported" if set(states) == {"supported"} else "undecided"
-    decisive = _decisive(findings, state)
-    every = [finding for group in groups for finding in group]
-    message = decisive.message if len(every) == 1 else _by_state(every)
-    return Verdict(claim, state, message, decisive, findings)
-
-
-def _by_state(findings: list[Finding]) -> str:
-    """Such as: refuted on dataset=beauty; undecided on dataset=planted."""
-    places: dict[str, list[str]] = {}
-    for finding in findings:
-        places.setdefault(finding.state, []).append(finding.place or finding.criterion.metric)
-    return "; ".join(f"{state} on {', '.join(where)}" for state, where in places.items())
-
-
-def _of_group(group: list[Finding]) -> str:
-    """One criterion over several places: it holds where all support it; mixed answers leave it open."""
-    states = {finding.state for finding in group}
-    if states == {"supported"}:
-        return "supported"
-    return "refuted" if "refuted" in states and "supported" not in states else "undecided"
-
-
-def _decisive(findings: tuple[Finding, ...], state: str) -> Finding:
-    same = [finding for finding in findings if finding.state == state] or list(findings)
-    p_values = [1.0 if finding.corrected is None else finding.corrected for finding in same]
-    wanted = max(p_values) if state == "supported" else min(p_values)
-    return same[p_values.index(wanted)]
-
-
-def check_states(claims: Claims, reference: list[Record]) -> list[str]:
-    """Every claim whose stored state is not what the committed records give, in words."""
-    return [
-        f"claims.yaml: {verdict.claim.id} is stored as '{verdict.claim.state}', the committed records give "
-        f"'{verdict.state}' ({verdict.message})"
-        for verdict in verdicts(claims, reference)
-        if verdict.claim.state != verdict.state
-    ]
-
-
-def update_states(path: Path, reference: list[Record]) -> list[str]:
-    """Rewrite the states in claims.yaml to what the committed records give; nothing else is touched.
-
-    Returns:
-        One line for each state that changed.
-
-    Raises:
-        ClaimsError: the files are wrong, or an entry does not begin with `- {id: ..., state: ...,`.
-    """
-    text = path.read_text(encoding="utf-8")
-    changes = []
-    for verdict in verdicts(load_claims(path), reference):
-        claim = verdict.claim
-        if claim.state == verdict.state:
+    folder = folder or paths.EXPERIMENTS / "claims"
+    articles = _validated(_Articles, folder / ARTICLES)
+    claims, errors = [], []
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name == ARTICLES:
             continue
-        start = re.compile(rf"^(\s*- \{{id: {re.escape(claim.id)}, state: )[a-z ]+(?=,)", re.MULTILINE)
-        text, count = start.subn(rf"\g<1>{verdict.state}", text)
-        if count != 1:
-            raise ClaimsError(
-                f"{path.name}: the entry of {claim.id} must begin with `- {{id: ..., state: ...,`"
-            )
-        changes.append(f"{claim.id}: {claim.state} → {verdict.state}")
-    if changes:
-        path.write_text(text, encoding="utf-8")
-    return changes
+        part = _validated(_File, path)
+        claims += part.claims
+        errors += [error.model_copy(update={"notebook": path.stem}) for error in part.errata]
+    try:
+        return Claims(
+            claims=[*claims, *articles.untestable],
+            notebooks=articles.notebooks,
+            experiments=articles.experiments,
+            sections=articles.sections,
+            errors=errors,
+        )
+    except ValidationError as error:
+        told = "; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors())
+        raise ClaimsError(f"experiments/{folder.name}: {told}") from None
+
+
+def _validated(model: type[_Strict], path: Path) -> _Strict:
+    tree = read_yaml(path, ClaimsError)
+    try:
+        return model.model_validate(plain(tree))
+    except ValidationError as problem:
+        told = "; ".join(f"{_where(path, tree, e['loc'])}: {e['msg']}" for e in problem.errors())
+        raise ClaimsError(told) from None
+
+
+def _where(path: Path, tree: CommentedMap, location: tuple) -> str:
+    """A place in a file: its line, and the entry's id in place of its number."""
+    line = line_of(tree, location) or 1
+    words = list(location)
+    if len(location) > 1 and location[0] in ("claims", "errata", "untestable"):
+        entry = tree[location[0]][location[1]]
+        if isinstance(entry, dict):
+            words[:2] = [entry.get("id", location[1])]
+    return f"{path.name}, line {line}: {'.'.join(map(str, words))}"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from recsys.runs import paths
 from recsys.runs.checksums import with_checksums
-from recsys.runs.evidence.claims import update_states
+from recsys.runs.evidence.claims import load_claims
+from recsys.runs.evidence.judge import judge
+from recsys.runs.evidence.stored import update_states
 from recsys.runs.grid.experiment import Experiment, choose, load_experiments
 from recsys.runs.grid.fingerprint import change_since
 from recsys.runs.grid.git import missing_commits
@@ -37,8 +39,8 @@ def publish_reference(
     for experiment in choose(load_experiments(), names):
         yield from _publish(experiment, runs, reference, prune)
     yield from _provenance_without_records(reference, prune)
-    for change in update_states(paths.EXPERIMENTS / "claims.yaml", load_records(reference)):
-        yield f"claims.yaml: {change}"
+    for change in update_states(judge(load_claims(), load_records(reference), load_experiments())):
+        yield f"verdicts.json: {change}"
 
 
 def _publish(experiment: Experiment, runs: Path, reference: Path, prune: bool) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from recsys.runs import paths
 from recsys.runs.checksums import altered, values
-from recsys.runs.evidence import findings
+from recsys.runs.evidence import findings_page
 from recsys.runs.evidence.prose import quoted_numbers
 from recsys.runs.evidence.publish import COST, cost
 from recsys.runs.grid.experiment import load_experiments
@@ -35,7 +35,10 @@ def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list
     Returns:
         The problems, each naming its number, and how many numbers were checked.
     """
-    from recsys.runs.evidence.claims import check_states, load_claims
+    from recsys.runs.evidence.claims import load_claims
+    from recsys.runs.evidence.judge import judge
+    from recsys.runs.evidence.stored import check_states
+    from recsys.runs.grid.experiment import load_experiments
 
     reference = load_records(paths.REFERENCE)
     problems: list[str] = unreadable(paths.REFERENCE)
@@ -68,12 +71,12 @@ def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list
         drill = json.loads(path.read_text(encoding="utf-8"))
         problems += [f"drills/{path.name}: {problem}" for problem in altered(drill)]
         checked += sum(1 for _ in values(drill))
-    problems += findings.problems(reference)
+    problems += findings_page.problems(reference)
     quoted = quoted_numbers()
     problems += [problem for number in quoted if (problem := number.problem())]
     say(f"{len(quoted)} numbers in README and notebooks compared with their records")
-    claims = load_claims(paths.EXPERIMENTS / "claims.yaml")
-    problems += check_states(claims, reference)
+    claims = load_claims()
+    problems += check_states(judge(claims, reference, load_experiments()))
     say(f"{len(claims.claims)} claims: states computed again from the records")
     if rerun:
         problems += check_reruns(reference, rerun, say)

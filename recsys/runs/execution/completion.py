@@ -49,7 +49,8 @@ def _code(request: "Request", code: dict[str, Any], notebook_blob: str, working:
             f"{', '.join(uncommitted[:3])} is not what it is in {where}; commit it and run again, or add "
             "--allow-dirty for a trial that `recsys publish` will not take"
         )
-    found = dependencies(Path(request.project) / request.notebook, code["loaded"])
+    imported = {_module(name) for name in code["imported"]}
+    found = dependencies(Path(request.project) / request.notebook, code["loaded"], imported=imported)
     (working / f"{PROVENANCE}.json").write_text(json.dumps(found.provenance) + "\n", encoding="utf-8")
     return {
         "commit": commit,
@@ -58,6 +59,13 @@ def _code(request: "Request", code: dict[str, Any], notebook_blob: str, working:
         "loaded": code["loaded"],
         PROVENANCE: content_name(found.provenance),
     }
+
+
+def _module(file: str) -> str:
+    """recsys/metrics/ranking.py as recsys.metrics.ranking; a package by its folder."""
+    parts = Path(file).with_suffix("").parts
+    parts = parts[len(parts) - 1 - parts[::-1].index("recsys") :]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def _blob_now(name: str) -> str | None:

@@ -2,15 +2,14 @@
 
 import difflib
 import itertools
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from recsys.runs import paths
+from recsys.runs.strict_yaml import validated
 
 PROFILES = ("smoke", "quick", "reference", "full")
 EMBEDDED_DATA = (None, "demo_store", "planted")  # what the package itself can make
@@ -21,7 +20,7 @@ class ExperimentError(ValueError):
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Needs(_Strict):
@@ -85,38 +84,14 @@ class Experiment(_Strict):
                     yield parameters, block.needs or self.needs
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML reads 1e-5 as text (YAML 1.1); this reads it as the number that everybody means."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?$"),
-    list("-+0123456789."),
-)
-# ints are tried first, so 8 stays an int
-_Loader.yaml_implicit_resolvers = {
-    first: sorted(rules, key=lambda rule: rule[0] != "tag:yaml.org,2002:int")
-    for first, rules in _Loader.yaml_implicit_resolvers.items()
-}
-
-
 def load_experiment(path: Path) -> Experiment:
     """Read and check one file.
 
     Raises:
-        ExperimentError: unreadable YAML, an unknown or missing key, an unknown profile.
+        ExperimentError: with file and line: unreadable YAML, a key twice, an unknown or missing key; an
+            unknown profile.
     """
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader: builds no objects
-        experiment = Experiment.model_validate(raw)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path.name}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise ExperimentError(f"{path.name}: not valid YAML: {error}") from None
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ExperimentError(f"{path.name}: {problems}") from None
+    experiment, _ = validated(Experiment, path, ExperimentError)
     if experiment.name != path.stem:
         raise ExperimentError(f"{path.name}: its name is '{experiment.name}'; name and file must agree")
     unknown = set(experiment.profiles) - set(PROFILES)

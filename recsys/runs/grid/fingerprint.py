@@ -13,13 +13,13 @@ import importlib.metadata
 import json
 import platform
 import sys
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recsys.code.reach import Reach, Sources, own_sources, package_sources, reach
+from recsys.code.reach import START, Reach, Sources, own_sources, package_sources, reach
 from recsys.data.sources import current_sha256
 from recsys.runs import paths
 from recsys.runs.grid.notebook_cells import read_cells
@@ -33,6 +33,7 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "faiss": "faiss-cpu",
 }
+LINK = 6  # hexadecimal digits of the definition that a link points to
 NAMED_IN_WORDS = 3  # changed definitions named in a sentence; the rest are counted
 
 
@@ -43,7 +44,11 @@ def sha256_of_file(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """notebook_sha256: of its code that counts. definitions: "module:name" → hash. versions: of packages."""
+    """notebook_sha256: of its code that counts. versions: of packages.
+
+    definitions: "module:name" → its hash and, behind a colon, the beginnings of the hashes of those that it
+    refers to itself, so that a name that now stands for something else is noticed.
+    """
 
     notebook_sha256: str
     definitions: dict[str, str]
@@ -55,15 +60,31 @@ class Dependencies:
         return {"definitions": self.definitions, "versions": self.versions}
 
 
-def dependencies(notebook: Path, loaded: Sequence[str], sources: Sources | None = None) -> Dependencies:
+def dependencies(
+    notebook: Path,
+    loaded: Sequence[str],
+    sources: Sources | None = None,
+    imported: Collection[str] | None = None,
+) -> Dependencies:
     """What a run of this notebook depends on now.
 
     Args:
         loaded: registry lines that the run asks for, as "kind/name".
         sources: of the modules (default: the project's).
+        imported: modules that the run imported, where it has been made: what stands in others was not used.
+            As long as nothing that it did use changes, it would import the same again.
     """
     code, found = _reached(notebook, notebook.stat().st_mtime_ns, tuple(loaded), sources)
-    return Dependencies(code.sha256, found.definitions, versions(code.code.packages | found.packages))
+    kept = {
+        name: digest
+        for name, digest in found.definitions.items()
+        if imported is None or name.partition(":")[0] in imported
+    }
+    definitions = {}
+    for name, digest in {START: code.sha256, **kept}.items():
+        links = {kept[target][:LINK] for target in found.links.get(name, ()) if target in kept}
+        definitions[name] = f"{digest}:{','.join(sorted(links))}"
+    return Dependencies(code.sha256, definitions, versions(code.code.packages | found.packages))
 
 
 @functools.lru_cache(maxsize=256)
@@ -140,12 +161,25 @@ def _without_build(version: str | None) -> str | None:
 
 
 def changed_definitions(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Names of the definitions that differ, wherever they stand now: a move changes nothing."""
+    """Of the recorded definitions, those that are not what they were, wherever they stand now.
 
-    def bare(definitions: Mapping[str, str]) -> Counter[tuple[str, str]]:
-        return Counter((name.partition(":")[2], digest) for name, digest in definitions.items())
+    What can be reached beside them is no change: had it been used, it would be among them.
+    """
+    present: dict[tuple[str, str], list[set[str]]] = defaultdict(list)
+    for name, digest in now.items():
+        own, _, links = digest.partition(":")
+        present[_bare(name), own].append(set(links.split(",")))
+    gone = {name for name, digest in recorded.items() if not present[_bare(name), digest.partition(":")[0]]}
+    changed_targets = {recorded[name][:LINK] for name in gone} | {""}
+    redirected = set()
+    for name in recorded.keys() - gone:
+        own, _, links = recorded[name].partition(":")
+        wanted = set(links.split(",")) - changed_targets
+        if not any(wanted <= found for found in present[_bare(name), own]):
+            redirected.add(name)
+    return sorted(name.removeprefix("recsys.").replace(":", ".") for name in gone | redirected)
 
-    before, after = bare(recorded), bare(now)
-    changed = {name for name, _ in (before - after)} | {name for name, _ in (after - before)}
-    places = {name.partition(":")[2]: name for name in (*recorded, *now)}
-    return sorted(places[name].removeprefix("recsys.").replace(":", ".") for name in changed)
+
+def _bare(name: str) -> str:
+    """Without the module: it may move."""
+    return name.rpartition(":")[2]

@@ -15,7 +15,10 @@ import jinja2
 
 from recsys.runs import paths
 from recsys.runs.durations import duration
-from recsys.runs.evidence.claims import Claims, verdicts
+from recsys.runs.evidence.claims import Claims
+from recsys.runs.evidence.preregistration import History
+from recsys.runs.evidence.statistics.policy import load_policy
+from recsys.runs.evidence.verdicts import Verdict, verdicts
 from recsys.runs.grid.experiment import Experiment
 from recsys.runs.records import Record
 from recsys.runs.report.numbers import setting
@@ -106,6 +109,8 @@ def write_report(
     claims: Claims,
     experiments: Mapping[str, Experiment],
     runs_folder: Path | None = None,
+    judged: tuple[list[Verdict], list[Verdict]] | None = None,
+    histories: Mapping[str, History] | None = None,
 ) -> Path:
     """Write the site and return its index.html.
 
@@ -117,6 +122,8 @@ def write_report(
         claims: with sections and errors.
         experiments: by name, in the order in which they are shown.
         runs_folder: where failed runs left their executed notebooks (default: where `runs` lie).
+        judged: verdicts of the reference and of the reader's runs (default: from all of the records).
+        histories: what git says of the reference's verdicts.
 
     Raises:
         ReportError: `out` holds an index.html that this command did not write.
@@ -130,7 +137,7 @@ def write_report(
             site.write(f"records/{origin}/{record.experiment}/{record.run}.json", text)
     runs_folder = runs_folder or (runs[0].folder.parent.parent if runs else paths.RUNS)
     pages = _write_notebooks(site, runs, reference, failures, runs_folder, experiments)
-    rows = verdict_rows(verdicts(claims, reference), verdicts(claims, runs))
+    rows = verdict_rows(*(judged or (verdicts(claims, reference), verdicts(claims, runs))), histories)
     sections = [
         _section(site, experiment, by_origin, pages, rows, failures) for experiment in experiments.values()
     ]
@@ -143,6 +150,7 @@ def write_report(
         failures=[{**failure, "page": pages.get(_key(failure))} for failure in failures],
         errors=claims.errors,
         claims=claims,
+        policy=load_policy(),
         own_runs=runs,
         columns=[c for o, t in ORIGINS.items() if (c := provenance(t, by_origin[o])) is not None],
         now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -24,7 +24,7 @@ def provenance(title: str, records: list[Record]) -> Provenance | None:
     if not records:
         return None
     started = sorted(record.started for record in records)
-    versions = _merge(record.versions.items() for record in records)
+    versions = _merge((r.provenance() or r.raw).get("versions", {}).items() for r in records)
     facts = [
         ("Runs", f"{len(records)} ({_listed(sorted({record.profile for record in records}))})"),
         ("Commit", _listed(dict.fromkeys(_commit(record) for record in records))),

@@ -2,13 +2,17 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from recsys.runs.evidence.claims import CLAIM_STATES, Claim, Verdict
-from recsys.runs.evidence.criterion import Finding
+from recsys.runs.evidence.claims import CLAIM_STATES, Claim
+from recsys.runs.evidence.deciding import would_decide
+from recsys.runs.evidence.preregistration import History
+from recsys.runs.evidence.statistics.examination import Finding
+from recsys.runs.evidence.verdicts import Verdict
 from recsys.runs.report.numbers import number, p_value, setting
 
 DECIDED = ("supported", "refuted", "undecided")
@@ -23,20 +27,48 @@ class VerdictRow:
     own: Verdict
     agreement: str
     tone: str  # good | bad | open | none: the colour of `agreement`
+    history: History | None = None  # of the reference's verdict
 
     @property
     def shown(self) -> Verdict:
         """The verdict whose effect is drawn: the reference's, else the reader's."""
         return self.reference if self.reference.decisive else self.own
 
+    @property
+    def notes(self) -> list[str]:
+        """What must be known beside the reference's state, such as "fragile (q = .07)" and what is open."""
+        verdict, told = self.reference, []
+        if verdict.words:
+            told.append(verdict.words)
+        if verdict.q_value is not None and verdict.state in ("supported", "refuted"):
+            q = "q" + p_value(verdict.q_value)[1:]
+            told.append(f"fragile ({q})" if verdict.fragile else q)
+        if self.history and verdict.state in ("supported", "refuted"):
+            told.append(self.history.standing)
+        if need := would_decide(verdict):
+            told.append(f"would decide it: {need}")
+        return told
 
-def verdict_rows(reference: list[Verdict], own: list[Verdict]) -> list[VerdictRow]:
-    """Pair the verdicts by claim."""
+    @property
+    def later_changes(self) -> list[str]:
+        """Commits after the first record that changed what the verdict rests on, and what was disclosed."""
+        by_commit: dict[str, list[str]] = {}
+        for change in self.history.later if self.history else ():
+            by_commit.setdefault(change.commit[:7], []).append(change.what)
+        told = [f"{commit}: {', '.join(dict.fromkeys(what))}" for commit, what in by_commit.items()]
+        return told + [f"{note.commit}: {note.what}" for note in self.claim.disclosed]
+
+
+def verdict_rows(
+    reference: list[Verdict], own: list[Verdict], histories: Mapping[str, History] | None = None
+) -> list[VerdictRow]:
+    """Pair the verdicts by claim; `histories`: what git says of the reference's, by claim."""
     mine = {verdict.claim.id: verdict for verdict in own}
     rows = []
     for verdict in reference:
         other = mine[verdict.claim.id]
-        rows.append(VerdictRow(verdict.claim, verdict, other, *agreement(verdict.state, other.state)))
+        said = agreement(verdict.state, other.state)
+        rows.append(VerdictRow(verdict.claim, verdict, other, *said, (histories or {}).get(verdict.claim.id)))
     return rows
 
 
@@ -62,14 +94,16 @@ def counts(rows: list[VerdictRow]) -> dict[str, int]:
 
 
 def effect(finding: Finding) -> tuple[str, str]:
-    """The difference, and its interval, line and corrected p-value, in words."""
+    """The difference (a ratio where it is one), and its interval, line and p-value, in words."""
     if not math.isfinite(finding.effect):
         return finding.message, ""
-    sign = "+" if finding.effect > 0 else ""
+    absolute = finding.ratio or finding.rule in ("level", "fact")
+    sign = "× " if finding.ratio else "" if absolute or finding.effect <= 0 else "+"
     line = f", line at {number(finding.line, 3)}" if finding.line else ""
+    tested = f", {p_value(finding.p_value)}" if finding.p_value is not None else ", counted"
     return (
         f"{finding.criterion.metric} {sign}{number(finding.effect, 3)}",
-        f"[{number(finding.low, 3)}, {number(finding.high, 3)}]{line}, {p_value(finding.corrected)}",
+        f"[{number(finding.low, 3)}, {number(finding.high, 3)}]{line}{tested}",
     )
 
 
@@ -87,9 +121,14 @@ def sides(finding: Finding) -> str:
     # what a model is left to choose by itself need not be said here: "How it was decided" lists all
     said = {name: value for name, value in criterion.where.items() if value not in ("", "none", 0)}
     places = [v if isinstance(v, str) else f"{name}={setting(v)}" for name, v in said.items()]
-    return ", ".join(
-        [text, *places, *([f"{finding.n:,}\N{NO-BREAK SPACE}{criterion.pair}s"] if finding.n else [])]
+    pairs = (
+        []
+        if criterion.pair == "seed" or not finding.n
+        else [f"{finding.n:,}\N{NO-BREAK SPACE}{criterion.pair}s"]
     )
+    seeds = " and ".join(map(str, finding.seeds))
+    one = "seed" if finding.seeds == (1,) else "seeds"
+    return ", ".join([text, *places, *pairs, *([f"{seeds}\N{NO-BREAK SPACE}{one}"] if seeds else [])])
 
 
 def _words(*sides: dict[str, Any]) -> bool:

@@ -122,7 +122,7 @@ class Layer:
 
 
 class PackedBert:
-    """An `Engine`.
+    """A BERT encoder over the tokens of all texts of a batch in one row, as an `Engine`.
 
     Args:
         weights: as `packed_weights` names them; the type of the layers' weights is the precision, and a map

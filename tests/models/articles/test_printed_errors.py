@@ -4,9 +4,9 @@ import time
 
 import pytest
 import torch
-import yaml
 
 from recsys.models.articles import printed_errors as shown
+from recsys.runs.evidence.claims import load_claims
 from tests.conftest import ROOT
 
 EXCEPTIONS = {
@@ -51,8 +51,7 @@ def test_the_table_of_all():
 
 
 def test_ids_and_places_are_those_of_the_list_of_errors():
-    listed = yaml.safe_load((ROOT / "experiments" / "articles.yaml").read_text(encoding="utf-8"))["errors"]
-    files = {entry["id"]: entry["file"] for entry in listed}
+    files = {error.id: error.file for error in load_claims(ROOT / "experiments" / "claims").errors}
     for name, (_, where, _) in shown.DEMONSTRATIONS.items():
         named = files[name] if isinstance(files[name], list) else [files[name]]
         assert where == ", ".join(f"{file[:3]} §5.2" for file in named), name

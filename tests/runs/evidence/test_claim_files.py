@@ -1,28 +1,20 @@
-"""The files of claims are read strictly, cover the articles, and their states are those of the records."""
+"""The files of claims are read strictly, cover the articles, and can be answered by their grids."""
 
 import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from recsys.runs import paths
-from recsys.runs.evidence.claims import (
-    ARTICLES,
-    CRITERIA,
-    ClaimsError,
-    check_states,
-    load_claims,
-    update_states,
-)
+from recsys.runs.evidence.claims import ARTICLES, ClaimsError, load_claims
+from recsys.runs.evidence.judge import broken_criteria
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.plan import plan
-from recsys.runs.records import load_records
 from tests.conftest import ROOT
-from tests.runs.made_records import forget_states, objective
 
-CLAIMS = ROOT / "experiments" / "claims.yaml"
+CLAIMS = ROOT / "experiments" / "claims"
 FIRST, SECOND = "000_e79ae3cbaa31c4fc.txt", "004_86a7849869ae01d9.txt"
+LOSS = "01_loss_derivation.yaml"
 # The numbered headings of the articles, which are no part of the product.
 SHARED_HEADINGS = "2 2.1 3 3.1 3.2 3.3 3.4 4 4.1 4.2 4.3 5 5.1 5.2 5.3 6 6.1 6.2 6.3 6.4 7 7.1 7.2 7.3"
 SHARED_HEADINGS += " 8 8.1 8.2 8.3 8.4 9"
@@ -35,6 +27,11 @@ HEADINGS = {
 @pytest.fixture(scope="module")
 def committed():
     return load_claims(CLAIMS)
+
+
+@pytest.fixture(scope="module")
+def experiments():
+    return load_experiments(ROOT / "experiments")
 
 
 @pytest.mark.parametrize("file", HEADINGS)
@@ -69,43 +66,69 @@ def test_an_error_called_shown_has_its_notebook(committed):
     assert missing == set()
 
 
-def test_stored_states_are_those_of_the_committed_records(committed):
-    assert check_states(committed, load_records(ROOT / "experiments" / "reference")) == []
-
-
-def test_experiments_and_claims_name_each_other(committed):
-    for name, experiment in load_experiments(ROOT / "experiments").items():
+def test_experiments_and_claims_name_each_other(committed, experiments):
+    for name, experiment in experiments.items():
         assert Path(experiment.notebook).stem in committed.notebooks
         for claim in experiment.claims:
-            decided_by = {part.experiment for part in committed.by_id[claim].decide}
-            assert name in {committed.by_id[claim].experiment} | decided_by, claim
+            entry = committed.by_id[claim]
+            decided_by = {part.experiment for part in entry.criteria}
+            assert not entry.testable or name in {entry.experiment} | decided_by, claim
 
 
-def test_the_reference_grid_holds_both_sides_of_every_criterion(committed, tmp_path):
-    experiments = load_experiments(ROOT / "experiments")
+def test_no_comparison_is_made_twice(committed):
+    """A claim that asks what another asks is merged into it."""
+    seen = {}
+    for claim in committed.claims:
+        for one in claim.criteria:
+            for part in one.expand():
+                asked = part.model_dump(exclude={"setting"}) | {
+                    "experiment": part.experiment or claim.experiment,
+                    "rule": part.kind or claim.kind,
+                }
+                key = repr(sorted(asked.items()))
+                other = seen.setdefault(key, claim.id)
+                # a cost beside a quality may stand in two claims: neither verdict counts the other's
+                assert (
+                    other == claim.id
+                    or asked["rule"] in ("keeps", "faster")
+                    or claim.id in ("review-sentiment-tells-satisfaction",)
+                ), (claim.id, other)
+
+
+def test_the_reference_grid_holds_both_sides_of_every_criterion(committed, experiments, tmp_path):
+    assert broken_criteria(committed, experiments) == {
+        claim: problem
+        for claim, problem in broken_criteria(committed, experiments).items()
+        if "records the metric" in problem  # recorded beside those that the experiment demands
+    }
     grids = {
         name: [run.parameters for run in plan([experiment], "reference", runs=tmp_path)]
         for name, experiment in experiments.items()
     }
     for claim in committed.claims:
-        for criterion in (part for one in claim.decide for part in one.expand()):
-            own = criterion.experiment or claim.experiment
-            sides = [(own, criterion.treatment)]
-            if criterion.control is not None:
-                sides.append((criterion.control_experiment or own, criterion.control))
-            for name, settings in sides:
-                wanted = (criterion.where | settings).items()
-                if name in grids and criterion.pair == "seed":
-                    assert criterion.metric in experiments[name].metrics, (claim.id, criterion.metric)
-                if name in grids:
-                    assert any(wanted <= cell.items() for cell in grids[name]), (claim.id, dict(wanted))
+        for criterion in (part for one in claim.criteria for part in one.expand()):
+            for name, wanted in criterion.sides(claim.experiment).values():
+                assert any(wanted.items() <= cell.items() for cell in grids[name]), (claim.id, wanted)
+
+
+def test_withdrawn_reworded_and_merged_claims_say_why(committed):
+    for claim in committed.claims:
+        if claim.merged_into:
+            assert claim.reworded, claim.id
+        if claim.withdrawn:
+            assert len(claim.withdrawn) > 60, claim.id
+
+
+def test_claims_are_short_and_in_english(committed):
+    for claim in committed.claims:
+        assert len(claim.paraphrase) <= 150, claim.id
+        assert not any("\u4e00" <= letter <= "\u9fff" for letter in claim.paraphrase), claim.id
 
 
 @pytest.fixture
 def files(tmp_path):
-    for name in ("claims.yaml", ARTICLES, CRITERIA):
-        shutil.copy(CLAIMS.with_name(name), tmp_path / name)
-    forget_states(tmp_path / "claims.yaml")
+    for path in CLAIMS.glob("*.yaml"):
+        shutil.copy(path, tmp_path / path.name)
     return tmp_path
 
 
@@ -118,62 +141,50 @@ def edit(path, old, new):
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [
-        ("claims.yaml", "paraphrase:", "parphrase:", "rules-lose-to-learned.*parphrase.*not permitted"),
-        ("claims.yaml", "{id: learned-hard-to-serve,", "{id: rules-lose-to-learned,", "stands twice"),
-        ("claims.yaml", "experiment: 02_bert_fine_tuning", "experiment: 02_birt", "no notebook '02_birt'"),
-        ("claims.yaml", "state: not yet tested", "state: proven", "supported"),
-        ("claims.yaml", "state: untestable", "state: undecided", "is empirical: give"),
+        (LOSS, "    paraphrase:", "    parphrase:", r"line \d+: [a-z-]+.parphrase: .*not permitted"),
+        (LOSS, "    kind: all\n", "    kind: all\n    kind: gain\n", r'line \d+: .*duplicate key "kind"'),
+        (LOSS, "kind: all", "kind: better", r"line \d+: printed-loss-ranks-clicked.kind: .*'gain'"),
+        (LOSS, "value: 0.01", 'value: "1e-2"', r"line \d+: worked-case.*value: .*valid number"),
+        (LOSS, "value: 0.01", "value: 1e-2", None),
+        (LOSS, "id: worked-case-converges", "id: printed-loss-ranks-clicked", "stands twice"),
+        (
+            LOSS,
+            "alternative: less",
+            "alternative: smaller",
+            r"line \d+: .*: Input should be 'greater' or 'less'",
+        ),
+        (LOSS, ", alternative: less", "", "a criterion lacks `alternative`"),
+        (LOSS, "control: {objective: untrained}", "value: 1, control: {a: 1}", "either `control`"),
+        (LOSS, "experiment: 01_loss_derivation", "experiment: 01_los", "no notebook '01_los'"),
+        (LOSS, "    kind: all\n", "", "is testable: give `experiment`, `test` and `kind`"),
+        (LOSS, "    kind: all\n", '    kind: all\n    withdrawn: "no"\n', "it has no `kind`"),
+        (LOSS, "merged_into: [", "merged_into: [who-knows, ", "merged into unknown 'who-knows'"),
+        (LOSS, "claims:", "claims:\n\t- x", r"line \d+: not valid YAML"),
         (ARTICLES, "[rules-lose-to-learned, ", "[", "does not list it under 000 §1.1"),
         (ARTICLES, "[rules-lose-to-learned, ", "[rules-lose, rules-lose-to-learned, ", "unknown claim"),
-        (CRITERIA, "printed-loss-ranks-clicked:", "printed-loss:", "no claim 'printed-loss'"),
-        (CRITERIA, "control: {objective: untrained}", "value: 1, control: {a: 1}", "either `control`"),
-        (CRITERIA, "\nlikelihood-ranks-clicked:", "\n\tlikelihood", "not valid YAML"),
     ],
 )
 def test_a_mistake_in_the_files_is_named(files, name, old, new, message):
     edit(files / name, old, new)
-    with pytest.raises(ClaimsError, match=message):
-        load_claims(files / "claims.yaml")
+    if message is None:
+        claim = load_claims(files).by_id["worked-case-converges"]
+        assert claim.criteria[0].value == 0.01
+        return
+    with pytest.raises(ClaimsError, match=message) as caught:
+        load_claims(files)
+    if "line" in message:
+        assert name in str(caught.value)
+
+
+def test_the_line_that_is_named_is_the_right_one(files):
+    edit(files / LOSS, "alternative: less", "alternative: smaller")
+    lines = (files / LOSS).read_text("utf-8").splitlines()
+    right = next(n for n, line in enumerate(lines, 1) if "alternative: smaller" in line)
+    with pytest.raises(ClaimsError, match=f"line {right}: "):
+        load_claims(files)
 
 
 def test_a_missing_file_is_named(files):
     (files / ARTICLES).unlink()
     with pytest.raises(ClaimsError, match=f"{ARTICLES} can't be read"):
-        load_claims(files / "claims.yaml")
-
-
-def test_states_are_checked_and_updated_and_nothing_else_changes(files, tmp_path):
-    runs = tmp_path / "reference"
-    for dataset in ("planted", "demo_store"):
-        objective(runs, "printed", mean_rank=400, dataset=dataset, profile="reference")
-        objective(runs, "untrained", mean_rank=40, dataset=dataset, profile="reference")
-    reference = load_records(runs)
-    path = files / "claims.yaml"
-    before = path.read_text(encoding="utf-8")
-    complaints = check_states(load_claims(path), reference)
-    assert len(complaints) == 1
-    assert "printed-loss-ranks-clicked is stored as 'not yet tested'" in complaints[0]
-    assert update_states(path, reference) == ["printed-loss-ranks-clicked: not yet tested → refuted"]
-    after = path.read_text(encoding="utf-8")
-    old = "{id: printed-loss-ranks-clicked, state: not yet tested,"
-    assert after == before.replace(old, old.replace("not yet tested", "refuted"))
-    assert check_states(load_claims(path), reference) == []
-    assert update_states(path, reference) == []
-    assert len(check_states(load_claims(path), [])) == 1  # refuted, but no record: named
-
-
-def test_supported_without_a_criterion_is_an_inconsistency(files):
-    path = files / "claims.yaml"
-    edit(
-        path,
-        "{id: rules-lose-to-learned, state: not yet tested",
-        "{id: rules-lose-to-learned, state: supported",
-    )
-    assert "rules-lose-to-learned is stored as 'supported'" in check_states(load_claims(path), [])[0]
-
-
-def test_claims_are_short_and_in_english():
-    raw = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))["claims"]
-    for claim in raw:
-        assert len(claim["paraphrase"]) <= 150, claim["id"]
-        assert not any("\u4e00" <= letter <= "\u9fff" for letter in claim["paraphrase"]), claim["id"]
+        load_claims(files)

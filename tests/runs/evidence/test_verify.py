@@ -213,8 +213,10 @@ def test_publish_takes_only_what_can_be_traced(tmp_path, monkeypatch):
         "metrics: [mrr]\nprimary_metric: mrr\n"
         "profiles: {reference: {cells: [{grid: {seed: [0, 1, 2, 3, 4, 5, 6]}}]}}\n"
     )
-    for name in ("claims.yaml", "criteria.yaml", "articles.yaml"):
-        (project / "experiments" / name).write_bytes((paths.EXPERIMENTS / name).read_bytes())
+    (project / "experiments" / "claims").mkdir()
+    for path in [paths.EXPERIMENTS / "policy.yaml", *(paths.EXPERIMENTS / "claims").glob("*.yaml")]:
+        copied = project / "experiments" / path.relative_to(paths.EXPERIMENTS)
+        copied.write_bytes(path.read_bytes())
     monkeypatch.setattr(paths, "PROJECT", project)
     monkeypatch.setattr(paths, "EXPERIMENTS", project / "experiments")
     monkeypatch.setattr(

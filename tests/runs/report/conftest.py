@@ -8,12 +8,18 @@ from recsys.runs.report.pages import write_report
 from tests.runs.made_records import claims_of, executed_notebook, experiment, make_record, positions
 
 EXPERIMENT = "01_loss_derivation"
-BEATS = {"metric": "ndcg@10", "control": {"objective": "random"}, "pair": "user", "alternative": "greater"}
+
+
+def beats(objective):
+    sides = {"treatment": {"objective": objective}, "control": {"objective": "random"}}
+    return {"metric": "ndcg@10", **sides, "pair": "user", "alternative": "greater"}
+
+
 CLAIMS = claims_of(
-    {"paraphrase": "BCE beats a random order.", "decide": [BEATS | {"treatment": {"objective": "bce"}}]},
-    {"paraphrase": "The printed loss does too.", "decide": [BEATS | {"treatment": {"objective": "printed"}}]},
+    {"paraphrase": "BCE beats a random order.", "criteria": [beats("bce")]},
+    {"paraphrase": "The printed loss does too.", "criteria": [beats("printed")]},
     {"paraphrase": "Escaped: <script>alert(1)</script> & more."},
-    {"paraphrase": "Cities will be safer.", "state": "untestable", "reason": "No measure is named."},
+    {"paraphrase": "Cities will be safer.", "reason": "No measure is named."},
     errors=(
         {"id": "loss-sign", "file": "000_e79ae3cbaa31c4fc.txt", "section": "4.1", "shown": False}
         | {"wrong": "The sign.", "mended": "Minus.", "notebook": EXPERIMENT},

@@ -1,0 +1,60 @@
+"""What `recsys power` prints."""
+
+import math
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from recsys.runs import paths
+from recsys.runs.evidence.claims import load_claims
+from recsys.runs.evidence.power import Power, power_of
+from recsys.runs.evidence.statistics.policy import load_policy
+from recsys.runs.grid.experiment import choose, load_experiments
+from recsys.runs.records import load_records
+
+
+def power_command(console: Console, name: str, profile: str) -> None:
+    """One table for each experiment that the name chooses, and the claims that its grid cannot decide."""
+    experiments, claims, policy = load_experiments(), load_claims(), load_policy()
+    records = load_records(paths.REFERENCE) + [r for r in load_records(paths.RUNS) if r.profile != "smoke"]
+    for experiment in choose(experiments, [name]):
+        found = power_of(experiment, claims, records, experiments, profile, policy)
+        if not found:
+            console.print(f"{experiment.name}: no claim's criterion reads it; there is nothing to decide.")
+            continue
+        console.print(_table(experiment.name, profile, found, policy.power))
+        open_claims = dict.fromkeys(one.claim.id for one in found if one.decides is False)
+        unknown = dict.fromkeys(one.claim.id for one in found if one.detectable is None)
+        if open_claims:
+            told = "Cannot decide, because no effect could not be told from the line"
+            console.print(f"{told}: {', '.join(open_claims)}")
+        if unknown:
+            told = "Unknown, for want of an earlier record with a spread like it"
+            console.print(f"{told}: {', '.join(unknown)}")
+
+
+def _table(name: str, profile: str, found: list[Power], power: float) -> Table:
+    table = Table(
+        "claim", "metric", "where", "seeds", "line", "detectable", "seeds needed", "or users", "spread from"
+    )
+    table.title = f"{name}, {profile}: smallest distance from the line that {power:.0%} of such grids detect"
+    for one in found:
+        table.add_row(
+            one.claim.id,
+            escape(one.criterion.metric),
+            escape(one.criterion.place),
+            str(one.seeds),
+            _size(one.line, one.ratio),
+            _size(one.detectable, one.ratio) + ("" if one.decides is not False else "  [yellow]too much[/]"),
+            str(one.seeds_needed) if one.seeds_needed else "-",
+            f"{one.units_needed:,}" if one.units_needed else "-",
+            escape(one.spread_from or "no record"),
+        )
+    return table
+
+
+def _size(value: float | None, ratio: bool) -> str:
+    if value is None:
+        return "-"
+    return f"× {math.exp(value):.3g}" if ratio else f"{value:.3g}"

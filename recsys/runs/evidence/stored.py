@@ -1,0 +1,111 @@
+"""experiments/claims/verdicts.json: what the committed records gave when it was last written.
+
+Generated, never edited: one entry a claim with its state, numbers and the records that it read. `recsys
+publish` writes it; `recsys verify` compares it with what the records give now.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from recsys.runs import paths
+from recsys.runs.evidence.verdicts import Verdict, numbers_of
+
+RELATIVE_TOLERANCE = 1e-6  # of numbers: t quantiles and sums may differ in the last digits between machines
+
+
+def stored_path() -> Path:
+    return paths.EXPERIMENTS / "claims" / "verdicts.json"
+
+
+def entry(verdict: Verdict) -> dict[str, Any]:
+    """One claim's entry."""
+    whole: dict[str, Any] = {"state": verdict.state}
+    if verdict.words:
+        whole["words"] = verdict.words
+    if verdict.p_value is not None:
+        whole |= {"p": verdict.p_value, "q": verdict.q_value, "fragile": verdict.fragile}
+    if verdict.findings:
+        whole["findings"] = [
+            {
+                "metric": finding.criterion.metric,
+                **({"where": finding.place} if finding.place else {}),
+                "rule": finding.rule,
+                "state": finding.state,
+                "message": finding.message,
+                **numbers_of(finding),
+                "units": finding.n,
+                "runs": list(finding.seeds),
+            }
+            for finding in verdict.findings
+        ]
+        whole["records"] = sorted(verdict.records)
+    return whole
+
+
+def update_states(judged: Sequence[Verdict], path: Path | None = None) -> list[str]:
+    """Write the file; nothing else is touched.
+
+    Returns:
+        One line for each claim whose state changed.
+    """
+    path = path or stored_path()
+    before = _stored(path)
+    whole = {verdict.claim.id: entry(verdict) for verdict in judged}
+    text = json.dumps(whole, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+    return [
+        f"{name}: {before.get(name, {}).get('state', 'new')} → {now['state']}"
+        for name, now in whole.items()
+        if before.get(name, {}).get("state") != now["state"]
+    ]
+
+
+def check_states(judged: Iterable[Verdict], path: Path | None = None) -> list[str]:
+    """Every claim whose stored entry is not what the committed records give, and every invalid one."""
+    path = path or stored_path()
+    before = _stored(path)
+    problems = []
+    judged = list(judged)
+    for verdict in judged:
+        name = verdict.claim.id
+        if verdict.state == "invalid":
+            problems.append(f"{name} is invalid: {verdict.message}")
+        if name not in before:
+            problems.append(f"{path.name}: {name} is missing; `recsys publish` writes it")
+        elif before[name].get("state") != verdict.state:
+            problems.append(
+                f"{path.name}: {name} is stored as '{before[name].get('state')}', the committed records give "
+                f"'{verdict.state}' ({verdict.message})"
+            )
+        elif difference := _difference(before[name], json.loads(json.dumps(entry(verdict)))):
+            problems.append(f"{path.name}: {name}: {difference}")
+    known = {verdict.claim.id for verdict in judged}
+    return problems + [f"{path.name}: there is no claim '{name}'" for name in sorted(set(before) - known)]
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return whole if isinstance(whole, dict) else {}
+
+
+def _difference(stored: Any, now: Any, where: str = "") -> str | None:
+    """The first place at which two entries differ, in words."""
+    if isinstance(stored, dict) and isinstance(now, dict):
+        for key in sorted(stored.keys() | now.keys()):
+            if found := _difference(stored.get(key), now.get(key), f"{where}.{key}".lstrip(".")):
+                return found
+        return None
+    if isinstance(stored, list) and isinstance(now, list) and len(stored) == len(now):
+        pairs = enumerate(zip(stored, now, strict=True))
+        return next((f for n, (a, b) in pairs if (f := _difference(a, b, f"{where}.{n}"))), None)
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (stored, now))
+    if numbers and math.isclose(stored, now, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-12):
+        return None
+    return None if stored == now else f"{where} is stored as {stored!r}, the records give {now!r}"

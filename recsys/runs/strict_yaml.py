@@ -1,0 +1,96 @@
+"""YAML read strictly: version 1.2, where `1e-4` is a number, and a key that stands twice is an error.
+
+PyYAML reads YAML 1.1: `1e-4` becomes text there, `yes` becomes true, and of two equal keys the last one wins
+in silence. ruamel.yaml does none of that, and its round-trip tree knows each entry's line, so that what is
+wrong with a value can be told with its place too.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedBase, CommentedMap
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(path: Path, error: type[ValueError]) -> CommentedMap:
+    """The mapping that a file holds.
+
+    Raises:
+        error: with file and line: unreadable, no valid YAML, a key twice, or no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        told = getattr(problem, "strerror", None) or problem
+        raise error(f"{path.name} can't be read: {told}") from None
+    try:
+        whole = YAML(typ="rt").load(text)
+    except MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        where = f", line {mark.line + 1}" if mark else ""
+        told = (problem.problem or "not valid YAML").replace('with value "', 'again, with the value "')
+        raise error(f"{path.name}{where}: not valid YAML: {told}") from None
+    except YAMLError as problem:
+        raise error(f"{path.name}: not valid YAML: {problem}") from None
+    if not isinstance(whole, CommentedMap):
+        raise error(f"{path.name}: expected keys with values, found {type(whole).__name__}")
+    return whole
+
+
+def plain(node: Any) -> Any:
+    """The same values as dict, list and Python's own scalars, without what the tree knows about its text."""
+    if isinstance(node, dict):
+        return {str(key): plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def line_of(node: Any, location: tuple) -> int | None:
+    """Line of the entry at a location (keys and indices), or of the nearest thing around it that has one."""
+    line = None
+    for key in location:
+        if not isinstance(node, CommentedBase):
+            break
+        try:
+            line = (node.lc.key(key) if isinstance(node, dict) else node.lc.item(key))[0] + 1
+            node = node[key]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            break
+    if line is None and isinstance(node, CommentedBase):
+        line = node.lc.line + 1
+    return line
+
+
+def validated(
+    model: type[Model], path: Path, error: type[ValueError], named: Callable[[tuple], str] | None = None
+) -> tuple[Model, CommentedMap]:
+    """A file read as a model, and its tree.
+
+    Args:
+        named: turns a location into words; default its parts with dots between.
+
+    Raises:
+        error: file, line and what is wrong with each value.
+    """
+    tree = read_yaml(path, error)
+    try:
+        return model.model_validate(plain(tree)), tree
+    except ValidationError as problem:
+        told = "; ".join(
+            f"{path.name}, line {line_of(tree, e['loc']) or 1}: {(named or _dotted)(e['loc'])}: {e['msg']}"
+            for e in problem.errors()
+        )
+        raise error(told) from None
+
+
+def _dotted(location: tuple) -> str:
+    return ".".join(map(str, location))

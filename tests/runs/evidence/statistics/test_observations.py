@@ -1,0 +1,70 @@
+"""What the runs of a criterion measured: rare targets alone, lists in any order, gains over starts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.runs.evidence.statistics.test_examination import BCE_BEATS, found
+from tests.runs.made_records import make_record
+
+
+def ranks(of_rare: int, of_frequent: int) -> pd.DataFrame:
+    """40 users, half of them with a target that training saw twice, half with one that it saw 50 times."""
+    rare = np.arange(40) < 20
+    better = np.where(rare, of_rare, of_frequent)
+    table = pd.DataFrame({"user": np.arange(40), "item": np.arange(40), "better": better, "equal": 0})
+    return table.assign(train_count=np.where(rare, 2, 50))
+
+
+def test_rare_targets_alone(tmp_path):
+    settings = BCE_BEATS | {"treatment": {"model": "zero_shot"}, "control": {"model": "ease"}}
+    make_record(tmp_path, "02_x", {"model": "zero_shot"}, ranks=ranks(of_rare=0, of_frequent=9))
+    make_record(tmp_path, "02_x", {"model": "ease"}, ranks=ranks(of_rare=9, of_frequent=0))
+    everything = found(tmp_path, "gain", settings, "02_x")
+    rare = found(tmp_path, "gain", settings | {"seen_at_most": 3}, "02_x")
+    assert (everything.n, rare.n) == (40, 20)
+    assert everything.effect == pytest.approx(0)
+    assert rare.effect == pytest.approx(1 - 1 / np.log2(11))
+    assert rare.place == "items bought at most 3 times in training"
+
+
+def test_lists_are_units_whichever_order_they_come_in(tmp_path):
+    asked = {"metric": "fast:difference", "treatment": {"threads": 1}, "value": 0.0, "pair": "list"}
+    asked |= {"alternative": "greater"}
+    worse = np.random.default_rng(0).normal(-0.02, 0.02, 200)
+    for seed in range(3):
+        folder = make_record(tmp_path, "05_x", {"threads": 1, "seed": seed}).folder
+        if seed == 2:
+            missing = found(tmp_path, "keeps", asked, "05_x")
+            assert missing.state == "invalid"
+            assert "recorded no 'fast:difference' for each list" in missing.message
+        order = np.random.default_rng(seed).permutation(200)
+        lists = pd.DataFrame({"list": order, "fast:difference": worse[order]})
+        lists.to_parquet(folder / "lists.parquet")
+    finding = found(tmp_path, "keeps", asked, "05_x")
+    assert (finding.n, finding.effect) == (200, pytest.approx(worse.mean()))
+    assert finding.high - finding.low == pytest.approx(2 * 1.97 * worse.std() / np.sqrt(200), rel=0.02)
+    assert finding.state == "refuted"
+
+
+def test_gains_over_each_sides_own_start(tmp_path):
+    settings = {"metric": "accuracy", "treatment": {"share": "few"}, "control": {"share": "many"}}
+    settings |= {"where": {"start": "pretrained"}, "gain_over": {"start": "random"}, "pair": "seed"}
+    settings |= {"alternative": "greater"}
+    scores = {("few", "pretrained"): 0.5, ("few", "random"): 0.1, ("many", "pretrained"): 0.9}
+    for seed in range(3):
+        for (share, start), score in scores.items():
+            parameters = {"share": share, "start": start, "seed": seed}
+            make_record(tmp_path, "02_x", parameters, {"accuracy": score + 0.1 * seed})
+    finding = found(tmp_path, "gain", settings, "02_x")
+    assert (finding.state, finding.message) == (
+        "not yet tested",
+        "no record of the control's start (start=pretrained)",
+    )
+    for seed in range(3):
+        parameters = {"share": "many", "start": "random", "seed": seed}
+        make_record(tmp_path, "02_x", parameters, {"accuracy": 0.8})
+    finding = found(tmp_path, "gain", settings, "02_x")
+    # the control's gains are .1, .2, .3; the treatment's always .4
+    assert finding.effect == pytest.approx(0.2)
+    assert len(finding.runs) == 12
