@@ -9,7 +9,9 @@ PROFILE ?= quick
 MINIMUM := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(MINIMUM)' 2>/dev/null && echo $(p))))
 BIN := .venv/bin
-READY := .venv/ready$(if $(CUDA),-cuda)
+# What is there is kept: after `make reproduce CUDA=1`, `make test` takes the CUDA build as it is. Only CUDA=1 asks
+# for another build than the one that is there.
+READY := .venv/ready$(if $(or $(CUDA),$(wildcard .venv/ready-cuda)),-cuda)
 
 .PHONY: reproduce test lab lint drills verify lock clean
 
@@ -39,7 +41,7 @@ $(READY): requirements.lock pyproject.toml .ci/install_torch.py
 	@echo "Building .venv with $(PYTHON) (a few minutes, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python .ci/install_torch.py $(if $(CUDA),--cuda)
+	@$(BIN)/python .ci/install_torch.py $(if $(findstring cuda,$@),--cuda)
 	@$(BIN)/python -m pip install --quiet -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps -e .
 	@rm -f .venv/ready*; touch $@

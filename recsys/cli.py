@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from recsys.command_line import OnceEach, one_line
 from recsys.data.cli import data_commands
 from recsys.runs import paths
 from recsys.runs.evidence.scores_cli import scores_commands
@@ -44,21 +45,18 @@ Runs = Annotated[Path | None, typer.Option(help="Folder of the runs (default: ex
 
 
 def main() -> None:
-    """Entry point: turns the kit's own errors into one line and exit status 2."""
+    """Entry point: turns the kit's own errors, and the system's, into one line and exit status 2."""
     try:
         app()
     except Exception as error:
-        # Every exception class of this package carries a message for people; importing them all here, to
-        # name them, would cost a second of scipy at every start.
-        if not type(error).__module__.startswith("recsys."):
+        told = one_line(error)
+        if told is None:
             raise
-        Console(stderr=True).print(
-            f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True
-        )
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(told)}", highlight=False, soft_wrap=True)
         raise SystemExit(2) from None
 
 
-@app.command()
+@app.command(cls=OnceEach)
 def run(
     experiments: Experiments = None,
     profile: Profile = "quick",
@@ -122,7 +120,7 @@ def run(
     raise typer.Exit(status)
 
 
-@app.command()
+@app.command(cls=OnceEach)
 def status(experiments: Experiments = None, profile: Profile = "quick", runs: Runs = None) -> None:
     """Show which runs are up to date, and why the others are not."""
     from recsys.runs.command import plan_table
@@ -134,7 +132,7 @@ def status(experiments: Experiments = None, profile: Profile = "quick", runs: Ru
     console.print(f"{sum(run.reason is None for run in planned)} of {len(planned)} runs are up to date.")
 
 
-@app.command()
+@app.command(cls=OnceEach)
 def show(experiment: Annotated[str, typer.Argument(help="Its name or leading number.")]) -> None:
     """Explain an experiment: its question, its notebook's parameters, its grids and their budgets."""
     from recsys.runs.grid.experiment import choose, load_experiments
@@ -151,7 +149,7 @@ def show(experiment: Annotated[str, typer.Argument(help="Its name or leading num
         console.print(f"{name:>10}: {count} runs, budget {chosen.budget.get(name, 'not stated')}")
 
 
-@app.command()
+@app.command(cls=OnceEach)
 def verify(
     rerun: Annotated[
         int, typer.Option("--rerun", min=0, help="Also repeat the cheapest record of this many experiments.")
@@ -171,17 +169,17 @@ def verify(
     raise typer.Exit(1 if problems else 0)
 
 
-@app.command()
+@app.command(cls=OnceEach)
 def report(
     out: Annotated[Path, typer.Option(help="Folder of the HTML site.")] = paths.REPORT, runs: Runs = None
 ) -> None:
     """Write the HTML report (works from disk, offline) and print the verdict table."""
-    from recsys.runs.command import report_command
+    from recsys.runs.report.command import report_command
 
     report_command(console, out, runs or paths.RUNS)
 
 
-@app.command()
+@app.command(cls=OnceEach)
 def power(
     experiment: Annotated[str, typer.Argument(help="Its name or leading number.")],
     profile: Annotated[str, typer.Option(help="Whose grid is looked at.")] = "reference",
@@ -192,7 +190,7 @@ def power(
     power_command(console, experiment, _profile(profile))
 
 
-@app.command()
+@app.command(cls=OnceEach)
 def rerun(
     record: Annotated[
         str,
@@ -222,7 +220,7 @@ def rerun(
     raise typer.Exit(0 if repeated.ok else 1)
 
 
-@app.command()
+@app.command(cls=OnceEach)
 def findings() -> None:
     """Write docs/findings.md from its template and the committed records.
 
@@ -237,7 +235,7 @@ def findings() -> None:
     console.print(f"Written: {path.relative_to(paths.PROJECT)}")
 
 
-@app.command()
+@app.command(cls=OnceEach)
 def publish(
     experiments: Experiments = None,
     runs: Runs = None,

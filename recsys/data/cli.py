@@ -7,13 +7,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from recsys.command_line import OnceEach
 from recsys.data import sources
 
 console = Console(highlight=False)
 data_commands = typer.Typer(no_args_is_help=True)
 
 
-@data_commands.command("list")
+@data_commands.command("list", cls=OnceEach)
 def list_sources() -> None:
     """Every data set: its licence, its size, and where it is now (RECSYS_DATA, the cache, or not here)."""
     table = Table("data set", "size", "where", "licence", "source")
@@ -22,7 +23,7 @@ def list_sources() -> None:
     console.print(table)
 
 
-@data_commands.command()
+@data_commands.command(cls=OnceEach)
 def fetch(
     names: Annotated[list[str], typer.Argument(help="Data sets, as `recsys data list` names them.")],
 ) -> None:
@@ -32,7 +33,7 @@ def fetch(
         console.print(f"{escape(name)}: there, and its checksums agree")
 
 
-@data_commands.command()
+@data_commands.command(cls=OnceEach)
 def derive(name: Annotated[str, typer.Argument(help="fashion_products, movielens_multimodal, ...")]) -> None:
     """Make a data set's derived archive (pictures, recordings) from its public originals, verified."""
     from recsys.data.media.derive import derive as make
@@ -40,7 +41,7 @@ def derive(name: Annotated[str, typer.Argument(help="fashion_products, movielens
     console.print(f"{escape(name)}: {escape(str(make(name)))}")
 
 
-@data_commands.command()
+@data_commands.command(cls=OnceEach)
 def show(name: Annotated[str, typer.Argument(help="A data set.")]) -> None:
     """Load a data set and print its tables' sizes and columns, its times or labels, and what was dropped."""
     from recsys.data.load import describe

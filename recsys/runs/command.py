@@ -1,4 +1,4 @@
-"""What `recsys run` and `recsys report` do, apart from parsing their options."""
+"""What `recsys run` does, apart from parsing its options."""
 
 import json
 import sys
@@ -24,8 +24,6 @@ from recsys.runs.grid.experiment import (
 )
 from recsys.runs.grid.parameters import resolve
 from recsys.runs.grid.plan import DATA_CHOICES, PlannedRun, declared_parameters, plan
-
-LAST = "last.json"
 
 
 def run_command(
@@ -56,7 +54,7 @@ def run_command(
         profile,
         data=data,
         seeds=seeds,
-        overrides=dict(_pair(text) for text in overrides),
+        overrides=_pairs(overrides),
         threads=threads,
         runs=runs,
     )
@@ -70,14 +68,14 @@ def run_command(
         return 0
     if not due:
         console.print(f"All {len(planned)} runs are up to date; 0 notebooks executed.")
-        _write_last(runs, planned, [], profile)
+        _write_last(console, runs, planned, [], profile)
         return 0
     _refuse_dirty_reference(profile, allow_dirty)
     _fetch(console, due)
     ready = [one for one in due if not one.unavailable]
     committed = profile == "reference" and not allow_dirty
     outcomes = _run(console, ready, runs, address, cores, planned, profile, committed) if ready else []
-    _write_last(runs, planned, outcomes, profile)
+    _write_last(console, runs, planned, outcomes, profile)
     return _sum_up(console, planned, due, outcomes)
 
 
@@ -120,7 +118,7 @@ def _run(
                 on_finish=lambda one, outcome: (outcomes.append(outcome), progress.finished(one, outcome)),
             )
         except KeyboardInterrupt:
-            _write_last(runs, planned, outcomes, profile)
+            _write_last(console, runs, planned, outcomes, profile)
             console.print(
                 f"\nStopped. {len(outcomes)} runs had ended and are kept; the same command goes on."
             )
@@ -128,11 +126,21 @@ def _run(
     return outcomes
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ExperimentError(f"-p takes name=value, got '{text}'")
-    return name.strip(), value
+def _pairs(texts: list[str]) -> dict[str, str]:
+    """-p name=value, each name once: with two values the last one alone would run, without a word."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise ExperimentError(f"-p takes name=value, got '{text}'")
+        if name in found:
+            raise ExperimentError(
+                f"-p {name} is given twice ({found[name]} and {value}): run the command once for each value, "
+                "or write them into a grid of experiments/*.yaml"
+            )
+        found[name] = value
+    return found
 
 
 def _matches(run: PlannedRun, text: str) -> bool:
@@ -176,8 +184,13 @@ def plan_table(planned: list[PlannedRun]) -> Table:
     return table
 
 
-def _write_last(runs: Path, planned: list[PlannedRun], outcomes: list[Outcome], profile: str) -> None:
-    """A summary of the last command for the report: what failed and what could not run is said there too."""
+def _write_last(
+    console: Console, runs: Path, planned: list[PlannedRun], outcomes: list[Outcome], profile: str
+) -> None:
+    """A summary of the last command for the report: what failed and what could not run is said there too.
+
+    Where it cannot be written (a full disk, a read-only folder), what ran is kept and told all the same.
+    """
     by_name = {outcome.run: outcome for outcome in outcomes}
     entries: list[dict[str, Any]] = []
     for one in planned:
@@ -192,12 +205,19 @@ def _write_last(runs: Path, planned: list[PlannedRun], outcomes: list[Outcome], 
             {"experiment": one.experiment.name, "run": one.name, "label": one.label, "state": state}
             | {"reason": reason, "cell": outcome.cell if outcome else None}
         )
-    runs.mkdir(parents=True, exist_ok=True)
     when = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     summary = {"when": when, "profile": profile, "runs": entries}
-    partial = runs / f"{LAST}.part"
-    partial.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(runs / LAST)
+    partial = runs / f"{paths.LAST}.part"
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(runs / paths.LAST)
+    except OSError as error:
+        console.print(
+            f"[yellow]not written[/] {escape(str(runs / paths.LAST))}: {error.strerror}; the report will not "
+            "know what failed",
+            soft_wrap=True,
+        )
 
 
 def _sum_up(
@@ -226,56 +246,3 @@ def _sum_up(
         f"{len(failed)} failed, {missing} not run for want of data."
     )
     return 1 if failed or missing == len(planned) else 0
-
-
-def report_command(console: Console, out: Path, runs: Path) -> None:
-    """Write the site and print the verdict table."""
-    from recsys.runs.evidence.claims import load_claims
-    from recsys.runs.evidence.judge import judge
-    from recsys.runs.evidence.preregistration import confirming_records, histories
-    from recsys.runs.records import load_records
-    from recsys.runs.report.pages import write_report
-    from recsys.runs.report.verdicts import verdict_rows
-
-    experiments = load_experiments()
-    own = [record for record in load_records(runs) if record.profile != "smoke"]
-    reference = load_records(paths.REFERENCE)
-    last = runs / LAST
-    entries = json.loads(last.read_text(encoding="utf-8"))["runs"] if last.is_file() else []
-    failures = [entry for entry in entries if entry["state"] in ("failed", "not run")]
-    claims = load_claims()
-    judged = judge(claims, reference, experiments), judge(claims, own, experiments)
-    known = histories(judged[0], judge(claims, confirming_records(reference), experiments))
-    index = write_report(out, own, reference, failures, claims, experiments, runs, judged, known)
-    table, untested = _verdict_table(verdict_rows(*judged, known))
-    console.print(table)
-    console.print(f"{untested} further claims are not yet tested or can't be; the report lists all.")
-    for entry in failures:
-        console.print(
-            f"[yellow]{entry['state']}[/] {entry['experiment']} {escape(entry['label'])}: "
-            f"{escape(entry['reason'])}",
-            soft_wrap=True,
-        )
-    console.print(f"Report: [bold]{index}[/]", soft_wrap=True)
-
-
-def _verdict_table(rows: list[Any]) -> tuple[Table, int]:
-    """The claims that either set of records tested, and how many it leaves out."""
-    from recsys.runs.report.verdicts import DECIDED, effect
-
-    table = Table("claim", "paper", "reference says", "your runs say", "kind", "effect", "beside it")
-    table.title = "Verdicts"
-    shown = [row for row in rows if {row.reference.state, row.own.state} & {*DECIDED, "invalid"}]
-    for row in shown:
-        finding = row.shown.decisive
-        told = " ".join(effect(finding)) if finding else row.reference.message
-        table.add_row(
-            escape(row.claim.paraphrase),
-            row.claim.place,
-            row.reference.state,
-            row.own.state,
-            row.claim.kind,
-            escape(told),
-            escape("; ".join(row.notes)),
-        )
-    return table, len(rows) - len(shown)

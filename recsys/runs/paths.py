@@ -1,21 +1,30 @@
 """Where things lie: the project's folders, found from the current folder or from the package."""
 
+import tomllib
 from pathlib import Path
 
 MARKS = ("notebooks", "experiments", "pyproject.toml")
+NAME = "recsys"  # of the project, in pyproject.toml: other projects have folders of these names too
 
 
 def find_project(start: Path | None = None) -> Path:
-    """The project's root: the nearest folder at or above `start` that holds notebooks/ and experiments/.
+    """The project's root: the nearest folder at or above `start` that is a checkout or copy of this kit.
 
     The current folder wins over the package's place, so that a copy of the project runs its own files
     even where another checkout is the one installed.
     """
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
-        if all((folder / mark).exists() for mark in MARKS):
+        if all((folder / mark).exists() for mark in MARKS) and _is_ours(folder / MARKS[-1]):
             return folder
     return Path(__file__).resolve().parents[2]
+
+
+def _is_ours(settings: Path) -> bool:
+    try:
+        return tomllib.loads(settings.read_text(encoding="utf-8"))["project"]["name"] == NAME
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 PROJECT = find_project()
@@ -25,3 +34,4 @@ RUNS = EXPERIMENTS / "runs"
 REFERENCE = EXPERIMENTS / "reference"
 REPORT = PROJECT / "report"
 EXECUTED = "executed.ipynb"  # in a run's folder
+LAST = "last.json"  # in the folder of runs: how the last command ended

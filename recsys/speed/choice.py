@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,8 @@ class Trial:
     query (median) and for one of many titles. overlap: with the reference's ten nearest titles, queries and
     titles both encoded by the variant; overlap_low: lower end of its one-sided 95 % interval;
     overlap_low_queries, overlap_low_titles: the same where only these are encoded so. cosine: mean.
-    megabytes: of the files. built, loaded: seconds.
+    megabytes: of the files. built, loaded: seconds. passing: it failed for want of memory or room, of
+    which there may be more next time.
     """
 
     variant: str
@@ -48,14 +49,30 @@ class Trial:
     loaded: float | None = None
     overlap_low_queries: float | None = None
     overlap_low_titles: float | None = None
+    passing: bool = False
 
 
 @dataclass(frozen=True)
 class Texts:
-    """What the variants are tried on: distinct titles and queries, as a shop has them."""
+    """What the variants are tried on: distinct titles and queries, as a shop has them.
+
+    queries: where there are none, every fifth title that is not calibrated on, at most 200, is searched for
+    among the others.
+    """
 
     titles: list[str]
-    queries: list[str]
+    queries: list[str] = field(default_factory=list)
+
+    def judged(self) -> tuple[list[int], list[str]]:
+        """Rows of `titles` that are searched among, and what is searched for.
+
+        What is calibrated on is not judged, where there is enough beside it.
+        """
+        rows = list(range(CALIBRATION if len(self.titles) >= 2 * CALIBRATION else 0, len(self.titles)))
+        if self.queries:
+            return rows, self.queries
+        taken = rows[::5][:QUERIES]
+        return sorted(set(rows) - set(taken)), [self.titles[row] for row in taken]
 
 
 def demo_texts() -> Texts:
@@ -85,12 +102,12 @@ def try_variants(
 
     backbone = source.backbone()
     limit = {"max_tokens": min(source.max_tokens or backbone.max_tokens, backbone.max_tokens)}
-    reference = [
-        embed_texts(backbone, part, precision="fp32", **limit) for part in (texts.titles, texts.queries)
-    ]
+    rows, queries = texts.judged()
+    judged = Texts([texts.titles[row] for row in rows], queries)
+    reference = [embed_texts(backbone, part, precision="fp32", **limit) for part in (judged.titles, queries)]
     found = []
     for variant in variants.values():
-        found.append(_try(source, variant, texts, reference, cache))
+        found.append(_try(source, variant, texts.titles[:CALIBRATION], judged, reference, cache))
         log(_line(found[-1]))
     return found
 
@@ -128,20 +145,21 @@ def read(path: Path) -> list[Trial] | None:
 
 
 def _try(
-    source: ModelSource, variant: Variant, texts: Texts, reference: Sequence[np.ndarray], cache: Path | None
+    source: ModelSource,
+    variant: Variant,
+    calibration: list[str],
+    judged: Texts,
+    right: Sequence[np.ndarray],
+    cache: Path | None,
 ) -> Trial:
     from recsys.speed.quality import closeness
 
-    # what is calibrated on is not judged, where there is enough beside it
-    apart = CALIBRATION if len(texts.titles) >= 2 * CALIBRATION else 0
-    judged = Texts(texts.titles[apart:], texts.queries)
-    right = [reference[0][apart:], reference[1]]
     missing = variant.missing()
     if missing:
         return Trial(variant.name, variant.precision, failing=f"not installed: {', '.join(missing)}")
     try:
         start = time.perf_counter()
-        folder = artefact.build(source, variant, texts.titles[:CALIBRATION], cache)
+        folder = artefact.build(source, variant, calibration, cache)
         built = time.perf_counter()
         encoder = artefact.load(source, variant, cache)
         loaded = time.perf_counter()
@@ -150,7 +168,7 @@ def _try(
         by_side = closeness(right[0], found[1], *right), closeness(found[0], right[1], *right)
         latency, throughput = _seconds(encoder, judged)
     except Exception as error:  # a library of another machine can fail in any way, and that is a result
-        return Trial(variant.name, variant.precision, failing=reason(error))
+        return Trial(variant.name, variant.precision, failing=reason(error), passing=is_passing(error))
     size = artefact.megabytes(folder)
     return Trial(
         variant.name,
@@ -185,6 +203,14 @@ def reason(error: Exception) -> str:
     """Why a variant fails, in one line: libraries of another machine can say pages."""
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__}: {first[:200]}"
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether a failure is this moment's, not the variant's: no memory, no room on the disk."""
+    if isinstance(error, (MemoryError, OSError)):
+        return not isinstance(error, FileNotFoundError)
+    told = str(error).lower()
+    return any(words in told for words in ("out of memory", "alloc", "no space left", "too many open files"))
 
 
 def _line(trial: Trial) -> str:

@@ -28,7 +28,6 @@ FILES += (
 POOLING_KEYS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 POOLING_KEYS |= {"pooling_mode_lasttoken": "last"}
 POOLING_NAMES = {"mean": "mean", "cls": "cls", "last": "last", "lasttoken": "last"}
-SAVED = ("architectures", "_name_or_path", "transformers_version")  # written by save_pretrained, no shape
 BLOCK = 1 << 20  # bytes hashed at once
 
 
@@ -64,20 +63,25 @@ def model_source(model: str | Path | Backbone) -> ModelSource:
     """What identifies a model.
 
     Args:
-        model: "minilm", a local folder, a hub name, "random-bert", "random-gpt", or a loaded backbone.
+        model: "minilm", a local folder, a hub name, "random-bert", "random-gpt", or a loaded backbone. One
+            with LoRA or another change of weights applied is taken with the change merged into a copy.
 
     Raises:
         BackboneError: no such model, or a sentence-transformers folder with modules beyond a transformer, a
             pooling and a normalisation, or with a prompt before every text: no variant would compute these.
     """
     if not isinstance(model, (str, Path)):
-        return ModelSource(model.name, None, _digest_of_backbone(model), loaded=model)
+        from recsys.encoders.backbone_digest import backbone_digest
+
+        model = _merged(model)
+        return ModelSource(model.name, None, backbone_digest(model), loaded=model)
     name = str(model)
     if name in ("random-bert", "random-gpt"):
         from recsys.encoders.backbone import load_backbone
+        from recsys.encoders.backbone_digest import backbone_digest
 
         backbone = load_backbone(name)
-        return ModelSource(name, None, _digest_of_backbone(backbone), loaded=backbone)
+        return ModelSource(name, None, backbone_digest(backbone), loaded=backbone)
     folder = model_folder(name)
     modules = [entry["type"].rpartition(".")[2] for entry in _read(folder / "modules.json", [])]
     strange = set(modules) - {"Transformer", "Pooling", "Normalize"}
@@ -95,6 +99,20 @@ def model_source(model: str | Path | Backbone) -> ModelSource:
         # a folder that says nothing follows this kit's own convention
         unit_length="Normalize" in modules or not modules,
     )
+
+
+def _merged(backbone: Backbone) -> Backbone:
+    """A backbone without peft's modules around its own: itself, or a copy with the adapter merged."""
+    applied = getattr(backbone, "peft", None)
+    if applied is None or not (applied.method.config and applied.method.merges):
+        return backbone
+    import copy
+
+    from recsys.encoders.peft.adapter_files import merge
+
+    copied = copy.deepcopy(backbone, {id(backbone.tokenizer): backbone.tokenizer}).eval()
+    merge(copied)
+    return copied
 
 
 def _pooling(name: str, config: dict) -> str | None:
@@ -117,20 +135,4 @@ def _digest_of_folder(folder: Path) -> str:
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         total.update(f"{path.relative_to(folder)}\0{found}\n".encode())
-    return total.hexdigest()
-
-
-def _digest_of_backbone(backbone: Backbone) -> str:
-    import torch  # loaded already: it made the backbone
-
-    total = hashlib.sha256()
-    total.update(f"{backbone.pooling}\0{backbone.max_tokens}\0".encode())
-    config = {name: value for name, value in backbone.model.config.to_dict().items() if name not in SAVED}
-    total.update(json.dumps(config, sort_keys=True, default=str).encode())
-    words = json.loads(backbone.tokenizer.backend_tokenizer.to_str())
-    words |= {"truncation": None, "padding": None}  # these are of the last call
-    total.update(json.dumps(words, sort_keys=True).encode())
-    for name, tensor in sorted(backbone.model.state_dict().items()):
-        total.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return total.hexdigest()

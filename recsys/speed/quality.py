@@ -25,8 +25,9 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 @dataclass(frozen=True)
 class Closeness:
     """cosine: mean over all texts with their reference. least: the smallest. overlap: [m] share of the
-    reference's first k neighbours that are kept, in [0, 1]. same_order: [m] whether the k neighbours come in
-    the reference's order; of two that the reference scores alike to 1e-6 either may come first."""
+    first k neighbours that are the reference's, in [0, 1]; of items that the reference scores alike to 1e-6
+    at its k-th place each is as good as the other. same_order: [m] whether the k neighbours come in the
+    reference's order; of two that the reference scores alike either may come first."""
 
     cosine: float
     least: float
@@ -77,11 +78,12 @@ def closeness(
     for rows in _blocks(len(queries)):
         found = nearest(queries[rows], catalogue, k)
         expected = nearest(reference_queries[rows], reference_catalogue, k)
-        kept.append((found[:, :, None] == expected[:, None, :]).any(axis=2).mean(axis=1))
         scores = [
             np.einsum("md,mkd->mk", reference_queries[rows], reference_catalogue[items])
             for items in (found, expected)
         ]
+        same_items = (found[:, :, None] == expected[:, None, :]).any(axis=2)
+        kept.append((same_items | (scores[0] >= scores[1][:, -1:] - TIED)).mean(axis=1))
         same.append((np.abs(scores[0] - scores[1]) <= TIED).all(axis=1))
     return Closeness(float(cosines.mean()), float(cosines.min()), np.concatenate(kept), np.concatenate(same))
 
@@ -89,12 +91,16 @@ def closeness(
 def nearest(queries: np.ndarray, catalogue: np.ndarray, k: int) -> np.ndarray:
     """[m, k] rows of the catalogue with the largest products, best first; of equal ones the earlier row."""
     scores = queries @ catalogue.T
-    if k < scores.shape[1]:
-        some = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
-    else:
-        some = np.broadcast_to(np.arange(k), scores.shape)
-    order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(some, order, axis=1)
+    if k == scores.shape[1]:
+        return np.argsort(-scores, axis=1, kind="stable")
+    some = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+    taken = np.take_along_axis(scores, some, axis=1)
+    order = np.argsort(-taken, axis=1, kind="stable")
+    best = np.take_along_axis(some, order, axis=1)
+    # a partition takes any of those that are equal at its border: such rows, which are few, are sorted
+    tied = np.flatnonzero((scores >= taken.min(axis=1, keepdims=True)).sum(axis=1) > k)
+    best[tied] = np.argsort(-scores[tied], axis=1, kind="stable")[:, :k]
+    return best
 
 
 def real_titles(data: str, most: int | None = None, seed: int = 0) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,14 +17,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from recsys.training.samples import Samples
 from recsys.training.settings import WITHOUT_EFFECT, TrainingSettings
 
-FORMAT = 2
-COMPARED_SAMPLES = 16
+FORMAT = 3
+COMPARED_AT_ONCE = 256  # samples of one batch of the comparison
 Weights = dict[str, Tensor]
 
 
@@ -55,23 +57,32 @@ def fingerprint(
 ) -> dict[str, Any]:
     """What a resumed run must have in common with the run that it resumes.
 
-    Settings; number of the samples and content of the first; the model's modules, parameters (names, shapes,
-    which learn) and buffers; the caller's word for the rest. Weights are not compared: whoever runs a
-    notebook's cell twice hands over a model that is trained already.
+    Settings; number and content of all samples; the model's modules, parameters (names, shapes, which learn),
+    buffers and those weights that do not learn; the caller's word for the rest. Weights that learn are not
+    compared: whoever runs a notebook's cell twice hands over a model that is trained already.
     """
     fields = {name: value for name, value in asdict(settings).items() if name not in WITHOUT_EFFECT}
     parameters = [(name, tuple(p.shape), p.requires_grad) for name, p in model.named_parameters()]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # a batch may draw its negatives
-        first = samples.collate(np.arange(min(len(samples), COMPARED_SAMPLES)))
+    fixed = {name: p for name, p in model.named_parameters() if not p.requires_grad}
     return {
         "format": FORMAT,
         "samples": len(samples),
-        "first_samples": _sha256("", first),
-        "model": _sha256(f"{model!r} {parameters}", dict(model.named_buffers())),
+        "content": _content(samples),
+        "model": _sha256(f"{model!r} {parameters}", dict(model.named_buffers()) | fixed),
         "task": task,
         **fields,
     }
+
+
+def _content(samples: Samples) -> str:
+    """sha256 over every sample, as a batch holds it: a log that differs in its last event is another one."""
+    digest = hashlib.sha256()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # a batch may draw its negatives
+        for start in range(0, len(samples), COMPARED_AT_ONCE):
+            batch = samples.collate(np.arange(start, min(start + COMPARED_AT_ONCE, len(samples))))
+            digest.update(_sha256("", batch).encode())
+    return digest.hexdigest()[:16]
 
 
 def _sha256(text: str, tensors: dict[str, Tensor]) -> str:
@@ -121,13 +132,16 @@ def read(folder: Path, expected: dict[str, Any]) -> Checkpoint | None:
         expected: the `fingerprint` of this run.
 
     Raises:
-        ValueError: it is of another run; says what differs.
+        ValueError: it is of another run, and the message says what differs; or it is damaged.
     """
     place = folder / "checkpoint"
     if not (place / "state.json").exists():
         return None
-    state = json.loads((place / "state.json").read_text())
-    found = state["fingerprint"]
+    try:
+        state = json.loads((place / "state.json").read_text())
+        found = dict(state["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{place} is damaged ({type(error).__name__}): delete it to start afresh") from None
     other = [
         f"{name}: {found.get(name)!r} there, {expected.get(name)!r} here"
         for name in sorted(found.keys() | expected.keys())
@@ -139,9 +153,13 @@ def read(folder: Path, expected: dict[str, Any]) -> Checkpoint | None:
             "name another folder, or delete that one to start afresh"
         )
     best, optimiser = place / "best.safetensors", place / "optimiser.pt"
-    return Checkpoint(
-        state,
-        load_file(place / "weights.safetensors"),
-        load_file(best) if best.exists() else None,
-        torch.load(optimiser, map_location="cpu", weights_only=True) if optimiser.exists() else None,
-    )
+    try:
+        return Checkpoint(
+            state,
+            load_file(place / "weights.safetensors"),
+            load_file(best) if best.exists() else None,
+            torch.load(optimiser, map_location="cpu", weights_only=True) if optimiser.exists() else None,
+        )
+    except (OSError, SafetensorError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        told = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise ValueError(f"{place} is damaged ({told}): delete it to start afresh") from None

@@ -146,7 +146,7 @@ def test_another_task_model_or_content_is_refused(tmp_path):
         start(frozen)
     other = Rows()
     other.collate = lambda indices: {name: value + 1 for name, value in samples.collate(indices).items()}
-    with pytest.raises(ValueError, match="first_samples: "):
+    with pytest.raises(ValueError, match="content: "):
         start(classifier(), other)
     start(classifier())
 
@@ -194,3 +194,45 @@ def test_no_pickle_is_run_from_a_checkpoint(tmp_path):
     with pytest.raises(Exception, match=r"[Ww]eights"):
         checkpoints.read(tmp_path, {})
     assert (tmp_path / "precious").exists()
+
+
+def test_a_sample_that_differs_anywhere_makes_another_training(tmp_path):
+    """The first 16 samples alone were compared."""
+    samples, other = Rows(), Rows()
+    train(classifier(), samples, class_loss, settings(), folder=tmp_path, progress=False)
+    last = len(samples) - 1
+
+    def changed(indices):
+        batch = samples.collate(indices)
+        return {name: value + 1 if last in indices.tolist() else value for name, value in batch.items()}
+
+    other.collate = changed
+    with pytest.raises(ValueError, match="content: "):
+        train(classifier(), other, class_loss, settings(), folder=tmp_path, progress=False)
+
+
+def test_another_frozen_backbone_makes_another_training(tmp_path):
+    """Its weights were taken from the checkpoint, without a word."""
+
+    def half_frozen(seed):
+        model = classifier(seed=seed)
+        next(model.parameters()).requires_grad_(False)
+        return model
+
+    train(half_frozen(1), Rows(), class_loss, settings(), folder=tmp_path, progress=False)
+    with pytest.raises(ValueError, match="model: "):
+        train(half_frozen(2), Rows(), class_loss, settings(), folder=tmp_path, progress=False)
+    train(half_frozen(1), Rows(), class_loss, settings(), folder=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("name", ["state.json", "weights.safetensors", "optimiser.pt"])
+@pytest.mark.parametrize("kept", [0, 0.5])
+def test_a_damaged_checkpoint_is_told_in_one_line(tmp_path, name, kept):
+    checkpoints.write(
+        tmp_path,
+        checkpoints.Checkpoint({"fingerprint": {}}, {"w": torch.ones(9)}, None, {"o": torch.ones(9)}),
+    )
+    path = tmp_path / "checkpoint" / name
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    with pytest.raises(ValueError, match=r"checkpoint is damaged .*: delete it to start afresh$"):
+        checkpoints.read(tmp_path, {})

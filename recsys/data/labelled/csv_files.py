@@ -22,7 +22,9 @@ def read_table(source: Source, role: str, types: Mapping[str, type], encoding: s
 
     Args:
         types: column -> str, int or float; further columns of the file are not read.
-        encoding: of the file; a byte order mark at its beginning is skipped.
+        encoding: of the file as published. UTF-8 is tried first: no text of another encoding that holds a
+            letter beyond ASCII is likely to be valid UTF-8, and many copies were saved so. A byte order mark
+            at its beginning is skipped.
 
     Raises:
         RegistryError: the entry has no file with that role.
@@ -30,18 +32,19 @@ def read_table(source: Source, role: str, types: Mapping[str, type], encoding: s
     """
     path = sources.local_file(source.name, file_of(source, role))
     content = read_bytes(path)
-    encoding = "utf-8-sig" if encoding == "utf-8" else encoding
     try:
+        text = _decoded(content, encoding)
         table = pd.read_csv(
-            io.BytesIO(content),
-            encoding=encoding,
+            io.StringIO(text),
             usecols=lambda column: column in types,
             dtype={column: object if kind is str else kind for column, kind in types.items()},
             keep_default_na=False,
             na_values={column: [""] for column, kind in types.items() if kind is not str},
         )
     except UnicodeDecodeError as error:
-        raise NotData(f"{path}: not {encoding} text (byte {error.start}); is it the right file?") from None
+        raise NotData(
+            f"{path}: not {encoding} text (byte {error.start}); is it the right file? If so, save it as UTF-8"
+        ) from None
     except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
         raise NotData(f"{path}: no readable table of {source.family} ({error})") from None
     missing = [column for column in types if column not in table]
@@ -56,6 +59,15 @@ def read_table(source: Source, role: str, types: Mapping[str, type], encoding: s
             table[column].fillna("").astype(str).str.strip().str.strip(BYTE_ORDER_MARK).str.strip()
         )
     return table[list(types)]
+
+
+def _decoded(content: bytes, encoding: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if encoding == "utf-8":
+            raise
+        return content.decode(encoding)
 
 
 def require(table: pd.DataFrame, column: str, allowed: tuple[float, float], source: Source) -> None:

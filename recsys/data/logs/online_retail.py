@@ -18,8 +18,12 @@ published table. Choices where the source leaves one:
   one minute count as duplicates too.
 - Lines that sell no product are dropped: postage, carriage, manual corrections, bank charges, fees,
   discounts, samples, gift vouchers, test articles. So are lines whose price is not above zero.
+- A quantity is a number of pieces: a file with fractions of one is refused.
 - One line is one event, whatever its quantity; `price` is for one piece, in pounds.
 - Lines of one invoice share their minute and keep the order of the file.
+
+Editions that go round are read too: CSV in UTF-8 or Latin-1, with commas, semicolons or tabs, dates with the
+month or the day first (a file whose dates could be either is taken as published: month first).
 
 `cleaning` counts each reason over all lines read, so a line with two faults is counted twice.
 """
@@ -52,6 +56,7 @@ COLUMNS = {
     "CustomerID": "customer",
     "Country": "country",
 }
+TEXTS = ("Invoice", "InvoiceNo", "StockCode", "Description")  # digits or not, they are no numbers
 REQUIRED = ("description", "quantity", "time", "price", "customer")
 # Stock codes that stand for services, corrections and tests; products are five digits and letters, or
 # begin with DCGS, SP or PADS.
@@ -104,17 +109,22 @@ def read_lines(path: Path) -> pd.DataFrame:
         NotData: unreadable, a column is missing, or a value is no date or number.
     """
     try:
-        raw = pd.read_parquet(path) if _is_parquet(path) else pd.read_csv(path, low_memory=False)
+        raw = _read(path)
+    except NotData:
+        raise
     except (ValueError, OSError) as error:  # pyarrow's errors are of these two
         raise NotData(f"{path}: no readable table of invoice lines ({error})") from None
     lines = raw.rename(columns=COLUMNS)
+    twice = [ours for ours in dict.fromkeys(COLUMNS.values()) if list(lines.columns).count(ours) > 1]
+    if twice:
+        raise NotData(f"{path}: more than one column for {_names(twice[0])}: keep one of them")
     missing = [column for column in REQUIRED if column not in lines]
     if missing:
         names = ", ".join(f"{ours} ({_names(ours)})" for ours in missing)
         raise NotData(f"{path}: column missing: {names}; it has {', '.join(map(str, raw.columns))}")
     lines = lines[[column for column in dict.fromkeys(COLUMNS.values()) if column in lines]].copy()
     try:
-        lines["quantity"] = lines["quantity"].astype("int64")
+        lines["quantity"] = _whole(lines["quantity"])
         lines["price"] = lines["price"].astype("float64")
         lines["customer"] = pd.to_numeric(lines["customer"]).astype("Int64")
         lines["time"] = _times(lines["time"])
@@ -137,12 +147,12 @@ def clean(lines: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         "returns": lines["quantity"] < 0,
         "missing customer": lines["customer"].isna(),
         "duplicates": lines.duplicated(),
-        "price not above zero": lines["price"] <= 0,
+        "price not above zero": ~lines["price"].between(0, np.inf, inclusive="neither"),  # a missing one too
         "quantity zero": lines["quantity"] == 0,
     }
     if "invoice" in lines:
         faults["cancelled invoices"] = _matches(lines["invoice"], r"C.*")
-    tidy = lines.assign(description=_each_distinct(lines["description"], str.strip))
+    tidy = lines.assign(description=_each_distinct(lines["description"], lambda text: str(text).strip()))
     no_product = _matches(tidy["description"], NO_PRODUCT_TEXTS)
     if "code" in lines:
         tidy["code"] = _each_distinct(lines["code"], lambda code: str(code).strip().upper())
@@ -160,9 +170,31 @@ def clean(lines: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     return kept, counts | total
 
 
-def _is_parquet(path: Path) -> bool:
+def _read(path: Path) -> pd.DataFrame:
     with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
+        start = file.read(65_536)
+    if start.startswith(b"PAR1"):
+        return pd.read_parquet(path)
+    if start.startswith(b"PK"):
+        raise NotData(f"{path}: an Excel workbook or a zip; save its sheet as CSV, or unpack it")
+    header = start.partition(b"\n")[0]
+    separator = max(",;\t", key=lambda sign: header.count(sign.encode()))
+    form = {"sep": separator, "decimal": "," if separator == ";" else ".", "low_memory": False}
+    form["dtype"] = dict.fromkeys(TEXTS, object)
+    try:
+        return pd.read_csv(path, encoding="utf-8-sig", **form)
+    except UnicodeDecodeError:  # as spreadsheets of western Europe save: every byte is a letter of Latin-1
+        return pd.read_csv(path, encoding="latin-1", **form)
+
+
+def _whole(column: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(column)
+    broken = numbers[numbers % 1 != 0]
+    if len(broken):
+        raise ValueError(
+            f"the quantity {broken.iloc[0]} in line {broken.index[0] + 1} is no number of pieces"
+        )
+    return numbers.astype("int64")
 
 
 def _names(ours: str) -> str:
@@ -170,14 +202,26 @@ def _names(ours: str) -> str:
 
 
 def _times(column: pd.Series) -> pd.Series:
-    """Dates as the two years write them: 2009-12-01 07:45:00, or month first, 12/1/2010 8:26."""
+    """Dates as editions write them: 2009-12-01 07:45:00, 12/1/2010 8:26 (month first), 13-12-2010 08:26."""
     if not pd.api.types.is_datetime64_any_dtype(column):
         codes, distinct = pd.factorize(column)
         if (codes < 0).any():
             raise ValueError("an invoice has no date")
-        form = "%m/%d/%Y %H:%M" if len(distinct) and "/" in str(distinct[0]) else "ISO8601"
-        column = pd.Series(pd.to_datetime(pd.Series(distinct), format=form).to_numpy()[codes], column.index)
+        column = pd.Series(_dates([str(date) for date in distinct]).to_numpy()[codes], column.index)
+    if column.isna().any():
+        raise ValueError("an invoice has no date")
     return column.astype("datetime64[ns]")
+
+
+def _dates(texts: list[str]) -> pd.Series:
+    if not (texts and re.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}", texts[0])):
+        return pd.Series(pd.to_datetime(pd.Series(texts), format="ISO8601"))
+    plain = pd.Series([re.sub(r"^(\d+)[.-](\d+)[.-]", r"\1/\2/", text) for text in texts])
+    clock = "%H:%M:%S" if texts[0].count(":") == 2 else "%H:%M"
+    try:
+        return pd.to_datetime(plain, format=f"%m/%d/%Y {clock}")
+    except ValueError:
+        return pd.to_datetime(plain, format=f"%d/%m/%Y {clock}")
 
 
 def _each_distinct(column: pd.Series, change: Callable[[Any], Any]) -> pd.Series:

@@ -7,10 +7,11 @@ registry entry (`recsys.data.registry`).
 
 Titles are no part of the family. Where the registry names a TransRec copy of the same log (repository
 Linxyhaha/TransRec, with titles and categories under other ids), the items of both copies are paired
-(`recsys.data.logs.item_matching`) and the titles taken over.
+(`recsys.data.logs.item_matching`) and the titles taken over, HTML entities (&amp;, &#39;) turned into signs.
 """
 
 import hashlib
+import html
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,12 @@ def load(source: Source, titles: bool = True) -> Dataset:
     cleaning = {"rows read": len(events), "rows dropped": 0, "rows kept": len(events)}
     if titles and source.role("titles"):
         table = item_table(source, log)
-        items["title"] = table["title"].where(table["title"] != "", None)
+        # the pinned table holds texts as the source writes them; what is read is what they mean
+        items["title"] = table["title"].map(unescaped).where(table["title"] != "", None)
         if "category_path" in table:
-            items["category"] = table["category_path"].where(table["category_path"] != "", None)
+            items["category"] = (
+                table["category_path"].map(unescaped).where(table["category_path"] != "", None)
+            )
         cleaning["items without a title"] = int(items["title"].isna().sum())
     users = pd.DataFrame({"user": np.arange(len(user_ids)), "source_id": user_ids})
     return Dataset(source.name, items, users, events, cleaning=cleaning)
@@ -148,6 +152,13 @@ def _plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         value = LEVELS.join(map(str, value))
     return "" if value is None else str(value).translate(str.maketrans("\t\n\r", "   "))
+
+
+def unescaped(text: str) -> str:
+    """A text of a web page as people read it: "Wash &amp; Go" is "Wash & Go". Some were escaped twice."""
+    while (plain := html.unescape(text)) != text:  # each turn is shorter, or the last
+        text = plain
+    return _plain(text)
 
 
 def _first_bad_line(path: Path, lines: list[list[str]]) -> str:

@@ -2,37 +2,33 @@
 
 A folder holds adapter.json (method and options) and adapter.safetensors: every tensor that learned, and
 those frozen ones that cannot be drawn from the options' seed again. The backbone's own weights are not in
-it; a digest of them is, and another backbone is refused. PiSSA and OLoRA take their decomposition of the
-backbone's weights again when they are loaded: the same bits on the same machine, rounding on another one.
+it; a digest of all of them, its configuration and tokenizer is, and another backbone is refused. PiSSA and
+OLoRA take their decomposition of the backbone's weights again when they are loaded: the same bits on the same
+machine, rounding on another one.
 
 B: texts. T: tokens. v: virtual tokens.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from recsys.encoders.backbone import Backbone
+from recsys.encoders.backbone_digest import backbone_digest, tensors_digest
+from recsys.encoders.peft.adapter_folder import bytes_on_disk, read_adapter, write_adapter
 from recsys.encoders.peft.applied import (
     Applied,
     adapter_tensors,
     applied_to,
     changed_fields,
-    digest,
-    tensors_of,
 )
 from recsys.encoders.peft.methods import wrap
 
-FORMAT = 1
-RECORD, WEIGHTS = "adapter.json", "adapter.safetensors"
 SCHEDULE = ("rank_pattern", "total_step", "tinit", "tfinal", "deltaT", "target_r")  # AdaLoRA's, of training
 
 
@@ -44,17 +40,18 @@ def save_adapter(backbone: Backbone, folder: str | Path) -> int:
     Example:
         >>> save_adapter(backbone, "intents")  # after apply_method and training
         >>> load_adapter(load_backbone("minilm"), "intents")
+
+    Raises:
+        ValueError: no method applied; the folder cannot be written.
     """
     applied, folder = applied_to(backbone), Path(folder)
     kept, frozen = _split(applied, adapter_tensors(backbone))
     config = backbone.model.active_peft_config if applied.method.config else None
     options = applied.options if config is None else changed_fields(config)  # AdaLoRA's ranks change
-    record = {"format": FORMAT, "method": applied.name, "options": options}
-    record |= {"base": applied.base, "frozen": digest(frozen)}
-    folder.mkdir(parents=True, exist_ok=True)
+    record = {"method": applied.name, "options": options}
+    record |= {"base": applied.base, "frozen": tensors_digest(frozen)}
     state = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in kept.items()}
-    save_file(state, folder / WEIGHTS)
-    (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+    write_adapter(folder, record, state)
     return bytes_on_disk(folder)
 
 
@@ -65,17 +62,24 @@ def load_adapter(backbone: Backbone, folder: str | Path) -> dict[str, int]:
         {"trainable": n, "total": n} as `apply_method`.
 
     Raises:
-        ValueError: no adapter there, another backbone, tensors that do not fit, a method applied already.
+        ValueError: no adapter there, a damaged one, another backbone (weights, configuration, tokenizer or
+            pooling), tensors that do not fit, a method applied already.
     """
-    record, state = _read(folder)
+    record, state = read_adapter(folder)
     if getattr(backbone, "peft", None) is not None:
         raise ValueError(f"{backbone.name} has {backbone.peft.name!r} applied already: load a fresh backbone")
-    if digest(tensors_of(backbone.model)) != record["base"]:
-        raise ValueError(f"{folder} was trained on another backbone than {backbone.name}: other weights")
+    if backbone_digest(backbone) != record["base"]:
+        raise ValueError(
+            f"{folder} was trained on another backbone than {backbone.name}: other weights, configuration, "
+            "tokenizer or pooling"
+        )
     options = dict(record["options"])
     if options.get("init_lora_weights") == "eva":
         options["init_lora_weights"] = True  # its start needed texts; what was learnt is in the file
-    counts = wrap(backbone, record["method"], options)
+    try:
+        counts = wrap(backbone, record["method"], options)
+    except (TypeError, KeyError, AttributeError) as error:  # of peft, for options that are none
+        raise ValueError(f"{folder} holds options that {record['method']!r} does not take: {error}") from None
     backbone.peft.options = record["options"]
     _check(backbone, record, state, folder)
     device = next(backbone.parameters()).device
@@ -97,11 +101,6 @@ def merge(backbone: Backbone) -> None:
     if applied.method.config:
         backbone.model = backbone.model.merge_and_unload()
     backbone.peft = None
-
-
-def bytes_on_disk(folder: str | Path) -> int:
-    """Of an adapter's files; the backbone they share is not counted."""
-    return sum((Path(folder) / name).stat().st_size for name in (RECORD, WEIGHTS))
 
 
 class AdapterBank:
@@ -131,7 +130,7 @@ class AdapterBank:
         """
         if name in self._stored:
             raise ValueError(f"there is an adapter {name!r} already")
-        record, state = _read(folder)
+        record, state = read_adapter(folder)
         _check(self.backbone, record, state, folder)
         mine, device = self._stored[self.active], next(self.backbone.parameters()).device
         # a frozen tensor that every adapter draws alike is shared
@@ -170,17 +169,6 @@ def _split(applied: Applied, tensors: dict[str, Tensor]) -> tuple[dict[str, Tens
     return {n: t for n, t in tensors.items() if n not in frozen}, frozen
 
 
-def _read(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    folder = Path(folder)
-    missing = [name for name in (RECORD, WEIGHTS) if not (folder / name).is_file()]
-    if missing:
-        raise ValueError(f"{folder} holds no adapter: {', '.join(missing)} is not there")
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    if record.get("format") != FORMAT:
-        raise ValueError(f"{folder} has format {record.get('format')!r}, this code reads {FORMAT}")
-    return record, load_file(folder / WEIGHTS)
-
-
 def _check(backbone: Backbone, record: dict, state: dict[str, Tensor], folder: str | Path) -> None:
     applied = backbone.peft
     kept, frozen = _split(applied, adapter_tensors(backbone))
@@ -196,5 +184,5 @@ def _check(backbone: Backbone, record: dict, state: dict[str, Tensor], folder: s
     if shapes.keys() != other.keys() or (shapes != other and applied.name != "adalora"):
         odd = sorted(n for n in shapes.keys() | other.keys() if shapes.get(n) != other.get(n))
         raise ValueError(f"{folder} does not fit: {len(odd)} tensors differ, first {odd[0]}")
-    if digest(frozen) != record["frozen"]:
+    if tensors_digest(frozen) != record["frozen"]:
         raise ValueError(f"{folder} does not fit: its frozen numbers are drawn otherwise on this machine")

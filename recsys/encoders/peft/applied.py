@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -98,16 +96,6 @@ def adapter_tensors(backbone: Backbone) -> dict[str, Tensor]:
 def tensors_of(model: nn.Module) -> dict[str, Tensor]:
     """Parameters and buffers by name, shared ones once."""
     return dict(chain(model.named_parameters(), model.named_buffers()))
-
-
-def digest(tensors: Mapping[str, Tensor], values: int = 64) -> str:
-    """Of names, shapes and the first `values` numbers of each tensor: tells two backbones apart, quickly."""
-    found = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        head = tensor.detach().flatten()[:values].cpu().contiguous()
-        found.update(head.view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()[:16]
 
 
 def changed_fields(config: peft.PeftConfig) -> dict[str, Any]:

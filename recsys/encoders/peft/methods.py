@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from recsys.encoders.backbone import Backbone, transformer_layers
-from recsys.encoders.peft.applied import Applied, TextPeftModel, changed_fields, digest, tensors_of
+from recsys.encoders.backbone_digest import backbone_digest
+from recsys.encoders.peft.applied import Applied, TextPeftModel, changed_fields, tensors_of
 from recsys.encoders.peft.registry import FAILS, METHODS, PeftMethod, get_method
 
 # where a method attaches, by the first names that the model has: BERT, Llama, DistilBERT, GPT-2
@@ -81,7 +82,7 @@ def apply_method(
 
 def wrap(backbone: Backbone, name: str, options: dict, seed: int = 0, batches=None) -> dict[str, int]:
     """As `apply_method`, with all options given and checked: what a file of an adapter is built with."""
-    method, base = get_method(name), digest(tensors_of(backbone.model))
+    method, base = get_method(name), backbone_digest(backbone)
     before = {id(tensor) for tensor in tensors_of(backbone.model).values()}
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft's, about model cards and task types

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -39,7 +40,10 @@ def load_task(network: nn.Module, folder: str | Path) -> nn.Module:
     path = Path(folder) / HEAD
     if not path.is_file():
         raise ValueError(f"{folder} holds no task: {HEAD} is not there")
-    saved, head = load_file(path), _head(network)
+    try:
+        saved, head = load_file(path), _head(network)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path} is damaged ({error}): save the task anew") from None
     there, here = ({name: tuple(t.shape) for name, t in part.items()} for part in (saved, head))
     if there != here:
         raise ValueError(f"{folder} is another task's: its head is {there}, here it is {here}")

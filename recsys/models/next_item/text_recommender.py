@@ -13,8 +13,8 @@ Truncation. Of a history the titles of the newest `max_items` items are read, of
 `max_tokens` tokens: with the newest title first, what is cut off is the oldest. With order "oldest_first" the
 end is kept.
 
-Further pre-training (`recsys.models.next_item.further_pretraining`) may come first: on the titles alone, so
-it sees no more of the shop than the model itself, and before the item vectors are computed.
+Further pre-training (`recsys.models.next_item.further_pretraining`) may come first: on the titles of items
+that training events name, not on those that first appear later, and before the item vectors are computed.
 
 B: users in a batch. T: tokens. M: items. D: width of the encoder.
 """
@@ -148,7 +148,8 @@ class TextRecommender(NextItemRecommender):
         settings: of training; `learning_rate` is the backbone's, `head_learning_rate` that of A, g and e.
         item_vectors: [M, D] unit-length start of w_i; None: the backbone's own vectors of the titles. Given
             ones stay as they are, also where the backbone is pre-trained further.
-        further: "masked" or "contrastive": train the backbone on the titles first; "none": do not.
+        further: "masked" or "contrastive": train the backbone on the training items' titles first; "none": do
+            not.
         further_settings: of that training; None: its defaults, with the seed and precision of `settings`.
 
     Raises:
@@ -246,7 +247,9 @@ class TextRecommender(NextItemRecommender):
             own = {"seed": self.settings.seed, "mixed_precision": self.settings.mixed_precision}
             settings = replace(DEFAULTS[self.further], **own)
         folder = None if self.folder is None else self.folder / f"further_{self.further}"
-        return further_pretrain(backbone, self.titles, self.further, settings, folder=folder)
+        # an item that no training event names may have come into the shop in the period of the test
+        known = [title for title, count in zip(self.titles, self.popularity, strict=True) if count]
+        return further_pretrain(backbone, known, self.further, settings, folder=folder)
 
     def _task(self) -> str:
         return f"{super()._task()} {self.tuning}"

@@ -33,6 +33,7 @@ def complete_record(request: "Request", working: Path, started: datetime, second
     record["seconds"] = round(seconds, 3)
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (working / "request.json").unlink()
+    (working / Path(request.notebook).name).unlink(missing_ok=True)  # the worker's copy, with its metadata
     (working / "kernel.log").unlink(missing_ok=True)  # what C libraries said; of use after a failure only
 
 

@@ -114,6 +114,11 @@ class ForkedKernelManager(AsyncKernelManager):
     def _ip_default(self) -> str:
         return f"@recsys-kernel-{uuid.uuid4().hex}"
 
+    def client(self, **options: Any) -> Any:
+        client = super().client(**options)
+        client.context.rcvhwm = 0  # ZeroMQ drops what comes after a thousand unread messages; see warm_start
+        return client
+
     async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
         if self.provisioner is None:
             self.provisioner = ForkProvisioner(

@@ -61,9 +61,14 @@ def become_kernel(request: dict) -> None:
     import numpy
     from ipykernel import kernelapp
 
+    class UnlimitedKernelApp(kernelapp.IPKernelApp):
+        def init_iopub(self, context) -> None:
+            context.sndhwm = 0  # no output is dropped because the client is slower; it bounds their sum
+            super().init_iopub(context)
+
     numpy.random.seed()  # forks would share their parent's state, and look reproducible without a seed
     try:
-        kernelapp.launch_new_instance(argv=sys.argv[1:])
+        UnlimitedKernelApp.launch_instance(argv=sys.argv[1:])
     except SystemExit as exit_:
         os._exit(exit_.code if isinstance(exit_.code, int) else 0)
     os._exit(0)

@@ -51,7 +51,7 @@ class GridProgress:
         mark = "[green]done[/]  " if outcome.ok else "[red]FAILED[/]"
         self._console.print(
             f"{mark} {run.experiment.name}  {_escape(run.label)}  [dim]{duration(outcome.seconds)}[/]"
-            + ("" if outcome.ok else f"  {_escape(outcome.reason.splitlines()[0][:200])}"),
+            + ("" if outcome.ok else f"  {_escape(_first_line(outcome))}"),
             highlight=False,
             soft_wrap=True,
         )
@@ -66,6 +66,12 @@ class GridProgress:
         if None in known:
             return "no estimate before the first run has ended"
         return f"about {duration(sum(known) / self._slots)} left"
+
+
+def _first_line(outcome: Outcome) -> str:
+    """Why a run failed and where, in at most 200 characters and the cell."""
+    told = (outcome.reason.splitlines() or ["no reason was given"])[0][:200]
+    return told if outcome.cell is None else f"{told}, in cell {outcome.cell}"
 
 
 def _escape(text: str) -> str:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import socket
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from recsys.runs.execution.orphan_cleanup import orphans_ended
 from recsys.runs.execution.worker import IN_FLIGHT, Outcome, Request, execute
 from recsys.runs.grid.plan import PlannedRun
 
+TRIES = 6  # to start Ray on a busy machine
+LONGEST_FOLDER = 107 - len("/ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
 FORWARDED = ("RECSYS_DATA", "RECSYS_CACHE", "RECSYS_SOURCES")
 
 
@@ -115,7 +118,11 @@ def _kernel_parents(threads: set[int]) -> Iterator[str]:
 def _ray(address: str | None, cores: int | None) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # Ray gives up after 30 s on a busy machine
+    if not address:
+        _check_temporary_folder()
+        # Ray of one machine: its processes then listen on the loopback interface alone. Ray reads it when it
+        # is imported; its name is of the systems where this is Ray's default.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     if address and (Path.home() / ".ray" / "auth_token").is_file():
         # `ray start` asks for the token that it wrote there; ray.init sends it only when told to
         os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -134,22 +141,34 @@ def _ray(address: str | None, cores: int | None) -> Iterator[Any]:
             raise RunnerError(
                 f"no Ray cluster answers at {address} ({error}); is `ray start --head` up?"
             ) from None
-    try:
-        # num_cpus None: Ray counts what this process may use, containers' limits included
-        local = {} if address else {"num_cpus": cores, "include_dashboard": False}
-        ray.init(
-            address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **local,
-        )
-    except Exception as error:  # Ray raises bare Exception when a process of its own does not start
-        where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-        raise RunnerError(f"cannot start or reach {where}: {_first_line(error)}") from error
+    # num_cpus None: Ray counts what this process may use, containers' limits included
+    local = {} if address else {"num_cpus": cores, "include_dashboard": False}
+    for left in reversed(range(TRIES)):
+        try:
+            ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+            break
+        except Exception as error:  # Ray raises bare Exception when a process of its own does not start
+            if not address and left and "timed out during startup" in str(error):
+                continue  # it waits 30 s for its own processes, which a busy machine does not give them
+            where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+            raise RunnerError(f"cannot start or reach {where}: {_first_line(error)}") from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_temporary_folder() -> None:
+    """Ray's sockets lie in the temporary folder, and a socket's path has 107 bytes at most."""
+    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    if len(os.fsencode(folder)) > LONGEST_FOLDER:
+        name = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
+        raise RunnerError(
+            f"the temporary folder {folder} has too long a name for Ray's sockets (at most {LONGEST_FOLDER} "
+            f"bytes): name a shorter one, such as {name}=/tmp recsys run ..."
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise RunnerError(f"cannot write to the temporary folder {folder}: name another one with TMPDIR")
 
 
 def _unplaceable(run: PlannedRun, total: dict[str, float]) -> str | None:

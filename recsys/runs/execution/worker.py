@@ -105,6 +105,7 @@ def _run_notebook(request: Request, working: Path) -> None:
 
     from recsys.runs.execution.forked_kernel import ForkedKernelManager
     from recsys.runs.execution.kernel_parent import CAN_FORK, kernel_environment
+    from recsys.runs.execution.notebook_client import ENGINE, KernelDied, last_words
     from recsys.runs.grid.git import file_blob, head
     from recsys.runs.grid.notebook_cells import read_cells
     from recsys.runs.grid.parameters import reassigned
@@ -126,12 +127,14 @@ def _run_notebook(request: Request, working: Path) -> None:
     )
     try:
         execute_notebook(
-            str(notebook),
+            str(_completed(notebook, working)),
             str(working / paths.EXECUTED),
             parameters=request.parameters,
             cwd=str(notebook.parent),
             progress_bar=False,
             kernel_name="python3",
+            language="python",
+            engine_name=ENGINE,
             start_timeout=120,
             **({"kernel_manager_class": ForkedKernelManager} if CAN_FORK else {}),
         )
@@ -140,8 +143,25 @@ def _run_notebook(request: Request, working: Path) -> None:
         trace = _plain("\n".join(error.traceback))
         number = _number_as_written(notebook, error.cell_index)
         raise RunFailed(reason, number, error.source, trace) from None
+    except KernelDied as error:
+        said = last_words(working / "kernel.log")
+        number = None if error.index is None else _number_as_written(notebook, error.index)
+        source = next((cell.source for cell in read_cells(notebook) if cell.number == number), "")
+        raise RunFailed(f"{error}{f'; it last said: {said}' if said else ''}", number, source) from None
     except Exception as error:
-        raise RunFailed(_kernel_death(error, working), trace=traceback.format_exc()) from None
+        raise RunFailed(f"{type(error).__name__}: {error}", trace=traceback.format_exc()) from None
+
+
+def _completed(notebook: Path, working: Path) -> Path:
+    """The notebook, or a copy with the metadata that it lacks."""
+    from recsys.runs.grid.notebook_cells import completed
+
+    text = completed(notebook)
+    if text is None:
+        return notebook
+    copy = working / notebook.name
+    copy.write_text(text, encoding="utf-8")
+    return copy
 
 
 def _number_as_written(notebook: Path, index: int) -> int:
@@ -157,15 +177,3 @@ def _plain(text: str) -> str:
     import re
 
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
-
-
-def _kernel_death(error: Exception, working: Path) -> str:
-    if type(error).__name__ != "DeadKernelError":
-        return f"{type(error).__name__}: {error}"
-    log = working / "kernel.log"
-    last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-    said = f"; it last said: {last[0]}" if last else ""
-    return (
-        "the kernel died without a word from Python; most often it was killed because memory ran out"
-        f" (ask for more with `needs: memory_gb` or make the run smaller){said}"
-    )

@@ -110,7 +110,15 @@ def load_experiments(folder: Path | None = None) -> dict[str, Experiment]:
 
 
 def choose(experiments: dict[str, Experiment], wanted: list[str]) -> list[Experiment]:
-    """The experiments that were asked for by name or leading number; all when none was named."""
+    """The experiments that were asked for by name or leading number; all when none was named.
+
+    Raises:
+        ExperimentError: no experiment of that name, or none at all.
+    """
+    if not experiments:
+        raise ExperimentError(
+            f"no experiments in {paths.EXPERIMENTS}: call recsys inside a checkout of the kit"
+        )
     if not wanted:
         return list(experiments.values())
     chosen = []

@@ -43,15 +43,33 @@ def read_cells(path: Path) -> tuple[Cell, ...]:
                 number,
                 cell["cell_type"],
                 "".join(cell["source"]),
-                tuple(cell["metadata"].get("tags", ())),
-                tuple(cell.get("outputs", ())),
+                tuple((cell.get("metadata") or {}).get("tags", ())),
+                tuple(cell.get("outputs") or ()),
             )
             for number, cell in enumerate(raw["cells"], start=1)
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, NotebookError):
             raise
         raise NotebookError(f"{path.name}: not a notebook ({error!r})") from None
+
+
+def completed(path: Path) -> str | None:
+    """The notebook file's text with what nbformat demands and other tools leave out; None where it has all.
+
+    Metadata say nothing that a run depends on: a notebook without them is a notebook.
+    """
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    before = json.dumps(raw)
+    raw["metadata"] = raw.get("metadata") or {}
+    raw.setdefault("nbformat_minor", 5 if any("id" in cell for cell in raw["cells"]) else 4)
+    for cell in raw["cells"]:
+        cell["metadata"] = cell.get("metadata") or {}
+        if cell["cell_type"] == "code":
+            cell["outputs"] = cell.get("outputs") or []
+            cell.setdefault("execution_count", None)
+    text = json.dumps(raw)
+    return None if text == before else text
 
 
 def code_cells(cells: Iterable[Cell]) -> Iterator[Cell]:

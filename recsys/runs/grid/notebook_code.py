@@ -16,6 +16,7 @@ from recsys.runs.grid.parameters import parse_cell
 
 RECORD = "recsys.runs.record"
 SHOWS = ("recsys.plots", "recsys.runs", "IPython", "matplotlib", "seaborn", "pandas", "display")
+BY_HAND = "by-hand"  # tag of the cell that sets threads where there is no runner
 CHANGES = ("exec", "eval", "setattr", "delattr", "next", "open", "input")  # of the built-in functions
 # methods of tables and figures that give something new and leave what they are asked of as it is
 READS = {"agg", "assign", "describe", "drop", "dropna", "filter", "format", "get", "groupby", "head", "hide"}
@@ -49,6 +50,8 @@ def notebook_code(cells: Iterable[Cell]) -> NotebookCode:
         if "parameters" in cell.tags:  # the values that were used are the record's own
             parameters = set().union(*map(_bound, parse_cell(cell.source).body))
             continue
+        if BY_HAND in cell.tags:
+            continue  # under the runner it does nothing
         try:
             statements += parse_cell(cell.source).body
         except SyntaxError:  # the kernel reports it, with its traceback

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn.functional import layer_norm, scaled_dot_product_attention
 
 from recsys.speed.engines.torch_threads import one_thread
+from recsys.speed.packed_parts import BEHIND_ATTENTION, THIN, check_parts
 from recsys.speed.variant import NotForThisModel
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ FILE = "packed.safetensors"
 LAYOUT_ROWS = 2048  # tokens that the layout of a weight is made for; others work too
 SHORT = 64  # tokens: of texts up to there, attention is faster as two batched products than as one operator
 MAPS = ("qkv", "attention", "up", "down")  # the linear maps of a layer
-BEHIND_ATTENTION = {"attention": "attention.output.dense", "up": "intermediate.dense", "down": "output.dense"}
-# the names of a whole map, and of one of low rank, which is an nn.Sequential of two
-THIN = {"first": "0.weight", "weight": "1.weight", "bias": "1.bias"}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -204,10 +202,11 @@ def packed_weights(backbone: Backbone, dtype: torch.dtype) -> dict[str, Tensor]:
     words [V, D] and positions [P, D] (token type 0 included) hold the embeddings.
 
     Raises:
-        NotForThisModel: another architecture.
+        NotForThisModel: another architecture, or modules that a BERT has not (adapters, unmerged LoRA).
     """
     check_bert(backbone)
     state = backbone.model.state_dict()
+    check_parts(state, backbone.model.config.num_hidden_layers)
     embeddings = "embeddings."
     found = {
         "words": state[embeddings + "word_embeddings.weight"],

@@ -52,6 +52,14 @@ def made(tmp_path, monkeypatch):
     return load
 
 
+def test_a_copy_of_home_depot_saved_as_utf_8_reads_the_same(made):
+    """It was read as Latin-1 all the same: every degree sign became two letters."""
+    line = '1,7,"Caf\xe9 chair \xb0",angle bracket,2.33\n'
+    for encoding in ("latin-1", "utf-8", "utf-8-sig"):
+        data = made("home_depot", (DEPOT + line).encode(encoding))
+        assert data.table["text_pair"].tolist() == ["Caf\xe9 chair \xb0"]
+
+
 def test_home_depot_is_latin_1_and_graded(made):
     lines = (
         '1,7,"Caf\xe9 chair 1/2 in. \xb0",angle bracket,2.33\n'
@@ -156,7 +164,7 @@ def test_chinese_reviews_lose_stray_marks_and_the_empty_one(made):
         ("womens_clothing", CLOTHES + "0,1,2,,t,5,2,0,,,\n", "Recommended IND is 2"),
         ("womens_clothing", CLOTHES + "0,,2,,t,5,1,0,,,\n", "no readable table"),
         ("chinese_reviews", CHINESE + "x,-1,t\n", "label is -1"),
-        ("chinese_reviews", (CHINESE + "书籍,1,很好\n").encode("gb18030"), "not utf-8-sig text"),
+        ("chinese_reviews", (CHINESE + "书籍,1,很好\n").encode("gb18030"), "not utf-8 text"),
         ("chinese_reviews", "", "no readable table"),
         ("chinese_reviews", CHINESE + 'x,1,"t\n', "no readable table"),
     ],

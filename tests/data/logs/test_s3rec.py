@@ -195,3 +195,32 @@ def test_broken_schema_is_reported_by_the_loader(family, monkeypatch):
     monkeypatch.setattr(s3rec, "place_in_history", lambda users: pd.Series(5, index=users.index))
     with pytest.raises(TableError, match=r"events\.order"):
         load_dataset("toys")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Wash &amp; Go", "Wash & Go"),
+        ("5&quot; clip &#39;n go", "5\" clip 'n go"),
+        ("&amp;#8482 twice", "™ twice"),
+        ("caf&eacute; & R&D", "café & R&D"),
+        ("a&#10;b&#9;c", "a b c"),
+        ("plain; &", "plain; &"),
+    ],
+)
+def test_html_entities_are_signs(written, read):
+    assert s3rec.unescaped(written) == read
+
+
+def test_titles_hold_signs_and_the_pinned_table_the_source_s_text(family):
+    histories = [[item, item + 1, item + 2] for item in range(1, 9)]
+    write_titles(family.folder, histories)
+    (family.folder / "Toys.txt").write_text(text_of(histories))
+    titles = {str(item): f"Bat &amp; ball {item}" for item in range(1, 11)}
+    make_npy(family.folder / "transrec_toys" / "title_maps.npy", {"id2title": titles})
+    family(titles=True)
+    items = load_dataset("toys").items
+    assert items["title"].str.startswith("Bat & ball ").all()
+    source = sources.all_sources()["toys"]
+    log = s3rec.read_sequences(family.folder / "Toys.txt")
+    assert s3rec.item_table(source, log)["title"].str.startswith("Bat &amp; ball ").all()

@@ -120,3 +120,74 @@ def test_disk_cost_of_ten_tasks_is_that_of_the_adapters(bert, tmp_path):
     assert sum(sizes) < 0.05 * (tmp_path / "plain" / "model.safetensors").stat().st_size
     # drawn from a seed again, not stored
     assert save_adapter(task(bert, "vera", 1), tmp_path / "vera") < 4 * 512 + 3000
+
+
+def changed_words(bert):
+    words = bert.model.get_input_embeddings().weight
+    words.data[1:] += 0.5  # [PAD], the first row, gets no gradient, so tuning leaves it as it is
+
+
+def changed_heads(bert):
+    bert.model.config.num_attention_heads *= 2  # the same weights, another function
+
+
+def changed_last_number(bert):
+    list(bert.model.parameters())[-1].data.view(-1)[-1] += 0.01
+
+
+def changed_pooling(bert):
+    bert.pooling = "cls"
+
+
+@pytest.mark.parametrize("change", [changed_words, changed_heads, changed_last_number, changed_pooling])
+def test_a_backbone_that_differs_anywhere_is_another_one(bert, tmp_path, change):
+    """Of each tensor the first 64 numbers alone were compared."""
+    save_adapter(task(bert, "lora", 1), tmp_path)
+    other = own(bert)
+    change(other)
+    with pytest.raises(ValueError, match="another backbone"):
+        load_adapter(other, tmp_path)
+    load_adapter(own(bert), tmp_path)
+
+
+def spoilt(folder, name, content):
+    path = folder / name
+    path.write_bytes(content(path.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("adapter.safetensors", lambda whole: whole[: len(whole) // 2]),
+        ("adapter.safetensors", lambda whole: whole[:-1] + bytes([whole[-1] ^ 1])),
+        ("adapter.safetensors", lambda whole: b""),
+        ("adapter.json", lambda whole: whole[: len(whole) // 2]),
+        ("adapter.json", lambda whole: b"\xff\xfe\x00"),
+        ("adapter.json", lambda whole: b"[1]"),
+        ("adapter.json", lambda whole: b'{"format": 2}'),
+        ("adapter.json", lambda whole: whole.replace(b'"r"', b'"q"')),
+        ("adapter.json", lambda whole: whole.replace(b'"lora"', b'"lora-2"')),
+    ],
+)
+def test_a_damaged_adapter_is_told_in_one_line(bert, tmp_path, name, content):
+    save_adapter(task(bert, "lora", 1, r=4), tmp_path)
+    spoilt(tmp_path, name, content)
+    with pytest.raises(ValueError) as told:
+        load_adapter(own(bert), tmp_path)
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 600
+
+
+def test_weights_beside_the_record_of_another_saving_are_refused(bert, tmp_path):
+    """A kill between the two files once left such a folder, and it loaded."""
+    for seed in (1, 2):
+        save_adapter(task(bert, "lora", seed), tmp_path / str(seed))
+    (tmp_path / "1" / "adapter.safetensors").write_bytes((tmp_path / "2/adapter.safetensors").read_bytes())
+    with pytest.raises(ValueError, match="not the record's"):
+        load_adapter(own(bert), tmp_path / "1")
+
+
+def test_an_adapter_that_cannot_be_written_is_told_in_one_line(bert, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"cannot be written to .*: "):
+        save_adapter(task(bert, "lora", 1), tmp_path / "file" / "adapter")

@@ -58,3 +58,11 @@ def test_what_does_not_fit_is_refused_and_nothing_is_changed(tmp_path):
     assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())
     with pytest.raises(ValueError, match="no method applied"):
         save_task(other, tmp_path)
+
+
+def test_a_damaged_head_is_told_in_one_line(tmp_path):
+    save_task(trained(classifier, "lora"), tmp_path)
+    head = tmp_path / "head.safetensors"
+    head.write_bytes(head.read_bytes()[:40])
+    with pytest.raises(ValueError, match=r"head.safetensors is damaged"):
+        load_task(classifier(load_backbone("random-bert")), tmp_path)

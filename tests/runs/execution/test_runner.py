@@ -49,6 +49,12 @@ def ran(tmp_path_factory):
     edit = "open('../recsys/metrics/sample_model.py', 'a').write('# edited while it ran')"
     add_experiment(project, "09_edited", "[1]", start, edit, end)
     add_experiment(project, "07_killed", "[1]", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    add_experiment(project, "10_exits", "[1]", start, "import os\nos._exit(3)")
+    add_experiment(project, "11_crashes", "[1]", start, "import ctypes\nctypes.string_at(0)")
+    add_experiment(
+        project, "12_ended", "[1]", start, "import os, time\nos.kill(os.getpid(), 15), time.sleep(9)"
+    )
+    add_experiment(project, "13_floods", "[1]", start, "while True: print('y' * 9_999)")
     return project, recsys_command(project)("run")
 
 
@@ -67,7 +73,7 @@ def test_good_runs_are_recorded_whole(ran):
     first = good[0]
     (folder,) = (project / "experiments" / "runs" / "00_good").glob("rank=1-*")
     shared = json.loads((folder / "provenance.json").read_text())
-    assert list(shared["definitions"]) == ["recsys.metrics.sample_model:double"]
+    assert list(shared["definitions"]) == ["<start>", "recsys.metrics.sample_model:double"]
     assert shared["versions"].keys() == {"python"}
     assert (first["code"]["commit"], first["code"]["dirty"]) == (None, True), "no git checkout"
     assert first["seconds"] > 0
@@ -85,7 +91,7 @@ def test_figures_are_in_the_executed_notebook(ran):
 def test_failures_leave_the_others_and_make_the_command_fail(ran):
     _, done = ran
     assert done.returncode == 1
-    assert "2 notebooks executed, 0 up to date, 9 failed" in done.stdout
+    assert "2 notebooks executed, 0 up to date, 13 failed" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -97,7 +103,11 @@ def test_failures_leave_the_others_and_make_the_command_fail(ran):
         ("04_wrong_metric", "demands the metric(s) score; record() was given other"),
         ("05_not_finite", "metric 'score' is nan"),
         ("06_raises", "IndexError: list index out of range"),
-        ("07_killed", "the kernel died"),
+        ("07_killed", "the kernel died: it was killed (SIGKILL), most often because memory ran out"),
+        ("10_exits", "the kernel ended itself with exit status 3"),
+        ("11_crashes", "the kernel crashed (SIGSEGV)"),
+        ("12_ended", "the kernel was ended (SIGTERM)"),
+        ("13_floods", "the notebook wrote more than 50 million characters of output"),
         ("08_import", "No module named 'no_such_package'"),
         ("09_edited", "sample_model.py was edited while this run was going"),
     ],
@@ -107,6 +117,17 @@ def test_each_failure_says_why(ran, name, reason):
     failure = next((project / "experiments" / "runs" / name).glob("*.failed/failure.json"))
     assert reason in json.loads(failure.read_text())["reason"]
     assert reason in re.sub(r"\s+", " ", done.stdout)
+
+
+@pytest.mark.parametrize("name", ["10_exits", "11_crashes", "12_ended", "13_floods"])
+def test_a_kernel_s_end_is_told_with_its_cell_and_without_ipykernel_s_banner(ran, name):
+    project, done = ran
+    failure = next((project / "experiments" / "runs" / name).glob("*.failed/failure.json"))
+    told = json.loads(failure.read_text())
+    assert (told["cell"], told["source"] != "") == (3, True)
+    assert "last said" not in told["reason"]
+    assert "memory ran out" not in told["reason"]
+    assert re.search(rf"FAILED {name} .*, in cell 3\n", done.stdout)
 
 
 def test_failing_cell_traceback_and_notebook_are_shown(ran):

@@ -1,0 +1,104 @@
+"""Threads of a notebook that is run by hand, in JupyterLab or with plain papermill.
+
+`recsys run` gives every run its threads and its cores. By hand numeric libraries take every core there is,
+and where another process has one of them, each small operation waits for the slowest thread, spinning
+meanwhile: beside one busy core of two a notebook of half a minute took three. So the first cell calls
+`use_free_cores`.
+"""
+
+import os
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+
+import psutil
+
+from recsys.runs.execution.kernel_parent import THREAD_VARIABLES, THREADS
+from recsys.runs.record import REQUEST
+
+OURS = "RECSYS_THREADS_BY_HAND"  # what the last call set, to tell it from what a user set
+SECONDS = 0.5  # the machine is looked at
+# Threads that wait sleep instead of spinning: a core may become busy later. libgomp, and Intel's OpenMP.
+SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container: "200000 100000" is two cores
+
+
+def use_free_cores() -> int:
+    """Give this notebook as many threads as cores are free now, at least one, and say so.
+
+    Call it before anything else is imported: most libraries read their thread count once, when they are
+    loaded; those that are loaded already are told. Does nothing under `recsys run`; OMP_NUM_THREADS, where it
+    is set, is kept.
+
+    Returns:
+        the number of threads.
+
+    Example:
+        >>> from recsys.runs.by_hand import use_free_cores
+        >>> use_free_cores()
+        1 of 2 cores is free: this notebook uses 1 thread (set OMP_NUM_THREADS to choose)
+    """
+    if REQUEST in os.environ:
+        return int(os.environ[THREADS])
+    chosen = os.environ.get(THREADS, "")
+    if chosen.isdecimal() and int(chosen) > 0 and not _ours():
+        threads = int(chosen)
+        print(f"this notebook uses {_count(threads, 'thread')}, as OMP_NUM_THREADS says")
+    else:
+        cores = allowed_cores()
+        free = free_cores(cores)
+        threads = max(1, free)
+        print(
+            f"{free} of {_count(cores, 'core')} {'is' if free == 1 else 'are'} free: this notebook uses "
+            f"{_count(threads, 'thread')} (set OMP_NUM_THREADS to choose)"
+        )
+        os.environ[OURS] = str(threads)
+    set_threads(threads, os.environ)
+    return threads
+
+
+def allowed_cores() -> int:
+    """Cores that this process may use: those it is bound to, and no more than its container's quota."""
+    bound = len(_bound_to())
+    try:
+        quota, period = QUOTA.read_text(encoding="ascii").split()
+        return max(1, min(bound, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such file, or "max": no quota
+        return bound
+
+
+def free_cores(cores: int, seconds: float = SECONDS) -> int:
+    """How many of the allowed cores nobody uses, looking for so long; one idle half the time counts."""
+    busy = psutil.cpu_percent(interval=seconds, percpu=True)
+    idle = sum(1 - busy[core] / 100 for core in _bound_to() if core < len(busy))
+    return max(0, min(cores, round(idle)))
+
+
+def _bound_to() -> list[int]:
+    return (
+        sorted(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else list(range(os.cpu_count() or 1))
+    )
+
+
+def set_threads(threads: int, environment: MutableMapping[str, str]) -> None:
+    """For libraries still to be loaded, by their variables; for those that are loaded, by their functions."""
+    environment.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    for name, value in SLEEPING.items():
+        environment.setdefault(name, value)
+    if "numpy" in sys.modules:
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+
+
+def _ours() -> bool:
+    """Whether the variable is what an earlier call left: a cell that is run again looks anew."""
+    return os.environ.get(OURS) == os.environ.get(THREADS)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,77 @@
+"""What `recsys report` does, apart from parsing its options."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from recsys.runs import paths
+from recsys.runs.evidence.claims import load_claims
+from recsys.runs.evidence.judge import judge
+from recsys.runs.evidence.preregistration import confirming_records, histories
+from recsys.runs.grid.experiment import load_experiments
+from recsys.runs.records import load_records
+from recsys.runs.report.pages import write_report
+from recsys.runs.report.verdicts import DECIDED, effect, verdict_rows
+
+
+def report_command(console: Console, out: Path, runs: Path) -> None:
+    """Write the site and print the verdict table."""
+    experiments = load_experiments()
+    own = [record for record in load_records(runs) if record.profile != "smoke"]
+    reference = load_records(paths.REFERENCE)
+    failures = [entry for entry in _read_last(console, runs) if entry["state"] in ("failed", "not run")]
+    claims = load_claims()
+    judged = judge(claims, reference, experiments), judge(claims, own, experiments)
+    known = histories(judged[0], judge(claims, confirming_records(reference), experiments))
+    index = write_report(out, own, reference, failures, claims, experiments, runs, judged, known)
+    table, untested = _verdict_table(verdict_rows(*judged, known))
+    console.print(table)
+    console.print(f"{untested} further claims are not yet tested or can't be; the report lists all.")
+    for entry in failures:
+        console.print(
+            f"[yellow]{entry['state']}[/] {entry['experiment']} {escape(entry['label'])}: "
+            f"{escape(entry['reason'])}",
+            soft_wrap=True,
+        )
+    console.print(f"Report: [bold]{index}[/]", soft_wrap=True)
+
+
+def _verdict_table(rows: list[Any]) -> tuple[Table, int]:
+    """The claims that either set of records tested, and how many it leaves out."""
+    table = Table("claim", "paper", "reference says", "your runs say", "kind", "effect", "beside it")
+    table.title = "Verdicts"
+    shown = [row for row in rows if {row.reference.state, row.own.state} & {*DECIDED, "invalid"}]
+    for row in shown:
+        finding = row.shown.decisive
+        told = " ".join(effect(finding)) if finding else row.reference.message
+        table.add_row(
+            escape(row.claim.paraphrase),
+            row.claim.place,
+            row.reference.state,
+            row.own.state,
+            row.claim.kind,
+            escape(told),
+            escape("; ".join(row.notes)),
+        )
+    return table, len(rows) - len(shown)
+
+
+def _read_last(console: Console, runs: Path) -> list[dict[str, Any]]:
+    """What the last command left: nothing where it is missing or spoilt."""
+    last = runs / paths.LAST
+    if not last.is_file():
+        return []
+    try:
+        entries = json.loads(last.read_text(encoding="utf-8"))["runs"]
+        return [entry for entry in entries if {"experiment", "label", "state", "reason"} <= entry.keys()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        console.print(
+            f"[yellow]not read[/] {escape(str(last))} ({type(error).__name__}): the report will not know "
+            "what failed; the next `recsys run` writes it anew",
+            soft_wrap=True,
+        )
+        return []
