@@ -34,6 +34,14 @@ def fetch(
 
 
 @data_commands.command(cls=OnceEach)
+def derive(name: Annotated[str, typer.Argument(help="fashion_products, movielens_multimodal, ...")]) -> None:
+    """Make a data set's derived archive (pictures, recordings) from its public originals, verified."""
+    from recsys.data.media.derive import derive as make
+
+    console.print(f"{escape(name)}: {escape(str(make(name)))}")
+
+
+@data_commands.command(cls=OnceEach)
 def show(name: Annotated[str, typer.Argument(help="A data set.")]) -> None:
     """Load a data set and print its tables' sizes and columns, its times or labels, and what was dropped."""
     from recsys.data.load import describe

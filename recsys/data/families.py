@@ -17,6 +17,9 @@ LOGS = Registry(
         "s3rec": "recsys.data.logs.s3rec:FAMILY",
         "online_retail": "recsys.data.logs.online_retail:FAMILY",
         "table": "recsys.data.logs.table:FAMILY",
+        "movielens": "recsys.data.media.movielens:FAMILY",
+        "atomic_files": "recsys.data.media.atomic_files:FAMILY",
+        "situnes": "recsys.data.media.situnes:FAMILY",
     },
 )
 # read as `LabelledTexts`, by `recsys.data.labelled.dataset.load_labelled`
@@ -34,9 +37,19 @@ LABELLED = Registry(
 )
 # read as one policy's table of impressions, by the family's own module
 IMPRESSIONS = Registry("family of logged impressions", {"open_bandit": "recsys.data.logs.open_bandit:FAMILY"})
+# pictures, sounds and clips, read as `MediaSamples`, by `recsys.data.media.load.load_samples`
+MEDIA = Registry(
+    "family of labelled media",
+    {
+        "fashion": "recsys.data.media.fashion:FAMILY",
+        "grocery": "recsys.data.media.grocery:FAMILY",
+        "spoken_digits": "recsys.data.media.spoken_digits:FAMILY",
+        "video_clips": "recsys.data.media.video_clips:FAMILY",
+    },
+)
 # made by code, from a seed
 GENERATED = Registry("generated data set", {"demo_store": "recsys.data.demo_store.store:load"})
-KINDS = (LOGS, LABELLED, IMPRESSIONS)
+KINDS = (LOGS, LABELLED, MEDIA, IMPRESSIONS)
 
 
 def no_fault(roles: set[str], options: Mapping[str, Any]) -> str | None:

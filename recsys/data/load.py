@@ -7,7 +7,7 @@ import pandas as pd
 
 from recsys.data import sources
 from recsys.data.errors import RegistryError
-from recsys.data.families import GENERATED, LABELLED, LOGS
+from recsys.data.families import GENERATED, LABELLED, LOGS, MEDIA
 from recsys.data.tables import Dataset, check
 
 FIRST_ROWS = 3  # shown by describe
@@ -41,6 +41,10 @@ def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
             f"{name} holds labelled texts, not a log of events: "
             "use recsys.data.labelled.dataset.load_labelled"
         )
+    if source.family in MEDIA:
+        raise RegistryError(
+            f"{name} holds labelled media, not a log of events: use recsys.data.media.load.load_samples"
+        )
     return check(LOGS.load(source.family).load(source, **options))
 
 
@@ -54,6 +58,10 @@ def describe(name: str) -> dict[str, Any]:
         from recsys.data.labelled.dataset import describe_labelled
 
         return describe_labelled(name)
+    if name != sources.DEMO_STORE and sources.get(name).family in MEDIA:
+        from recsys.data.media.load import describe_samples
+
+        return describe_samples(name)
     dataset = load_dataset(name)
     entry = next(row for row in sources.listing() if row["name"] == name)
     facts = {key: entry[key] for key in ("name", "title", "licence", "source", "size", "where")}

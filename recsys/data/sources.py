@@ -21,13 +21,14 @@ from recsys.data.files import locations
 from recsys.data.labelled.search_sources import SEARCH_DATA
 from recsys.data.labelled.sources import LABELLED
 from recsys.data.logs.sources import LOGS
+from recsys.data.media.entries import MEDIA
 from recsys.data.registry import Source, SourceFile
 
 DEMO_STORE = "demo_store"
 WEIGHTS = "weights of "  # before a model's name among the files that were read
 WEIGHT_FILES = ("*.safetensors", "config.json", "tokenizer*.json", "vocab.txt", "*.model")
 OPTIONS = "(options)"  # stands for an entry's options among the files that were read
-BUILT_IN = (*LOGS, *LABELLED, *SEARCH_DATA)
+BUILT_IN = (*LOGS, *LABELLED, *SEARCH_DATA, *MEDIA)
 
 # What this process read: "beauty/Beauty.txt" -> sha256. Run records take it from here.
 files_read: dict[str, str] = {}

@@ -1,0 +1,1 @@
+"""Files from strangers to arrays, in worker processes; modules here stay light, a worker imports them."""

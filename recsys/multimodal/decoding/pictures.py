@@ -1,0 +1,87 @@
+"""Bytes of a picture to RGB, upright, at a given size; what is broken or too large is refused, not decoded.
+
+H, W: rows and columns of pixels.
+"""
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from recsys.multimodal.decoding.faults import Undecodable
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # others have readers that nobody needs here
+MOST_BYTES = 64 << 20
+# 40 megapixels are 120 MB in RGB; a PNG of 30,000 × 30,000 equal pixels has 100 kB and would take 2.7 GB
+MOST_PIXELS = 40_000_000
+LEAST_SIDE = 2  # pixels
+
+
+def decode_picture(
+    content: bytes, width: int, height: int, keep: str = "all", most_pixels: int = MOST_PIXELS
+) -> np.ndarray:
+    """A picture as the eye sees it.
+
+    EXIF's orientation is applied, CMYK and 16-bit grey are converted, transparency is laid on white, of an
+    animation the first frame is taken. The size is read from the header first; a JPEG much larger than asked
+    for is decoded at reduced scale.
+
+    Args:
+        content: of the file.
+        width, height: pixels of the result; the picture is stretched to them.
+        keep: "all", or "top": the lower half is painted grey (the letters of a poster stand there).
+        most_pixels: refuse larger ones.
+
+    Returns:
+        [H, W, 3] uint8.
+
+    Raises:
+        Undecodable: with the reason.
+    """
+    if not content:
+        raise Undecodable("0 bytes")
+    if len(content) > MOST_BYTES:
+        raise Undecodable(f"{len(content):,} bytes, more than {MOST_BYTES:,}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PIL warns of sizes that are judged here, and of odd EXIF data
+            with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+                pixels = picture.width * picture.height
+                if pixels > most_pixels:
+                    raise Undecodable(f"{picture.width:,} × {picture.height:,} pixels, too many to decode")
+                picture.draft("RGB", (2 * max(width, height),) * 2)  # only JPEG; keeps CMYK as it is
+                picture.load()
+                upright = ImageOps.exif_transpose(picture)
+                rgb = _rgb(upright)
+    except Undecodable:
+        raise
+    except Image.DecompressionBombError as error:
+        raise Undecodable(f"too many pixels to decode ({error})") from None
+    # PIL's readers raise whatever a damaged file makes them stumble over
+    except Exception as error:
+        raise Undecodable(_reason(error)) from None
+    if min(rgb.size) < LEAST_SIDE:
+        raise Undecodable(f"{rgb.width} × {rgb.height} pixels are no picture")
+    array = np.array(rgb.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    if keep == "top":
+        array[height // 2 :] = 127
+    return array
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":  # PIL would clip 16 bits at 255
+        grey = np.asarray(picture, dtype=np.float64)
+        top = 65535.0 if grey.max(initial=0) > 255 else 255.0
+        return Image.fromarray((grey * (255.0 / top)).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        seen = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    if type(error).__name__ == "UnidentifiedImageError":
+        return "no picture of a known format"
+    text = " ".join(str(error).split())
+    return f"damaged: {text[:120] or type(error).__name__}"

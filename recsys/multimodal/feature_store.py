@@ -1,0 +1,123 @@
+"""Vectors of files and texts on disk, memory-mapped: what was encoded once is never decoded again.
+
+A store is one folder for one way of encoding, named by the hash of its code, weights and settings; inside, a
+row is found by the hash of the content that was encoded. So another data set with the same picture shares the
+row, an edited encoder gets another folder, and a changed file another row. Faults are kept too.
+
+Crash-safe: vectors are written before the index lines that name them; an index line that names a row the
+file does not hold yet, or one cut short, is as if it were not there. Writers take turns by a lock.
+
+n: contents. D: width.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from recsys.data.files.locations import cache_folder
+
+# digests a process looked up, and how many of them it had to make: a sweep with a warm cache makes none
+counts = {"asked": 0, "made": 0}
+
+
+def store_key(*parts: object) -> str:
+    """One name for code, weights and settings: 24 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
+def content_digest(content: bytes) -> str:
+    """Name of a content: sha256, 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+class FeatureStore:
+    """The vectors of one way of encoding.
+
+    Args:
+        key: from `store_key`.
+        width: D.
+        folder: where stores lie; None: `features` in the kit's cache folder.
+
+    Example:
+        >>> store = FeatureStore(store_key("mean colour", 1), width=3)
+        >>> store.add(["ab12"], np.ones((1, 3), np.float32), {})
+        >>> store.rows(["ab12", "cd34"])
+        array([ 0, -1])
+    """
+
+    UNKNOWN, FAULTY = -1, -2
+
+    def __init__(self, key: str, width: int, folder: Path | None = None):
+        self.width = width
+        self.folder = (folder or cache_folder() / "features") / key
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._vectors, self._index = self.folder / "vectors.f32", self.folder / "index.jsonl"
+        self._lock = FileLock(self.folder / "lock")
+        self._known: dict[str, int] = {}
+        self._reasons: dict[str, str] = {}
+        self._read_to = 0
+        self._refresh()
+
+    def rows(self, digests: Sequence[str]) -> np.ndarray:
+        """[n] row numbers; UNKNOWN where it has to be encoded, FAULTY where that failed before."""
+        self._refresh()
+        return np.array([self._known.get(digest, self.UNKNOWN) for digest in digests], dtype=np.int64)
+
+    def reason(self, digest: str) -> str:
+        """Why a faulty content could not be decoded."""
+        return self._reasons[digest]
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """[n, D] float32 of the stored rows, read from the mapped file."""
+        if not len(rows):
+            return np.empty((0, self.width), dtype=np.float32)
+        stored = self._vectors.stat().st_size // (4 * self.width)
+        mapped = np.memmap(self._vectors, dtype=np.float32, mode="r", shape=(stored, self.width))
+        return np.asarray(mapped[rows])
+
+    def add(self, digests: Sequence[str], vectors: np.ndarray, faults: Mapping[str, str]) -> None:
+        """Append vectors [n, D] under their digests, and the reasons of what could not be decoded."""
+        vectors = np.ascontiguousarray(vectors, dtype=np.float32).reshape(len(digests), self.width)
+        with self._lock:
+            self._refresh()
+            new = [place for place, digest in enumerate(digests) if digest not in self._known]
+            row_bytes = 4 * self.width
+            with self._vectors.open("ab") as file:
+                whole = file.tell() // row_bytes
+                file.truncate(whole * row_bytes)  # what a killed writer left behind
+                file.seek(whole * row_bytes)
+                file.write(vectors[new].tobytes())
+            lines = [{"digest": digests[place], "row": whole + k} for k, place in enumerate(new)]
+            lines += [{"digest": d, "fault": r} for d, r in faults.items() if d not in self._known]
+            with self._index.open("a", encoding="utf-8") as file:
+                # a line that a killed writer left open is closed, and then skipped as unreadable
+                file.write("\n" + "".join(json.dumps(line) + "\n" for line in lines))
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Read the index lines that came since the last look."""
+        if not self._index.exists():
+            return
+        stored = self._vectors.stat().st_size // (4 * self.width) if self._vectors.exists() else 0
+        with self._index.open("rb") as file:
+            file.seek(self._read_to)
+            fresh = file.read()
+        end = fresh.rfind(b"\n") + 1
+        self._read_to += end
+        for line in fresh[:end].splitlines():
+            try:
+                entry = json.loads(line)
+                digest = entry["digest"]
+            except (ValueError, KeyError, TypeError):
+                continue
+            if "fault" in entry:
+                self._known.setdefault(digest, self.FAULTY)
+                self._reasons.setdefault(digest, entry["fault"])
+            elif 0 <= entry.get("row", -1) < stored:
+                self._known[digest] = entry["row"]

@@ -1,0 +1,1 @@
+"""One fusion operator a file, all of the form of `recsys.multimodal.fusion.operator.Operator`."""

@@ -1,0 +1,69 @@
+"""Late fusion of recommenders: behaviour and each modality score by themselves, weights chosen on validation.
+
+The combination is `recsys.ensembling.score_fusion.convex`, the kit's only one.
+
+B: users. M: items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recsys.ensembling.fusion_weights import coordinate_search
+from recsys.ensembling.score_fusion import convex
+from recsys.metrics.ranking import (
+    earlier_events,
+    mask_seen,
+    new_targets,
+    rank_checked,
+    ranking_metrics,
+)
+
+STEPS = (0.05, 0.1, 0.2, 0.5, 1.0)  # of one weight against the sum of the others
+ROUNDS = 2
+
+
+class LateRecommender:
+    """Fitted scorers and their weights.
+
+    Args:
+        members: each with score(users) -> [B, M]; z-scored per user before they are summed.
+        weights: one each, ≥ 0.
+    """
+
+    def __init__(self, members: Sequence[Any], weights: np.ndarray):
+        self.members, self.weights = list(members), np.asarray(weights)
+
+    def with_history(self, events: pd.DataFrame) -> LateRecommender:
+        """A copy whose members score from these events."""
+        return LateRecommender([member.with_history(events) for member in self.members], self.weights)
+
+    def score(self, users: np.ndarray) -> np.ndarray:
+        """[B] user codes -> [B, M] float32."""
+        return convex([np.asarray(member.score(users)) for member in self.members], self.weights)
+
+
+def fit_late(members: Sequence[Any], names: Sequence[str], split) -> tuple[LateRecommender, pd.DataFrame]:
+    """Weights by coordinate search on validation NDCG@10, and the trials.
+
+    Args:
+        members: fitted on the training part. names: of them, for the table of trials.
+    """
+    targets = new_targets(split, "validation")
+    users = np.unique(targets["user"])
+    known = earlier_events(split, "validation")
+    known = known[known["user"].isin(users)]
+    scores = [np.asarray(member.score(users), dtype=np.float32) for member in members]
+
+    def value(weights: np.ndarray) -> float:
+        masked = mask_seen(convex(scores, weights), users, known)
+        metrics, _ = ranking_metrics(rank_checked(masked, users, targets, "id"), (10,))
+        return metrics["ndcg@10"]
+
+    chosen = coordinate_search(value, len(members), steps=STEPS, rounds=ROUNDS)
+    trials = chosen.trials.rename(columns={f"w{k}": name for k, name in enumerate(names)})
+    return LateRecommender(members, chosen.weights), trials.rename(columns={"value": "ndcg@10"})

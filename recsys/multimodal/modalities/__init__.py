@@ -1,0 +1,1 @@
+"""One modality a file: `encode(table, known) -> Features`."""

@@ -1,0 +1,27 @@
+"""The modalities by name. A new one is one file beside this and one line here.
+
+Each entry is a function `encode(table, known, **options) -> Features`: `table` has one row for each item (or
+user), with the columns that the modality reads; `known` are the rows that it may learn from.
+"""
+
+from recsys.code.registry import Registry
+
+MODALITIES = Registry(
+    "modality",
+    {
+        "text": "recsys.multimodal.modalities.text:encode",
+        "words": "recsys.multimodal.modalities.words:encode",
+        "tags": "recsys.multimodal.modalities.words:encode_tags",
+        "picture": "recsys.multimodal.modalities.picture:encode",
+        "picture_top": "recsys.multimodal.modalities.picture:encode_top",
+        "picture_scratch": "recsys.multimodal.modalities.picture_scratch:encode",
+        "colours": "recsys.multimodal.modalities.colours:encode",
+        "video": "recsys.multimodal.modalities.video:encode",
+        "trailer": "recsys.multimodal.modalities.numbers:encode_trailer",
+        "sound": "recsys.multimodal.modalities.sound:encode",
+        "sound_numbers": "recsys.multimodal.modalities.numbers:encode_sound",
+        "situation": "recsys.multimodal.modalities.numbers:encode_situation",
+        "profile": "recsys.multimodal.modalities.profile:encode",
+        "reviews": "recsys.multimodal.modalities.reviews:encode",
+    },
+)

@@ -1,0 +1,1 @@
+"""What fusion is judged by: classes of products, retrieval across modalities, next items."""

@@ -1,0 +1,271 @@
+"""Next items by behaviour, by content, and by both: which modality pays, and where.
+
+A log of purchases with times is cut at two moments; where users' ratings are the events, histories are cut by
+each user's own order, 60, 20 and 20 % of them. Every item of the catalogue is ranked. Cold items are taken
+out of the training events altogether.
+
+N: users. M: items.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from recsys.baselines.ease import EASE
+from recsys.baselines.popularity import Popularity, RandomScorer
+from recsys.data.splits import Split, by_salt, split
+from recsys.data.tables import Dataset
+from recsys.metrics.lists import top_lists
+from recsys.metrics.ranking import evaluate, ranking_metrics
+from recsys.multimodal.features import FeatureError, Features
+from recsys.multimodal.item_tables import item_table
+from recsys.multimodal.late_scores import fit_late
+from recsys.multimodal.modalities.registry import MODALITIES
+from recsys.multimodal.side_information import ContentNeighbours, SideInformationEASE, unit_rows
+from recsys.multimodal.tasks.encoded import encoded, without
+from recsys.multimodal.tasks.outcome import Outcome, all_faults, cost_metrics
+
+CUTOFFS = (5, 10, 20)
+KINDS = ("random", "popularity", "content", "ease", "side_information", "late")
+# of a modality's similarity, one after the other, and the penalty: tried on validation only
+WEIGHTS = (3.0, 10.0, 30.0)
+PENALTIES = (100.0, 300.0, 1000.0)
+PROFILE_UNIT = 10.0  # a profile's column counts a tenth of its tried weight beside an item bought
+SPARSE_USER, RARE_ITEM = 30, 5  # events in training, at most
+
+
+@dataclass(frozen=True)
+class NextItemTask:
+    """A log, its split, the catalogue's table, and which items were held out of training."""
+
+    dataset: Dataset
+    split: Split
+    table: pd.DataFrame
+    cold: np.ndarray
+
+
+def split_by_order(
+    dataset: Dataset, cold_share: float = 0.0, salt: str = "recsys"
+) -> tuple[Split, np.ndarray]:
+    """60 / 20 / 20 % of each user's events in order, and the items [k] that training is not shown.
+
+    Args:
+        cold_share: share of the items, drawn by hash, whose events leave training and validation.
+    """
+    kinds = set(dataset.events["kind"]) & {"purchase"} or {"view"}
+    events = dataset.events[dataset.events["kind"].isin(kinds)]
+    events = events.drop_duplicates(["user", "item"], keep="first")
+    place = events.groupby("user").cumcount().to_numpy()
+    count = events.groupby("user")["item"].transform("size").to_numpy()
+    share = (place + 0.5) / count
+    part = np.where(share < 0.6, "train", np.where(share < 0.8, "validation", "test"))
+    cold = np.empty(0, dtype=np.int64)
+    if cold_share > 0:
+        drawn = by_salt(
+            dataset.items["source_id"], f"cold {salt}", {"cold": cold_share, "rest": 1 - cold_share}
+        )
+        cold = np.flatnonzero(drawn == "cold")
+        # what happened with a cold item before the test part is nobody's knowledge
+        part = np.where(np.isin(events["item"], cold) & (part != "test"), "dropped", part)
+    tables = {name: events[part == name] for name in ("train", "validation", "test")}
+    made = Split(**tables, kind="by_order", n_users=dataset.n_users, n_items=dataset.n_items)
+    return made, cold
+
+
+def load_task(dataset: Dataset, cold_share: float = 0.0, seed: int = 0) -> NextItemTask:
+    """Split and item table of a log."""
+    if (dataset.events["kind"] == "purchase").any() and dataset.has_times and not cold_share:
+        parts, cold = split(dataset), np.empty(0, dtype=np.int64)
+    else:
+        parts, cold = split_by_order(dataset, cold_share)
+    return NextItemTask(dataset, parts, item_table(dataset, parts.train, seed), cold)
+
+
+def next_items(
+    task: NextItemTask,
+    model: str,
+    modalities: tuple[str, ...] = (),
+    knock_out: str = "",
+    same_items: tuple[str, ...] = (),
+    threads: int = 1,
+    side: int = 128,
+    seed: int = 0,
+) -> Outcome:
+    """Fit, choose settings on validation, judge on test.
+
+    Args:
+        model: one of KINDS. modalities: of "content", "side_information" and "late".
+        knock_out: "modality:kind", done to the catalogue before fitting: is the gain the content's?
+        side: pixels that pictures are encoded at.
+        same_items: judge only targets that have all these modalities: missing ones are not random.
+
+    Returns:
+        metrics: ndcg@10 and its like over all users; of sparse users; of rare and of cold items where there
+        are targets; coverage@10; diversity@10 (mean distance of the titles in a list); what it cost.
+    """
+    if model not in KINDS:
+        raise FeatureError(f"no model {model!r}; there are {', '.join(KINDS)}")
+    needed = tuple(dict.fromkeys([*modalities, *same_items, "text"]))
+    known = np.unique(task.split.train["item"])
+    features = encoded(task.table, tuple(n for n in needed if n != "profile"), known, _options(task, side))
+    profile = _profile(task) if "profile" in modalities else None
+    shown = without(features, knock_out, seed)
+    started = time.perf_counter()
+    fitted, trials = _fitted(task, model, modalities, shown, profile, threads, seed)
+    seconds = time.perf_counter() - started
+    history = pd.concat([task.split.train, task.split.validation], ignore_index=True)
+    informed = fitted.with_history(history) if hasattr(fitted, "with_history") else fitted
+    positions = evaluate(informed, task.split, "test")
+    if same_items:
+        complete = np.logical_and.reduce([features[name].present for name in same_items])
+        positions = positions[complete[positions["item"]]]
+    metrics = _metrics(task, positions) | _list_metrics(informed, task, positions, features["text"])
+    metrics |= {"fit_seconds": seconds} | cost_metrics(
+        {name: features[name] for name in modalities if name in features}
+    )
+    tables = {"trials": trials}
+    return Outcome(metrics, positions, tables, features, task.table, all_faults(features))
+
+
+def _options(task: NextItemTask, side: int) -> dict[str, dict]:
+    """What modalities need beside the table: the size of pictures; reviews and the moment before which."""
+    options: dict[str, dict] = {"picture": {"side": side}}
+    if "rating" in task.split.train:
+        reviews = task.split.train.dropna(subset="rating")
+        written = "review_time" if "review_time" in reviews else "time"
+        before = task.split.boundaries.get("validation_from")
+        columns = ["item", "rating", written, *({"review"} & set(reviews))]
+        options["reviews"] = {"reviews": reviews[columns].rename(columns={written: "time"}), "before": before}
+    return options
+
+
+def _profile(task: NextItemTask) -> Features:
+    """Of users; it was said at the beginning, so all users' profiles are known when training ends."""
+    return MODALITIES.load("profile")(
+        task.dataset.users.drop(columns="joined", errors="ignore"), np.arange(task.split.n_users)
+    )
+
+
+def _fitted(task, model: str, modalities, features: Mapping[str, Features], profile, threads: int, seed: int):
+    """The model with the best validation NDCG@10, and the trials."""
+    n_users, n_items = task.split.n_users, task.split.n_items
+    train = task.split.train
+    none = pd.DataFrame()
+    if model == "random":
+        return RandomScorer(seed).fit(train, n_users, n_items), none
+    if model == "popularity":
+        return Popularity().fit(train, n_users, n_items), none
+    if model == "ease":
+        return _best(
+            [lambda p=p: EASE(p, num_threads=threads).fit(train, n_users, n_items) for p in PENALTIES], task
+        )
+    if not modalities:
+        raise FeatureError(f"model {model} needs at least one modality")
+    if model == "content":
+
+        def content(weights: Mapping[str, float]):
+            return ContentNeighbours(weights, threads).fit(train, n_users, features, n_items)
+
+        return _coordinate(content, modalities, task, start=1.0, steps=(0.0, 0.3, 1.0, 3.0))
+
+    if model == "late":
+        behaviour, tried = _fitted(task, "ease", (), features, None, threads, seed)
+        alone = [
+            ContentNeighbours({name: 1.0}, threads).fit(train, n_users, features, n_items)
+            for name in modalities
+        ]
+        fused, weights = fit_late([behaviour, *alone], ["ease", *modalities], task.split)
+        return fused, pd.concat([tried, weights], ignore_index=True)
+
+    def ease(weights: Mapping[str, float]):
+        own = {name: weight for name, weight in weights.items() if name != "profile"}
+        made = SideInformationEASE(
+            own, PENALTIES[1], num_threads=threads, profile=weights.get("profile", 0.0) / PROFILE_UNIT
+        )
+        fitted = made.fit(train, n_users, features, n_items, profile)
+        fitted.tried = weights
+        return fitted
+
+    return _coordinate(ease, modalities, task, start=WEIGHTS[1], steps=WEIGHTS)
+
+
+def _best(makers, task):
+    """Of several fitted models the one with the best validation NDCG@10."""
+    best, most, log = None, -1.0, []
+    for make in makers:
+        model = make()
+        value = _validation(model, task)
+        log.append({"l2": getattr(model, "l2", np.nan), "ndcg@10": value})
+        if value > most:
+            best, most = model, value
+    return best, pd.DataFrame(log)
+
+
+def _coordinate(make, modalities, task, start: float, steps):
+    """One weight at a time, one pass: each value of `steps` for one modality while the others stay."""
+    weights = dict.fromkeys(modalities, start)
+    best = make(weights)
+    most = _validation(best, task)
+    log = [{**weights, "ndcg@10": most}]
+    for name in modalities:
+        for step in steps:
+            tried = {**weights, name: step}
+            if step == weights[name] or not any(tried.values()):
+                continue
+            model = make(tried)
+            value = _validation(model, task)
+            log.append({**tried, "ndcg@10": value})
+            if value > most:
+                best, most = model, value
+        weights = dict(getattr(best, "tried", best.weights))
+    return best, pd.DataFrame(log)
+
+
+def _validation(model, task: NextItemTask) -> float:
+    metrics, _ = ranking_metrics(evaluate(model, task.split, "validation"), (10,))
+    return metrics["ndcg@10"]
+
+
+def _metrics(task: NextItemTask, positions: pd.DataFrame) -> dict[str, float]:
+    """Over all users; of sparse users; of rare and of cold items."""
+    metrics, _ = ranking_metrics(positions, CUTOFFS)
+    trained = task.split.train.groupby("user").size().reindex(range(task.split.n_users), fill_value=0)
+    seen = task.split.train.groupby("item").size().reindex(range(task.split.n_items), fill_value=0)
+    groups = {
+        "sparse_users": trained.to_numpy()[positions["user"]] <= SPARSE_USER,
+        "rare_items": (seen.to_numpy()[positions["item"]] <= RARE_ITEM),
+        "cold_items": np.isin(positions["item"], task.cold),
+    }
+    for name, rows in groups.items():
+        if rows.any():
+            part, _ = ranking_metrics(positions[rows], (10,))
+            metrics |= {f"ndcg@10_{name}": part["ndcg@10"], f"hr@10_{name}": part["hr@10"]}
+    return metrics
+
+
+def _list_metrics(model, task: NextItemTask, positions: pd.DataFrame, text: Features) -> dict[str, float]:
+    """Coverage of the catalogue by the first ten; how unlike the texts of a list are (1 − mean cosine)."""
+    users = np.unique(positions["user"])
+    known = pd.concat([task.split.train, task.split.validation])
+    vectors = unit_rows(text)
+    shown, spread = set(), []
+    for start in range(0, len(users), 256):
+        some = users[start : start + 256]
+        scores = np.array(model.score(some), dtype=np.float32)
+        rows = pd.Index(some).get_indexer(known["user"])
+        scores[rows[rows >= 0], known["item"].to_numpy()[rows >= 0]] = -np.inf
+        lists = top_lists(scores, 10)
+        shown |= set(np.unique(lists[lists >= 0]))
+        chosen = vectors[lists]
+        cosines = chosen @ chosen.transpose(0, 2, 1)
+        off = ~np.eye(lists.shape[1], dtype=bool)
+        spread.append(1 - cosines[:, off].mean(axis=1))
+    return {
+        "coverage@10": len(shown) / task.split.n_items,
+        "diversity@10": float(np.concatenate(spread).mean()),
+    }

@@ -1,0 +1,85 @@
+"""Each modality on small tables: width, mask, what it may learn from."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.multimodal.features import FeatureError
+from recsys.multimodal.modalities import numbers, picture_scratch, profile, reviews, words
+from recsys.multimodal.modalities.registry import MODALITIES
+from tests.multimodal.broken_files import bytes_of, halves
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECSYS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("name", MODALITIES)
+def test_every_entry_loads(name):
+    assert callable(MODALITIES.load(name))
+
+
+def test_words_of_the_test_part_alone_are_unknown():
+    table = pd.DataFrame({"text": ["red shirt", "blue shirt", "purple unicorn", None, "红 鞋"]})
+    made = words.encode(table, np.array([0, 1, 4]))
+    assert made.width == 5  # red, shirt, blue, and two Chinese characters
+    assert made.present.tolist() == [True, True, False, False, True]
+    with pytest.raises(FeatureError, match="modality words"):
+        words.encode(table, np.array([3]))
+
+
+def test_numbers_are_scaled_by_the_known_rows():
+    table = pd.DataFrame({f"trailer_{k}": [0.0, 2.0, 100.0, np.nan] for k in range(1, 8)})
+    table.loc[2, "trailer_1"] = np.nan
+    made = numbers.encode_trailer(table, np.array([0, 1]))
+    assert made.vectors[:2, 0].tolist() == [-1, 1]
+    assert made.vectors[2, 0] == 0  # missing: the known mean
+    assert made.vectors[2, 1] == 99
+    assert made.present.tolist() == [True, True, True, False]
+
+
+def test_a_profile_is_indicators_and_deciles_without_ids():
+    users = pd.DataFrame({"user": [0, 1, 2], "source_id": ["a", "b", "c"], "age": [20.0, 40.0, np.nan]})
+    users["gender"] = ["F", "M", None]
+    made = profile.encode(users, np.array([0, 1]))
+    assert made.present.tolist() == [True, True, False]
+    assert made.vectors[0].tolist() != made.vectors[1].tolist()
+    assert (made.vectors[2] == 0).all()
+    relabelled = profile.encode(users.assign(user=[7, 8, 9], source_id=list("xyz")), np.array([0, 1]))
+    assert (relabelled.vectors == made.vectors).all()
+
+
+def test_reviews_after_the_moment_change_nothing():
+    table = pd.DataFrame({"item": [0, 1, 2]})
+    early = pd.DataFrame({"item": [0, 0, 1], "rating": [5.0, 3.0, 1.0]})
+    early["time"] = pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-03"])
+    late = pd.DataFrame({"item": [0, 2], "rating": [1.0, 1.0]})
+    late["time"] = pd.to_datetime(["2021-01-01", "2021-01-02"])
+    moment = pd.Timestamp("2020-06-01")
+    first = reviews.encode(table, np.arange(3), early, moment)
+    both = reviews.encode(table, np.arange(3), pd.concat([early, late]), moment)
+    assert (first.vectors == both.vectors).all()
+    assert first.present.tolist() == [True, True, False]
+    with pytest.raises(FeatureError, match="no time"):
+        reviews.encode(table, np.arange(3), early.drop(columns="time"), moment)
+
+
+def test_a_network_from_nothing_tells_red_from_blue(tmp_path):
+    rows = []
+    for number in range(40):
+        turned = halves(16, 16).rotate(180 * (number % 2))
+        path = tmp_path / f"{number}.png"
+        path.write_bytes(bytes_of(turned, "PNG"))
+        rows.append((str(path), ("up", "down")[number % 2]))
+    table = pd.DataFrame(rows, columns=["picture", "way"])
+    table.loc[39, "picture"] = None
+    known = np.arange(20)
+    made = picture_scratch.encode(table, known, label="way", side=16, epochs=5, batch=8, workers=0)
+    assert made.present.sum() == 39
+    centre = [made.vectors[known[way::2]].mean(axis=0) for way in (0, 1)]
+    test = np.arange(20, 39)
+    distance = [np.linalg.norm(made.vectors[test] - c, axis=1) for c in centre]
+    assert ((distance[1] < distance[0]) == (test % 2 == 1)).mean() > 0.9
+    with pytest.raises(FeatureError, match="no column"):
+        picture_scratch.encode(table, known, label="colour")
