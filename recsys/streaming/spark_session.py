@@ -16,6 +16,7 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -144,6 +145,8 @@ def spark_session(
     folder = Path(tempfile.mkdtemp(prefix="recsys-spark-"))
     process, port, secret = _start_jvm(java or find_java(), memory_mb, folder, settings)
     handed = {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": secret}
+    # the workers' Python is this one, not whatever python3 is on the search path
+    handed |= {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
     os.environ.update(handed)
     session = None
     try:
