@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from recsys.streaming.feature_store import open_store
 from recsys.streaming.shard_batch import apply_batch
 from recsys.streaming.sources import LogFolder, RedisStream, as_options, from_arrow
+from recsys.streaming.stores import open_store
 from recsys.streaming.top_lists import TopLists, load_catalogue
 
 if TYPE_CHECKING:
@@ -58,9 +58,16 @@ class Flow:
         """Format and options of the Spark source."""
         shards = open_store(self.store).shards
         if self.log.startswith("redis"):
-            options = {"address": self.log, "stream": self.stream, "entries": self.per_batch, "trim": self.trim}
+            options = {
+                "address": self.log,
+                "stream": self.stream,
+                "entries": self.per_batch,
+                "trim": self.trim,
+            }
             return RedisStream.name(), as_options({**options, "shards": shards})
-        return LogFolder.name(), as_options({"folder": self.log, "segments": self.per_batch, "shards": shards})
+        return LogFolder.name(), as_options(
+            {"folder": self.log, "segments": self.per_batch, "shards": shards}
+        )
 
 
 def start(spark: SparkSession, flow: Flow, seconds: float | None = None) -> StreamingQuery:
@@ -83,7 +90,11 @@ def start(spark: SparkSession, flow: Flow, seconds: float | None = None) -> Stre
         flow.batches.append({"batch": batch, **sums, "milliseconds": milliseconds})
 
     writer = rows.writeStream.foreachBatch(each_batch).option("checkpointLocation", flow.checkpoint)
-    when = {"availableNow": True} if seconds is None else {"processingTime": f"{int(1000 * seconds)} milliseconds"}
+    when = (
+        {"availableNow": True}
+        if seconds is None
+        else {"processingTime": f"{int(1000 * seconds)} milliseconds"}
+    )
     return writer.trigger(**when).start()
 
 

@@ -4,8 +4,7 @@ A store has a fixed number of shards; a user's events all belong to one. Every b
 transaction that holds its results *and* the offset of the last line that it contains, so a batch that is
 applied again changes nothing: this makes Spark's at-least-once calls count exactly once.
 
-Embedded: one SQLite file a shard (`open_store("folder")`). By address: Redis
-(`open_store("redis://127.0.0.1:6379/0")`, password from the environment variable RECSYS_REDIS_PASSWORD).
+Embedded: one SQLite file a shard. By address: Redis. `stores.open_store` opens either.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -101,12 +99,13 @@ class FeatureStore(ABC):
     @abstractmethod
     def letters(self, shard: int) -> list[Letter]: ...
 
+    @abstractmethod
+    def snapshot(self, user: int) -> tuple[Meta, UserRow | None]:
+        """One user's row and its shard's meta, both of the same moment."""
+
     def row(self, user: int) -> UserRow | None:
         """What is stored of one user, None where there is nothing."""
-        from recsys.streaming.sharding import shard_of_user
-
-        found = self.rows(shard_of_user(user, self.shards), [user], NEVER)
-        return found[0] if found else None
+        return self.snapshot(user)[1]
 
     def states(self, vectors: np.ndarray) -> np.ndarray:
         """[U] states of all users with their waiting events folded in, sorted by user."""
@@ -172,26 +171,6 @@ def check_identity(found: str, asked: str, place: str) -> None:
             f"the feature store {place} was made with other settings than asked for now: "
             "take another place, or the settings that it was made with"
         )
-
-
-def open_store(address: str | Path, spec: StateSpec | None = None, shards: int | None = None) -> FeatureStore:
-    """The store at an address; made when it is not there.
-
-    Args:
-        address: a folder, or "redis://host:port/database".
-        spec, shards: of a new store (default `StateSpec()` and 4). For an existing one None takes what it has.
-
-    Raises:
-        StoreMismatch: it was made with other settings than asked for.
-        NoRedis: the server cannot be reached.
-    """
-    if str(address).startswith(("redis://", "rediss://")):
-        from recsys.streaming.redis_store import RedisStore
-
-        return RedisStore(str(address), spec, shards)
-    from recsys.streaming.sqlite_store import SQLiteStore
-
-    return SQLiteStore(Path(address), spec, shards)
 
 
 def spec_from(found: str) -> tuple[StateSpec, int]:

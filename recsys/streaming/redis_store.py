@@ -28,6 +28,7 @@ from recsys.streaming.feature_store import (
     identity,
     spec_from,
 )
+from recsys.streaming.sharding import shard_of_user
 from recsys.streaming.user_state import StateSpec
 from recsys.streaming.windows import COUNT, EARLIER
 
@@ -49,12 +50,14 @@ def connect(address: str, **options):
     try:
         client.ping()
     except redis.RedisError as error:
-        raise NoRedis(f"no Redis server answers at {address} ({error}); set {PASSWORD} if it wants one") from None
+        raise NoRedis(
+            f"no Redis server answers at {address} ({error}); set {PASSWORD} if it wants one"
+        ) from None
     return client
 
 
 class RedisStore(FeatureStore):
-    """See `feature_store.open_store`."""
+    """See `stores.open_store`."""
 
     def __init__(self, address: str, spec: StateSpec | None, shards: int | None, prefix: str = "recsys"):
         self.client, self.prefix = connect(address), prefix
@@ -69,6 +72,14 @@ class RedisStore(FeatureStore):
 
     def meta(self, shard: int) -> Meta:
         return _meta(self.client.get(self._key(shard, "meta")))
+
+    def snapshot(self, user: int) -> tuple[Meta, UserRow | None]:
+        shard = shard_of_user(user, self.shards)
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.get(self._key(shard, "meta"))
+            pipe.hget(self._key(shard, "users"), str(user))
+            meta, row = pipe.execute()
+        return _meta(meta), None if row is None else _unpacked(user, row)
 
     def rows(self, shard: int, users: Iterable[int], due_before: int) -> list[UserRow]:
         due = self.client.zrangebyscore(self._key(shard, "due"), "-inf", f"({due_before}")

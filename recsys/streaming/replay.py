@@ -126,7 +126,10 @@ def disordered(rows: np.ndarray, disorder: Disorder, delay: int, shards: int, se
     moved = random.random(len(rows)) < disorder.out_of_order
     arrival[moved] += random.uniform(0, delay / 2, moved.sum())
     again = np.flatnonzero(random.random(len(rows)) < disorder.duplicates)
-    parts = [(arrival, np.arange(len(rows))), (arrival[again] + random.uniform(0, delay / 2, len(again)), again)]
+    parts = [
+        (arrival, np.arange(len(rows))),
+        (arrival[again] + random.uniform(0, delay / 2, len(again)), again),
+    ]
     when, which = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.argsort(when, kind="stable")
     delivered, when = rows[which[order]], when[order]
@@ -163,7 +166,9 @@ def _late_ones(
     late = delivered[places].copy()
     late["id"] = delivered["id"].max(initial=0) + 1 + np.arange(len(late))
     late["time"] = newest[places] - delay - 1 - random.integers(0, delay + 1, len(late))
-    named = late["user"] >= 0  # an anonymous event's shard hangs on its id, so its lateness is not ours to say
+    named = (
+        late["user"] >= 0
+    )  # an anonymous event's shard hangs on its id, so its lateness is not ours to say
     return late[named], [int(place) + 1 for place in places[named]]
 
 
@@ -184,7 +189,9 @@ def write_segments(lines: Sequence[str], folder: Path, per_segment: int, first: 
     starts = range(0, len(lines), per_segment)
     for number, start in enumerate(starts, first):
         fresh = folder / f".events-{number:08d}"
-        fresh.write_text("".join(f"{line}\n" for line in lines[start : start + per_segment]), encoding="utf-8")
+        fresh.write_text(
+            "".join(f"{line}\n" for line in lines[start : start + per_segment]), encoding="utf-8"
+        )
         fresh.rename(folder / f"events-{number:08d}.jsonl")
     return len(starts)
 

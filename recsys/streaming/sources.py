@@ -18,7 +18,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
-from pyspark.sql.streaming.datasource import ReadAllAvailable, SupportsTriggerAvailableNow
+from pyspark.sql.streaming.datasource import (
+    ReadAllAvailable,
+    ReadMaxFiles,
+    ReadMaxRows,
+    SupportsTriggerAvailableNow,
+)
 
 from recsys.streaming.errors import StreamError
 from recsys.streaming.events import EVENT, Letter, parse_lines
@@ -96,7 +101,9 @@ class _BoundedReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     target: dict | None = None
 
     def latestOffset(self, start: dict, limit) -> dict:
-        return self.target if isinstance(limit, ReadAllAvailable) and self.target else self.ahead(start)
+        if isinstance(limit, ReadAllAvailable):
+            return self.target or self.newest()
+        return self.ahead(start)
 
     def prepareForTriggerAvailableNow(self) -> None:
         self.target = self.newest()
@@ -123,6 +130,9 @@ class LogFolderReader(_BoundedReader):
 
     def initialOffset(self) -> dict:
         return {"segment": -1}
+
+    def getDefaultReadLimit(self) -> ReadMaxFiles:
+        return ReadMaxFiles(self.most)
 
     def newest(self) -> dict:
         return {"segment": max(segments_of(Path(self.folder)), default=-1)}
@@ -167,6 +177,9 @@ class RedisStreamReader(_BoundedReader):
 
     def initialOffset(self) -> dict:
         return {"id": "0-0"}
+
+    def getDefaultReadLimit(self) -> ReadMaxRows:
+        return ReadMaxRows(self.most)
 
     def newest(self) -> dict:
         last = connect(self.address).xrevrange(self.stream, count=1)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recsys.streaming.arrivals import NEVER
 from recsys.streaming.events import Letter
 from recsys.streaming.feature_store import (
     SHARDS,
@@ -22,6 +23,7 @@ from recsys.streaming.feature_store import (
     identity,
     spec_from,
 )
+from recsys.streaming.sharding import shard_of_user
 from recsys.streaming.user_state import StateSpec
 from recsys.streaming.windows import COUNT, EARLIER
 
@@ -39,7 +41,7 @@ SECONDS_TO_WAIT = 60  # for another writer of the shard: a task of ours that Spa
 
 
 class SQLiteStore(FeatureStore):
-    """See `feature_store.open_store`. Safe for many readers and one writer a shard, across processes."""
+    """See `stores.open_store`. Safe for many readers and one writer a shard, across processes."""
 
     def __init__(self, folder: Path, spec: StateSpec | None, shards: int | None):
         self.folder = folder
@@ -71,6 +73,16 @@ class SQLiteStore(FeatureStore):
     def meta(self, shard: int) -> Meta:
         row = self._connection(shard).execute("select offset_, clock, batch, tallies from meta").fetchone()
         return Meta(*row[:3], json.loads(row[3])) if row else Meta()
+
+    def snapshot(self, user: int) -> tuple[Meta, UserRow | None]:
+        shard = shard_of_user(user, self.shards)
+        connection = self._connection(shard)
+        connection.execute("begin")  # of a reader: what it sees stands still until it ends
+        try:
+            meta, rows = self.meta(shard), self.rows(shard, [user], NEVER)
+        finally:
+            connection.execute("commit")
+        return meta, rows[0] if rows else None
 
     def rows(self, shard: int, users: Iterable[int], due_before: int) -> list[UserRow]:
         connection = self._connection(shard)

@@ -141,7 +141,9 @@ def test_no_line_whatever_breaks_the_parser(text):
     assert len(rows) + len(letters) == 1
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=4))
+@given(
+    st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=4)
+)
 def test_no_value_whatever_breaks_the_parser(value):
     for field in (*GOOD, "received", "quantity"):
         rows, letters = parse_lines([json.dumps(GOOD | {field: value})], [0])

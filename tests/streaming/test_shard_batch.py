@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from recsys.streaming.errors import StoreMismatch, StreamError
 from recsys.streaming.events import Letter, as_events
-from recsys.streaming.feature_store import open_store
 from recsys.streaming.shard_batch import apply_batch
 from recsys.streaming.sharding import shard_of_user, shards_of
 from recsys.streaming.state_columns import from_row
+from recsys.streaming.stores import open_store
 from recsys.streaming.top_lists import TopLists
 from recsys.streaming.user_state import StateSpec, fold_events
 from recsys.streaming.windows import EARLIER, merged, popularity, trend
