@@ -77,6 +77,9 @@ def installed() -> bool:
 def redis_server(folder: Path | None = None) -> Iterator[RedisServer]:
     """A running server; its password is in the environment (`PASSWORD`) while the block runs.
 
+    Where there is one already it is taken: a Spark session hands its workers the environment of its start,
+    so either this block begins first, or the password was set before both.
+
     Args:
         folder: for its files; a fresh one by default, removed afterwards.
 
@@ -87,7 +90,9 @@ def redis_server(folder: Path | None = None) -> Iterator[RedisServer]:
         raise NoRedis("redis-server is not installed (Debian: apt-get install redis-server)")
     own = folder is None
     folder = Path(tempfile.mkdtemp(prefix="recsys-redis-")) if folder is None else folder
-    before, password = os.environ.get(PASSWORD), secrets.token_hex(16)
+    folder.mkdir(parents=True, exist_ok=True)
+    before = os.environ.get(PASSWORD)
+    password = before or secrets.token_hex(16)
     port = _free_port()
     settings = folder / "redis.conf"
     settings.touch(mode=0o600)

@@ -24,6 +24,10 @@ def logs(draw, unique=False):
     """Rows of EVENT in arrival order, times in any order; unique: ids 0, 1, 2, ..."""
     drawn = draw(st.lists(row, max_size=40))
     rows = np.array([(n, *values) for n, values in enumerate(drawn)], dtype=EVENT)
+    if draw(st.booleans()):  # nearly in order, as logs are: then events leave, and ids come again
+        rows["time"] = np.sort(rows["time"]) + rows["time"] % 250
+    if draw(st.booleans()):
+        rows["id"] %= 3
     if unique:
         rows["id"] = np.arange(len(rows))
     return rows
