@@ -39,7 +39,9 @@ def plot_pipeline() -> Axes:
         style = {"arrowstyle": "-|>", "color": "0.4", "shrinkA": 38, "shrinkB": 42, "lw": 1.5}
         axes.annotate("", (x1, y1), (x0, y0), arrowprops=style)
     for name, (x, y, text) in BOXES.items():
-        colour = COLOURS[1] if name in ("overlay", "lists") else COLOURS[7] if name == "letters" else COLOURS[0]
+        colour = (
+            COLOURS[1] if name in ("overlay", "lists") else COLOURS[7] if name == "letters" else COLOURS[0]
+        )
         box = {"boxstyle": "round,pad=0.4", "facecolor": (*colour, 0.18), "edgecolor": colour}
         axes.text(x, y, text, ha="center", va="center", fontsize=9, bbox=box)
     axes.set(xlim=(-0.9, 9.8), ylim=(-0.5, 2.5))
@@ -62,7 +64,9 @@ def plot_freshness(gains: pd.DataFrame) -> Axes:
         rows = gains.loc[[f"{scorer}, {step}" for step in steps]]
         x = np.arange(len(steps)) + 0.06 * place
         spread = [rows["gain"] - rows["low"], rows["high"] - rows["gain"]]
-        axes.errorbar(x, rows["ndcg@10"], yerr=spread, marker="o", capsize=3, label=scorer, color=COLOURS[place])
+        axes.errorbar(
+            x, rows["ndcg@10"], yerr=spread, marker="o", capsize=3, label=scorer, color=COLOURS[place]
+        )
     if "random" in gains.index:
         axes.axhline(gains.loc["random", "ndcg@10"], color="0.5", ls=":", label="random")
     axes.set_xticks(range(len(steps)), steps)
@@ -114,4 +118,3 @@ def plot_ticker(told: pd.DataFrame) -> list[Axes]:
     axes[1].step(told.index, told["changed"], color=COLOURS[1], where="mid")
     axes[1].set(xlabel="events", ylabel="new of 10 places", title="One user's list")
     return axes
-

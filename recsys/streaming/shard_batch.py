@@ -10,6 +10,7 @@ import numpy as np
 from recsys.streaming.arrivals import Arrivals, admit, newest_time, no_events
 from recsys.streaming.events import ANONYMOUS, Letter, as_events, to_line
 from recsys.streaming.feature_store import Changes, FeatureStore, Meta, UserRow, stacked
+from recsys.streaming.sharding import shards_of
 from recsys.streaming.state_columns import fold
 from recsys.streaming.top_lists import TopLists
 from recsys.streaming.windows import count_windows, oldest_kept
@@ -73,6 +74,15 @@ def apply_batch(
         ),
     )
     return Applied(lines, len(changed), lists)
+
+
+def apply_rows(
+    store: FeatureStore, batch: int, rows: np.ndarray, vectors: np.ndarray, top_lists: TopLists | None = None
+) -> None:
+    """Apply rows of all shards, in this process: the embedded form, without an engine."""
+    shards = shards_of(rows, store.shards)
+    for shard in range(store.shards):
+        apply_batch(store, shard, batch, rows[shards == shard], [], vectors, top_lists)
 
 
 def _changed_rows(

@@ -127,7 +127,9 @@ def test_the_packaged_java_starts_spark_and_nothing_survives_the_death_of_its_py
     script = tmp_path / "start.py"
     script.write_text(START_AND_DIE)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path) or "."}
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=180)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=environment, timeout=180
+    )
     assert done.returncode == 9, done.stderr
     processes = [psutil.Process(pid) for pid in json.loads(done.stdout) if psutil.pid_exists(pid)]
     _, alive = psutil.wait_procs(processes, timeout=30)

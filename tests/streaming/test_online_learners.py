@@ -25,7 +25,11 @@ def stream(size=3000, seed=0, flip=None):
     for n in range(size):
         item = int(random.integers(2))
         good = (item == 0) != (flip is not None and n >= flip)
-        made.append(Impression(n * DAY // 500, int(random.integers(9)), item, 0, 0, random.random() < (0.9 if good else 0.1)))
+        made.append(
+            Impression(
+                n * DAY // 500, int(random.integers(9)), item, 0, 0, random.random() < (0.9 if good else 0.1)
+            )
+        )
     return made
 
 
@@ -51,7 +55,11 @@ def test_learners_learn_when_they_say_they_do():
     assert abs(np.mean(later["rate"]) - 0.5) < 0.05
     # within a day the nightly model does not move: the same features, the same probability
     day = made[1500].time // DAY
-    same = [p for p, shown in zip(said["nightly"], made, strict=True) if shown.time // DAY == day and shown[1:5] == made[1500][1:5]]
+    same = [
+        p
+        for p, shown in zip(said["nightly"], made, strict=True)
+        if shown.time // DAY == day and shown[1:5] == made[1500][1:5]
+    ]
     assert len(set(same)) == 1
 
 

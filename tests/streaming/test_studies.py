@@ -155,7 +155,11 @@ def test_other_scorers_rank_every_target(shop, asked, scorer):
 
 
 def test_arms_that_cannot_be_run_are_refused(shop, asked):
-    for arm, message in ((Arm("bert"), "scorer must"), (Arm("sequence", refit=True), "nightly"), (Arm("text"), "text=")):
+    for arm, message in (
+        (Arm("bert"), "scorer must"),
+        (Arm("sequence", refit=True), "nightly"),
+        (Arm("text"), "text="),
+    ):
         with pytest.raises(ArmError, match=message):
             judge(shop, asked, arm)
 
@@ -193,7 +197,9 @@ def test_rates_latency_and_ticker(tmp_path):
     told = ticker(Overlay(store, VECTORS), ranker, rows[300:], busiest_user(rows), ["title"] * 30, 100)
     assert told.index.tolist() == [100, 200, 300]
     assert told["users"].is_monotonic_increasing
-    waits = live_latency(Overlay(store, VECTORS), ranker, rows[300:], per_second=2000, requests_per_second=200)
+    waits = live_latency(
+        Overlay(store, VECTORS), ranker, rows[300:], per_second=2000, requests_per_second=200
+    )
     assert 0 < waits["event_p50_ms"] <= waits["event_p99_ms"] <= waits["event_max_ms"]
     assert waits["lists"] == len(np.unique(rows["user"][300:]))
     pictures.plot_ticker(told)

@@ -47,7 +47,9 @@ def impressions(dataset: Dataset, most: int = 0) -> list[Impression]:
         shown["position"].astype(np.int64),
         shown["clicked"],
     )
-    return [Impression(*row) for row in zip(*(np.asarray(column).tolist() for column in columns), strict=True)]
+    return [
+        Impression(*row) for row in zip(*(np.asarray(column).tolist() for column in columns), strict=True)
+    ]
 
 
 def with_break(stream: list[Impression], at: int, seed: int = 0) -> list[Impression]:
@@ -79,7 +81,9 @@ def compare_learners(stream: list[Impression], kinds: list[str], cut_share: floa
         learner = Learner(kind, cut)
         said[kind] = list(prequential(stream, learner))[first:]
         drifts[kind] = learner.drifts
-    table = pd.DataFrame({name: [getattr(shown, name) for shown in stream[first:]] for name in ("time", "user", "clicked")})
+    table = pd.DataFrame(
+        {name: [getattr(shown, name) for shown in stream[first:]] for name in ("time", "user", "clicked")}
+    )
     table = table.assign(**said)
     table.attrs["drifts"] = drifts
     return table

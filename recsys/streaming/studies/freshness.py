@@ -83,7 +83,11 @@ def judge(dataset: Dataset, asked: Moments, arm: Arm) -> Outcome:
     if arm.refit and arm.scorer not in ("item_knn", "popularity", "random", "text"):
         raise ArmError(f"{arm.scorer} takes minutes to fit: a nightly fit is for item_knn")
     known_until, history = asked.known_until(arm.freshness), asked.history(arm.freshness)
-    nights = asked.cut + (asked.time - asked.cut) // DAY * DAY if arm.refit else np.full(len(asked.time), asked.cut)
+    nights = (
+        asked.cut + (asked.time - asked.cut) // DAY * DAY
+        if arm.refit
+        else np.full(len(asked.time), asked.cut)
+    )
     if arm.scorer in ("popularity", "random", "text"):
         nights = np.full(len(asked.time), asked.cut)  # nothing is fitted
     parts, fits, fit_seconds, list_seconds = [], 0, 0.0, 0.0
@@ -146,7 +150,12 @@ def _popularity(dataset: Dataset, asked: Moments, known_until: np.ndarray, windo
     starts = np.searchsorted(times, known_until - int(window_days * DAY))
 
     def score(block: np.ndarray) -> np.ndarray:
-        counts = np.stack([np.bincount(items[a:b], minlength=dataset.n_items) for a, b in zip(starts[block], stops[block], strict=True)])
+        counts = np.stack(
+            [
+                np.bincount(items[a:b], minlength=dataset.n_items)
+                for a, b in zip(starts[block], stops[block], strict=True)
+            ]
+        )
         return counts / np.maximum(1, counts.max(axis=1, keepdims=True))
 
     return score
@@ -195,7 +204,9 @@ def _text(asked: Moments, text: np.ndarray | None, history: pd.DataFrame) -> Sco
     return score
 
 
-def _sequence(dataset: Dataset, asked: Moments, arm: Arm, train: pd.DataFrame, history: pd.DataFrame) -> Score:
+def _sequence(
+    dataset: Dataset, asked: Moments, arm: Arm, train: pd.DataFrame, history: pd.DataFrame
+) -> Score:
     from recsys.models.title_sequence import SETTINGS, TitleSequence
 
     options: dict[str, Any] = {"most_per_user": 20, "width": 64}

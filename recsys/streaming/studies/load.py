@@ -91,7 +91,11 @@ def equals_batch(store: FeatureStore, injected: Injected, vectors: np.ndarray) -
     got = store.states(vectors)
     whole = [name for name in got.dtype.names if name not in ("interest", "intent")]
     same = len(got) == len(want) and all((got[name] == want[name]).all() for name in whole)
-    gap = max(float(np.abs(got[n] - want[n]).max(initial=0)) for n in ("interest", "intent")) if same else np.inf
+    gap = (
+        max(float(np.abs(got[n] - want[n]).max(initial=0)) for n in ("interest", "intent"))
+        if same
+        else np.inf
+    )
     return pd.Series({"whole_numbers_equal": int(same), "largest_difference": gap, "users": len(want)})
 
 

@@ -128,7 +128,9 @@ def moments(
     if not len(chosen):
         raise ValueError(f"{dataset.name}: no user has a moment like that after the cut; take other settings")
     users, time = rows["user"][chosen], rows["time"][chosen]
-    begin, cut_at, now = (_first_at(rows, users, t) for t in (np.full(len(users), LONG_AGO), np.full(len(users), cut), time))
+    begin, cut_at, now = (
+        _first_at(rows, users, t) for t in (np.full(len(users), LONG_AGO), np.full(len(users), cut), time)
+    )
     aims = _pairs(rows, now, _first_at(rows, users, time + 1), asked)
     seen = _pairs(rows, begin, now, first)
     return Moments(rows, cut, users, time, session[chosen], aims, seen, cut_at - begin, now - cut_at)
@@ -172,6 +174,10 @@ def _pairs(rows: np.ndarray, starts: np.ndarray, stops: np.ndarray, marked: np.n
     """Marked rows of each stretch [start, stop) as (place of the stretch, item)."""
     lengths = stops - starts
     owner = np.repeat(np.arange(len(starts)), lengths)
-    place = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths) + np.repeat(starts, lengths)
+    place = (
+        np.arange(lengths.sum())
+        - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        + np.repeat(starts, lengths)
+    )
     kept = marked[place]
     return pd.DataFrame({"user": owner[kept], "item": rows["item"][place[kept]]})
