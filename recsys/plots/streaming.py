@@ -50,12 +50,16 @@ def plot_pipeline() -> Axes:
     return axes
 
 
-def plot_freshness(gains: pd.DataFrame) -> Axes:
+def plot_freshness(gains: pd.DataFrame) -> Axes | None:
     """NDCG@10 against how fresh the state is, a line a scorer, with the interval of the gain over the control.
+
+    None for an empty table.
 
     Args:
         gains: from `studies.freshness_tables.gains`, arms named "scorer, freshness".
     """
+    if gains.empty:
+        return None
     parts = gains.index.to_series().str.split(", ", expand=True)
     plain = parts[parts.get(2, pd.Series(index=parts.index, dtype=object)).isna() & parts[1].notna()]
     steps = [step for step in ("cut", "month", "day", "hour", "session", "event") if (plain[1] == step).any()]
@@ -76,18 +80,21 @@ def plot_freshness(gains: pd.DataFrame) -> Axes:
     return axes
 
 
-def plot_learners(daily: pd.DataFrame, break_at: pd.Timestamp, drifts: list[int]) -> Axes:
-    """Log loss by stretches of days, a line a learner; the break, and where drift was seen.
+def plot_learners(weekly: pd.DataFrame) -> Axes | None:
+    """Log loss by weeks, a line a learner; the break, and where drift was seen. None for an empty table.
 
     Args:
-        daily: from `studies.drift.daily_losses`. drifts: ms.
+        weekly: from `studies.sections.learners`, times of break and drifts in its attrs.
     """
+    if weekly.empty:
+        return None
     (axes,) = panels(1, width=8)
-    for place, kind in enumerate(daily):
-        axes.plot(daily.index, daily[kind], marker="o", ms=4, label=kind, color=COLOURS[place])
+    for place, kind in enumerate(weekly):
+        axes.plot(weekly.index, weekly[kind], marker="o", ms=4, label=kind, color=COLOURS[place])
+    break_at = pd.to_datetime(weekly.attrs["break_at"], unit="ms")
     axes.axvline(break_at, color="0.4", ls="--")
     axes.annotate("break", (break_at, axes.get_ylim()[1]), fontsize=9, va="top")
-    for when in drifts:
+    for when in weekly.attrs["drifts"]:
         axes.axvline(pd.to_datetime(when, unit="ms"), color=COLOURS[3], lw=1)
     axes.set(ylabel="log loss")
     axes.tick_params(axis="x", rotation=30)
@@ -97,11 +104,13 @@ def plot_learners(daily: pd.DataFrame, break_at: pd.Timestamp, drifts: list[int]
 
 
 def plot_batches(batches: pd.DataFrame) -> list[Axes]:
-    """Lines and milliseconds of every batch of the engine.
+    """Lines and milliseconds of every batch of the engine; nothing for an empty table.
 
     Args:
         batches: from `studies.load.engine_run`.
     """
+    if batches.empty:
+        return []
     axes = panels(2, height=3.2)
     axes[0].bar(batches.index, batches["lines_per_second"], color=COLOURS[0])
     axes[0].set(xlabel="batch", ylabel="lines a second", title="Throughput")

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from recsys.streaming.events import KINDS, as_events
 from recsys.streaming.overlay import Overlay, Ranker, lists_of
+from recsys.streaming.user_state import StateSpec, step
 
 
 def ticker(
@@ -50,6 +52,27 @@ def ticker(
         _write(told[-1], user)
     sys.stdout.write("\n")
     return pd.DataFrame(told).set_index("events")
+
+
+def state_by_state(
+    rows: np.ndarray, user: int, vectors: np.ndarray, spec: StateSpec, most: int = 6
+) -> pd.DataFrame:
+    """A user's state after each of the first events: time, kind, recent items, session, length of vectors."""
+    told, state = [], None
+    for event in as_events(rows[rows["user"] == user][:most]):
+        state = step(state, event, vectors, spec)
+        told.append(
+            {
+                "time": pd.to_datetime(state.last, unit="ms"),
+                "kind": KINDS[event.kind],
+                "recent items": len(state.items),
+                "session": state.sessions,
+                "events in it": state.session_events,
+                "|interest|": np.linalg.norm(state.interest).round(3),
+                "|intent|": np.linalg.norm(state.intent).round(3),
+            }
+        )
+    return pd.DataFrame(told)
 
 
 def busiest_user(rows: np.ndarray) -> int:
