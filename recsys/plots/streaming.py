@@ -51,7 +51,7 @@ def plot_pipeline() -> Axes:
 
 
 def plot_freshness(gains: pd.DataFrame) -> Axes | None:
-    """NDCG@10 against how fresh the state is, a line a scorer, with the interval of the gain over the control.
+    """NDCG@10 against how fresh the state is, a line a scorer, with the interval of its gain.
 
     None for an empty table.
 

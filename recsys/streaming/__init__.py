@@ -1,1 +1,1 @@
-"""Streams: checked events, the state that they fold into, the engine, the overlay before it, online learners."""
+"""Streams: checked events, the state they fold into, the engine, the overlay, online learners."""

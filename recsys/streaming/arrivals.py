@@ -2,8 +2,8 @@
 
 The watermark is the newest event time that has *arrived so far in the log's order*, less `delay`. An event
 older than the watermark at its arrival is late; one whose user already has a waiting event of the same id is
-a duplicate (of a waiting one: that is still to be folded); the others wait until the watermark has passed
-them, and are then folded in the order of (time, id). So every verdict depends on the log alone. Spark's own watermark moves between batches only: with
+a duplicate; the others wait until the watermark has passed them, and are then folded in the order of
+(time, id). So every verdict depends on the log alone. Spark's own watermark moves between batches only: with
 it, which late event is dropped depends on where the batches were cut, and a crash cuts them elsewhere.
 
 Waiting events are all the memory that duplicates need: a repeat of an event that no longer waits is older

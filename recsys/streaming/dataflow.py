@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from recsys.streaming.engine.sources import LogFolder, RedisStream, as_options, from_arrow
 from recsys.streaming.shard_batch import apply_batch
-from recsys.streaming.sources import LogFolder, RedisStream, as_options, from_arrow
-from recsys.streaming.stores import open_store
+from recsys.streaming.stores.opening import open_store
 from recsys.streaming.top_lists import TopLists, load_catalogue
 
 if TYPE_CHECKING:

@@ -2,13 +2,15 @@
 
 | field | rule |
 |---|---|
-| id | whole number in [0, 2^63), given by the producer, who repeats it when it sends again. Unique within a user. |
-| user | whole number ≥ 0; null or absent: anonymous. Anonymous events move popularity and nobody's state. |
+| id | whole number in [0, 2^63) of the producer, who repeats it on sending again; unique within a user |
+| user | whole number ≥ 0; null or absent: anonymous, which moves popularity and nobody's state |
 | item | whole number ≥ 0; null only for a search |
 | kind | search, view, click, cart, purchase, return |
-| time | ISO 8601 *with* offset or Z, or whole milliseconds since 1970 UTC. Text without a zone is refused: shops live in several, and a guess would move events by hours. |
-| received | optional, milliseconds: the collector's clock. `time` may not be later than it by more than `CLOCK_TOLERANCE`. |
-| quantity | optional whole number ≠ 0, 1 when absent. A negative one makes a purchase a return. |
+| time | ISO 8601 *with* offset or Z, or whole milliseconds since 1970 UTC |
+| received | optional, the collector's clock, ms; `time` may be ahead of it by `CLOCK_TOLERANCE` at most |
+| quantity | optional whole number ≠ 0, 1 when absent; a negative one makes a purchase a return |
+
+A time without a zone is refused: shops live in several, and a guess would move events by hours.
 
 A shopper's clock can be wrong, the collector's is one machine's. Times before `EARLIEST` (1970 after a flat
 battery) and times ahead of their reception (the year 9999) go to the dead letters: one of the latter would
@@ -80,8 +82,8 @@ def parse_line(line: str) -> Event:
         BadEvent: the first rule that it breaks.
 
     Example:
-        >>> parse_line('{"id": 7, "user": 3, "item": 5, "kind": "click", "time": "2017-11-25T09:00:00+08:00"}')
-        Event(id=7, user=3, item=5, kind=2, time=1511571600000, quantity=1)
+        >>> parse_line('{"id": 7, "user": 3, "item": 5, "kind": "click", "time": "2017-11-25T09:00:00Z"}')
+        Event(id=7, user=3, item=5, kind=2, time=1511600400000, quantity=1)
     """
     if len(line) > LONGEST_LINE:
         raise BadEvent(f"longer than {LONGEST_LINE} characters")

@@ -10,7 +10,7 @@ from recsys.baselines.interactions import interaction_matrix
 
 
 def item_factors(rows: np.ndarray, n_items: int, width: int, seed: int = 0) -> np.ndarray:
-    """[M, width] float64, unit-length rows: truncated SVD of the user–item matrix, columns scaled by 1/√count.
+    """[M, width] float64, unit-length rows: truncated SVD of the user–item matrix, columns / √count.
 
     Items without an event, and everything where there are too few users, get zeros.
 

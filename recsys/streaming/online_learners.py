@@ -4,12 +4,11 @@ Prequential (test, then train): each impression is predicted before its outcome 
 is test data and nothing leaks. All learners here are one logistic regression by FTRL-proximal (McMahan et al.
 2013, KDD) over the same few hashed features, and differ only in *when* they learn:
 
-| learner | learns |
-|---|---|
-| frozen | the stream before the cut, once |
-| nightly | every event, but the model that answers is exchanged at midnight |
-| online | every event at once |
-| online_drift | likewise; when ADWIN (Bifet & Gavaldà 2007, SDM) sees the loss change for the worse, it starts anew from the events since |
+- frozen: from the stream before the cut, once;
+- nightly: from every event, but the model that answers is exchanged at midnight;
+- online: from every event at once;
+- online_drift: likewise; when ADWIN (Bifet & Gavaldà 2007, SDM) sees the loss change for the worse, it starts
+  anew from the newest events.
 
 A light personal model: beside item and place, one weight for each pair of user and the item's category.
 """

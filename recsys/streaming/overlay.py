@@ -17,9 +17,9 @@ import numpy as np
 
 from recsys.streaming.arrivals import NEVER, admit, no_events
 from recsys.streaming.events import ANONYMOUS
-from recsys.streaming.feature_store import FeatureStore, UserRow, stacked
 from recsys.streaming.sharding import shards_of
 from recsys.streaming.state_columns import fold
+from recsys.streaming.stores.feature_store import FeatureStore, UserRow, stacked
 
 
 class Ranker(Protocol):

@@ -74,7 +74,7 @@ def rows_of(events: pd.DataFrame) -> np.ndarray:
     rows["user"], rows["item"] = events["user"], events["item"].fillna(NO_ITEM)
     rows["kind"] = events["kind"].map(KIND)
     rows["time"] = events["time"].to_numpy().astype("datetime64[ms]").astype(np.int64)
-    rows["quantity"] = events["quantity"] if "quantity" in events else 1
+    rows["quantity"] = events.get("quantity", 1)
     return rows
 
 
@@ -119,7 +119,7 @@ def disordered(rows: np.ndarray, disorder: Disorder, delay: int, shards: int, se
         delay: of the watermark, ms. shards: of the store that will read it.
 
     Returns:
-        counts by the names of `feature_store.TALLIES`, "out_of_order" beside them; kept: rows that count.
+        counts by the names of `TALLIES` of the feature store, "out_of_order" beside them; kept: rows that count.
     """
     random = np.random.default_rng(seed)
     arrival = rows["time"].astype(np.float64)

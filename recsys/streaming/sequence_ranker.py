@@ -1,4 +1,4 @@
-"""Lists by the sequence model of notebook 02: it reads a state's recent items, its item vectors are the index.
+"""Lists by the sequence model of notebook 02: it reads recent items, its item vectors are the index.
 
 The catalogue is searched whole (a matrix product); up to some hundred thousand items that is the quickest
 search on a processor and the only exact one.
@@ -43,7 +43,7 @@ class SequenceRanker:
 
 
 def _packed(recent: np.ndarray, known: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """[B, R] recent items, oldest first, with gaps -> [B, T] the newest known ones, padded at the end; [B]."""
+    """[B, R] recent items, oldest first, with gaps -> [B, T] the newest known, padded at the end; [B]."""
     lengths = np.minimum(known.sum(axis=1), most)
     table = np.zeros((len(recent), int(lengths.max())), dtype=np.int64)
     for row, (items, good, length) in enumerate(zip(recent, known, lengths, strict=True)):

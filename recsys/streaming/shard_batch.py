@@ -9,9 +9,9 @@ import numpy as np
 
 from recsys.streaming.arrivals import Arrivals, admit, newest_time, no_events
 from recsys.streaming.events import ANONYMOUS, Letter, as_events, to_line
-from recsys.streaming.feature_store import Changes, FeatureStore, Meta, UserRow, stacked
 from recsys.streaming.sharding import shards_of
 from recsys.streaming.state_columns import fold
+from recsys.streaming.stores.feature_store import Changes, FeatureStore, Meta, UserRow, stacked
 from recsys.streaming.top_lists import TopLists
 from recsys.streaming.windows import count_windows, oldest_kept
 

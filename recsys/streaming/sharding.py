@@ -1,4 +1,4 @@
-"""Which shard a line belongs to: by user, so that one shard sees all of a user's events in the log's order."""
+"""Which shard a line belongs to: by user, so one shard sees all of a user's events in the log's order."""
 
 from __future__ import annotations
 

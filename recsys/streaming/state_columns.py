@@ -8,6 +8,8 @@ B: users of a round. U: users. K: events.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from recsys.streaming.events import KINDS
@@ -63,7 +65,7 @@ def fold(states: np.ndarray, events: np.ndarray, vectors: np.ndarray, spec: Stat
     by_round = np.argsort(place, kind="stable")
     bounds = np.r_[0, np.cumsum(np.bincount(place))]
     weights = np.array(spec.weights)
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, stop in itertools.pairwise(bounds):
         chosen = by_round[start:stop]
         _round(states, rows[chosen], events[chosen], weights, vectors, spec)
     return states

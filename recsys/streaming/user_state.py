@@ -1,4 +1,4 @@
-"""What a shop keeps of one user, and how one event changes it: pure functions, no engine, no clock, no chance.
+"""What a shop keeps of one user, and how one event changes it: pure functions, no engine, no clock.
 
 `step(state, event)` gives a new state. Events of a user are folded in the order of (time, id), whatever the
 order in which they arrived; `recsys.streaming.arrivals` sees to that. With the same events the state is then

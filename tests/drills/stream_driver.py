@@ -6,7 +6,7 @@ Usage: python -m tests.drills.stream_driver ADDRESS CHECKPOINT CATALOGUE [to-end
 import sys
 
 from recsys.streaming.dataflow import Flow, run_to_end, start
-from recsys.streaming.spark_session import spark_session
+from recsys.streaming.engine.spark_session import spark_session
 
 LINES_A_BATCH = 2_000
 SECONDS_BETWEEN_BATCHES = 0.2

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import psutil
 
-from recsys.streaming import redis_server, spark_session
+from recsys.streaming.engine import redis_server, spark_session
+from recsys.streaming.engine.producer import send
 from recsys.streaming.events import parse_lines
-from recsys.streaming.producer import send
 from recsys.streaming.replay import Disorder, Injected, disordered, synthetic_rows
 from recsys.streaming.shard_batch import apply_batch
 from recsys.streaming.sharding import shards_of
-from recsys.streaming.stores import open_store
+from recsys.streaming.stores.opening import open_store
 from recsys.streaming.top_lists import save_catalogue
 from recsys.streaming.user_state import StateSpec
 
@@ -168,7 +168,12 @@ def main(options: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
     problems += [f"left behind: {words}" for words in left_behind(before)]
     for problem in problems:
         print(problem)
-    figures = {"kills": dict(hits), "calls_repeated": drill.repeated, "tallies": tallies, "problems": problems}
+    figures = {
+        "kills": dict(hits),
+        "calls_repeated": drill.repeated,
+        "tallies": tallies,
+        "problems": problems,
+    }
     print(f"{sum(hits.values())} kills, exact: {not problems}; {tallies}")
     return not problems and sum(hits.values()) == kills, figures
 

@@ -4,9 +4,9 @@ import secrets
 
 import pytest
 
-from recsys.streaming import redis_server, spark_session
+from recsys.streaming.engine import redis_server, spark_session
 from recsys.streaming.errors import NoJava
-from recsys.streaming.redis_store import PASSWORD
+from recsys.streaming.stores.redis_store import PASSWORD
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,11 @@ import numpy as np
 import psutil
 import pytest
 
-from recsys.streaming import replay, spark_session
+from recsys.streaming import replay
+from recsys.streaming.engine import spark_session
 from recsys.streaming.errors import NoJava
 from recsys.streaming.state_columns import empty_states, fold
-from recsys.streaming.stores import open_store
+from recsys.streaming.stores.opening import open_store
 from recsys.streaming.top_lists import save_catalogue
 from recsys.streaming.user_state import StateSpec
 
@@ -74,7 +75,7 @@ def test_a_lost_checkpoint_counts_nothing_twice(spark, tmp_path):
 
 
 def test_redis_as_source_and_store(spark, tmp_path, redis):
-    from recsys.streaming.producer import send
+    from recsys.streaming.engine.producer import send
 
     injected = disordered(600)
     send(redis.address, "events", injected.lines)
@@ -111,7 +112,7 @@ def test_everything_listens_on_loopback_only(spark):
 
 START_AND_DIE = """
 import json, os, psutil, sys
-from recsys.streaming.spark_session import packaged_java, spark_session
+from recsys.streaming.engine.spark_session import packaged_java, spark_session
 if __name__ == "__main__":
     with spark_session("local[1]", java=packaged_java(), memory_mb=512) as spark:
         assert spark.range(7).count() == 7

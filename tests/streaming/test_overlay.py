@@ -11,7 +11,7 @@ from recsys.streaming.overlay import Overlay, lists_of
 from recsys.streaming.shard_batch import apply_batch
 from recsys.streaming.sharding import shards_of
 from recsys.streaming.state_columns import empty_states, fold
-from recsys.streaming.stores import open_store
+from recsys.streaming.stores.opening import open_store
 from recsys.streaming.top_lists import TopLists
 from tests.streaming.strategies import SPEC, VECTORS, logs
 

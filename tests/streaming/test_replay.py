@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recsys.data.load import load_dataset
-from recsys.streaming.events import EVENT, parse_lines
+from recsys.streaming.events import EVENT, Event, parse_lines
 from recsys.streaming.replay import (
     BROKEN,
     Disorder,
@@ -19,10 +19,9 @@ from recsys.streaming.replay import (
     to_lines,
     write_segments,
 )
-from recsys.streaming.events import Event
-from recsys.streaming.sharding import shards_of
 from recsys.streaming.shard_batch import apply_batch
-from recsys.streaming.stores import open_store
+from recsys.streaming.sharding import shards_of
+from recsys.streaming.stores.opening import open_store
 from tests.streaming.strategies import SPEC, VECTORS
 
 

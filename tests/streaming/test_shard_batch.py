@@ -1,6 +1,7 @@
 """Arrivals, windows and the store: whatever the batches, the same; and as a plain program would have it."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from recsys.streaming.events import Letter, as_events
 from recsys.streaming.shard_batch import apply_batch
 from recsys.streaming.sharding import shard_of_user, shards_of
 from recsys.streaming.state_columns import from_row
-from recsys.streaming.stores import open_store
+from recsys.streaming.stores.opening import open_store
 from recsys.streaming.top_lists import TopLists
 from recsys.streaming.user_state import StateSpec, fold_events
 from recsys.streaming.windows import EARLIER, merged, popularity, trend
@@ -41,7 +42,7 @@ def by_the_book(rows):
 
 def replayed(folder, rows, places, shards=1, top_lists=None):
     store = open_store(folder, SPEC, shards)
-    for batch, (start, stop) in enumerate(zip(places[:-1], places[1:], strict=True)):
+    for batch, (start, stop) in enumerate(itertools.pairwise(places)):
         part = rows[start:stop]
         for shard in range(shards):
             own = part[shards_of(part, shards) == shard]
@@ -143,7 +144,7 @@ def test_a_letter_is_written_once_and_counted(tmp_path):
 
 
 def test_another_writer_is_noticed(tmp_path):
-    from recsys.streaming.feature_store import Changes, Meta, already_applied
+    from recsys.streaming.stores.feature_store import Changes, Meta, already_applied
 
     changes = Changes(base=3, meta=Meta(offset=9), rows=[], windows=None, letters=[], first_window=0)
     assert already_applied(9, changes, 0)

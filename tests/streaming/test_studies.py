@@ -1,5 +1,7 @@
 """What the notebook measures: moments without leaks, arms that differ in freshness alone, loads."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,7 @@ from recsys.streaming.events import DAY, HOUR
 from recsys.streaming.overlay import Overlay
 from recsys.streaming.replay import Disorder, synthetic_rows
 from recsys.streaming.shard_batch import apply_batch
-from recsys.streaming.stores import open_store
+from recsys.streaming.stores.opening import open_store
 from recsys.streaming.studies.freshness import Arm, ArmError, curve, judge, ladder
 from recsys.streaming.studies.freshness_tables import cost, for_whom, gains, refreshes_a_day
 from recsys.streaming.studies.load import accounts, equals_batch, live_latency, make_log, pure_rates
@@ -58,7 +60,7 @@ def test_nothing_is_known_that_came_later(asked, freshness):
 
 def test_each_step_knows_at_least_what_the_one_before_knew(asked):
     steps = [asked.known_until(step) for step in ("cut", "month", "day", "hour", "event")]
-    assert all((a <= b).all() for a, b in zip(steps[:-1], steps[1:], strict=True))
+    assert all((a <= b).all() for a, b in itertools.pairwise(steps))
     assert (asked.known_until("session") > asked.known_until("cut")).any()
 
 

@@ -101,5 +101,5 @@ def test_a_row_has_a_fixed_size():
 
 @pytest.mark.parametrize("wrong", [{"width": 0}, {"delay": -1}, {"weights": (1.0,)}, {"popular": (1,)}])
 def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(ValueError, match="must be|need a number"):
+    with pytest.raises(ValueError, match=r"must be|need a number"):
         StateSpec(**wrong)

@@ -90,7 +90,7 @@ def compare_learners(stream: list[Impression], kinds: list[str], cut_share: floa
 
 
 def learner_table(table: pd.DataFrame, control: str = "nightly", seed: int = 0) -> pd.DataFrame:
-    """One row a learner: log loss, AUC, and the loss less the control's, paired by user, with its interval."""
+    """One row a learner: log loss, AUC, loss less the control's, paired by user, with its interval."""
     kinds = [name for name in table if name not in ("time", "user", "clicked")]
     losses = {kind: user_losses(table, kind) for kind in kinds}
     rows = {}

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from recsys.streaming.events import as_events
-from recsys.streaming.feature_store import FeatureStore
 from recsys.streaming.live_lists import LiveLists
 from recsys.streaming.overlay import Overlay, Ranker
 from recsys.streaming.replay import Disorder, Injected, disordered, write_segments
 from recsys.streaming.state_columns import empty_states, fold, state_dtype
-from recsys.streaming.stores import open_store
+from recsys.streaming.stores.feature_store import FeatureStore
+from recsys.streaming.stores.opening import open_store
 from recsys.streaming.top_lists import save_catalogue
 from recsys.streaming.user_state import StateSpec, step
 

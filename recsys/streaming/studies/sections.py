@@ -1,4 +1,4 @@
-"""The sections of notebook 08 that a run may leave out: each gives empty tables and no metrics when left out."""
+"""The sections of notebook 08 that a run may leave out: then with empty tables and no metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from recsys.streaming.online_learners import LEARNERS
 from recsys.streaming.overlay import Overlay
 from recsys.streaming.replay import Disorder, synthetic_rows
-from recsys.streaming.stores import open_store
+from recsys.streaming.stores.opening import open_store
 from recsys.streaming.studies import drift, freshness, freshness_tables, load
 from recsys.streaming.studies.moments import Moments, moments
 from recsys.streaming.studies.shop import DEMO, Shop
@@ -49,7 +49,7 @@ def engine(
     """
     if not events:
         return Section()
-    from recsys.streaming.spark_session import spark_session
+    from recsys.streaming.engine.spark_session import spark_session
 
     rows = synthetic_rows(events, users, shop.dataset.n_items, seed)
     injected = load.make_log(rows, shop.vectors, folder, shop.spec, FAULTS, segment_lines)

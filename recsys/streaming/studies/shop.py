@@ -15,7 +15,7 @@ from recsys.encoders.item_text import item_texts
 from recsys.streaming.item_factors import item_factors
 from recsys.streaming.replay import event_rows
 from recsys.streaming.shard_batch import apply_rows
-from recsys.streaming.stores import open_store
+from recsys.streaming.stores.opening import open_store
 from recsys.streaming.top_lists import TopLists
 from recsys.streaming.user_state import StateSpec
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recsys.streaming.feature_store import FeatureStore
-from recsys.streaming.redis_store import RedisStore
-from recsys.streaming.sqlite_store import SQLiteStore
+from recsys.streaming.stores.feature_store import FeatureStore
+from recsys.streaming.stores.redis_store import RedisStore
+from recsys.streaming.stores.sqlite_store import SQLiteStore
 from recsys.streaming.user_state import StateSpec
 
 
@@ -18,7 +18,7 @@ def open_store(address: str | Path, spec: StateSpec | None = None, shards: int |
 
     Args:
         address: a folder, or "redis://host:port/database".
-        spec, shards: of a new store (default `StateSpec()` and 4). For an existing one None takes what it has.
+        spec, shards: of a new store (default `StateSpec()` and 4); None takes what an existing one has.
 
     Raises:
         StoreMismatch: it was made with other settings than asked for.

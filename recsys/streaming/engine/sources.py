@@ -27,17 +27,16 @@ from pyspark.sql.streaming.datasource import (
 
 from recsys.streaming.errors import StreamError
 from recsys.streaming.events import EVENT, Letter, parse_lines
-from recsys.streaming.redis_store import connect
 from recsys.streaming.sharding import shards_of
+from recsys.streaming.stores.redis_store import connect
 
 SEGMENT = re.compile(r".*-(\d+)\.jsonl")
 LINES_A_SEGMENT = 2**32
 SEQUENCES_A_MILLISECOND = 2**20
 COLUMNS = EVENT.names
 SCHEMA = "shard long, " + ", ".join(f"{name} long" for name in COLUMNS) + ", reason string, line string"
-ARROW = pa.schema(
-    [("shard", pa.int64()), *((name, pa.int64()) for name in COLUMNS), ("reason", pa.string()), ("line", pa.string())]
-)  # fmt: skip
+NUMBERS, TEXTS = ("shard", *COLUMNS), ("reason", "line")
+ARROW = pa.schema([*((name, pa.int64()) for name in NUMBERS), *((name, pa.string()) for name in TEXTS)])
 
 
 def to_arrow(lines: Sequence[str], offsets: Sequence[int], shards: int) -> pa.RecordBatch:
@@ -65,7 +64,8 @@ def from_arrow(table: pa.Table) -> tuple[np.ndarray, list[Letter]]:
     if not bad.any():
         return events, []
     chosen = table.filter(pa.array(bad))
-    return events, [Letter(*row) for row in zip(*(chosen.column(n).to_pylist() for n in Letter._fields), strict=True)]  # fmt: skip
+    fields = (chosen.column(name).to_pylist() for name in Letter._fields)
+    return events, [Letter(*row) for row in zip(*fields, strict=True)]
 
 
 def segments_of(folder: Path) -> list[int]:

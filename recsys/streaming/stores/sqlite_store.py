@@ -12,7 +12,8 @@ import numpy as np
 
 from recsys.streaming.arrivals import NEVER
 from recsys.streaming.events import Letter
-from recsys.streaming.feature_store import (
+from recsys.streaming.sharding import shard_of_user
+from recsys.streaming.stores.feature_store import (
     SHARDS,
     Changes,
     FeatureStore,
@@ -23,7 +24,6 @@ from recsys.streaming.feature_store import (
     identity,
     spec_from,
 )
-from recsys.streaming.sharding import shard_of_user
 from recsys.streaming.user_state import StateSpec
 from recsys.streaming.windows import COUNT, EARLIER
 
@@ -41,7 +41,7 @@ SECONDS_TO_WAIT = 60  # for another writer of the shard: a task of ours that Spa
 
 
 class SQLiteStore(FeatureStore):
-    """See `stores.open_store`. Safe for many readers and one writer a shard, across processes."""
+    """See `stores.opening.open_store`. Safe for many readers and one writer a shard, across processes."""
 
     def __init__(self, folder: Path, spec: StateSpec | None, shards: int | None):
         self.folder = folder
@@ -106,7 +106,8 @@ class SQLiteStore(FeatureStore):
                 ((row.user, row.state, row.waiting, row.due, row.top) for row in changes.rows),
             )
             connection.executemany(
-                "insert into windows values (?, ?, ?) on conflict do update set count = count + excluded.count",
+                "insert into windows values (?, ?, ?) "
+                "on conflict do update set count = count + excluded.count",
                 changes.windows.tolist(),
             )
             self._roll_up(connection, changes.first_window)

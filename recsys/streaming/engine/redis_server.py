@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys.streaming.errors import NoRedis
-from recsys.streaming.redis_store import PASSWORD, connect
+from recsys.streaming.stores.redis_store import PASSWORD, connect
 
 SECONDS_TO_START = 20
 SETTINGS = """

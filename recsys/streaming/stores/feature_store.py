@@ -4,7 +4,7 @@ A store has a fixed number of shards; a user's events all belong to one. Every b
 transaction that holds its results *and* the offset of the last line that it contains, so a batch that is
 applied again changes nothing: this makes Spark's at-least-once calls count exactly once.
 
-Embedded: one SQLite file a shard. By address: Redis. `stores.open_store` opens either.
+Embedded: one SQLite file a shard. By address: Redis. `stores.opening.open_store` opens either.
 """
 
 from __future__ import annotations

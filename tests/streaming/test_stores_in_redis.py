@@ -6,15 +6,15 @@ import time
 import numpy as np
 import pytest
 
+from recsys.streaming.engine.producer import send
+from recsys.streaming.engine.sources import offset_of
 from recsys.streaming.errors import NoRedis
 from recsys.streaming.events import parse_line
-from recsys.streaming.producer import send
-from recsys.streaming.redis_store import PASSWORD, connect
 from recsys.streaming.replay import synthetic_rows, to_lines
-from recsys.streaming.sources import offset_of
-from recsys.streaming.stores import open_store
+from recsys.streaming.stores.opening import open_store
+from recsys.streaming.stores.redis_store import PASSWORD, connect
 from recsys.streaming.top_lists import TopLists
-from tests.streaming.strategies import SPEC, VECTORS
+from tests.streaming.strategies import VECTORS
 from tests.streaming.test_shard_batch import contents, replayed
 
 

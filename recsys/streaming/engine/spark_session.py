@@ -196,9 +196,13 @@ def _start_jvm(
     ]
     with log.open("wb") as written:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=written, stderr=written, env=environment,
-            start_new_session=True,  # an interrupt at the terminal must not kill it before the query has stopped
-        )  # fmt: skip
+            command,
+            stdin=subprocess.PIPE,
+            stdout=written,
+            stderr=written,
+            env=environment,
+            start_new_session=True,  # an interrupt at the terminal is the query's to handle, not the JVM's
+        )
     deadline = time.monotonic() + SECONDS_TO_START
     while not told.exists():
         if process.poll() is not None or time.monotonic() > deadline:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from recsys.streaming.errors import NoRedis
-from recsys.streaming.redis_store import connect
+from recsys.streaming.stores.redis_store import connect
 
 LINES_A_CALL = 500
 SECONDS_BETWEEN_TRIES = 0.05

@@ -17,7 +17,8 @@ import numpy as np
 
 from recsys.streaming.errors import NoRedis, StreamError
 from recsys.streaming.events import EVENT, Letter
-from recsys.streaming.feature_store import (
+from recsys.streaming.sharding import shard_of_user
+from recsys.streaming.stores.feature_store import (
     SHARDS,
     Changes,
     FeatureStore,
@@ -28,7 +29,6 @@ from recsys.streaming.feature_store import (
     identity,
     spec_from,
 )
-from recsys.streaming.sharding import shard_of_user
 from recsys.streaming.user_state import StateSpec
 from recsys.streaming.windows import COUNT, EARLIER
 
@@ -57,7 +57,7 @@ def connect(address: str, **options):
 
 
 class RedisStore(FeatureStore):
-    """See `stores.open_store`."""
+    """See `stores.opening.open_store`."""
 
     def __init__(self, address: str, spec: StateSpec | None, shards: int | None, prefix: str = "recsys"):
         self.client, self.prefix = connect(address), prefix
