@@ -78,6 +78,27 @@ def rows_of(events: pd.DataFrame) -> np.ndarray:
     return rows
 
 
+def rows_of_invoices(lines: pd.DataFrame) -> np.ndarray:
+    """[K] rows of `EVENT` of a shop's raw invoice lines, nothing cleaned, by time.
+
+    A negative quantity is a return, a missing customer is anonymous; lines that nobody could fold (quantity
+    0, no product text) are left out.
+
+    Args:
+        lines: as `online_retail.read_lines` gives them: time, quantity, customer, and code or description.
+    """
+    key = "code" if "code" in lines else "description"
+    lines = lines[(lines["quantity"] != 0) & lines[key].notna()].sort_values("time", kind="stable")
+    rows = np.zeros(len(lines), dtype=EVENT)
+    rows["offset"] = rows["id"] = np.arange(len(lines))
+    rows["user"] = pd.factorize(lines["customer"], sort=True)[0]  # −1 where missing: anonymous
+    rows["item"] = pd.factorize(lines[key], sort=True)[0]
+    rows["kind"] = np.where(lines["quantity"] < 0, KIND["return"], KIND["purchase"])
+    rows["time"] = lines["time"].to_numpy().astype("datetime64[ms]").astype(np.int64)
+    rows["quantity"] = lines["quantity"].abs()
+    return rows
+
+
 def synthetic_rows(
     events: int, users: int, items: int, seed: int = 0, rate: float = 50.0, start: int = 1_600_000_000_000
 ) -> np.ndarray:

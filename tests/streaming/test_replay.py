@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recsys.data.load import load_dataset
-from recsys.streaming.events import EVENT, Event, parse_lines
+from recsys.streaming.events import EVENT, KINDS, Event, parse_lines
 from recsys.streaming.replay import (
     BROKEN,
     Disorder,
@@ -15,12 +15,14 @@ from recsys.streaming.replay import (
     event_rows,
     paced,
     rows_of,
+    rows_of_invoices,
     synthetic_rows,
     to_lines,
     write_segments,
 )
-from recsys.streaming.shard_batch import apply_batch
+from recsys.streaming.shard_batch import apply_batch, apply_rows
 from recsys.streaming.sharding import shards_of
+from recsys.streaming.state_columns import empty_states, fold
 from recsys.streaming.stores.opening import open_store
 from tests.streaming.strategies import SPEC, VECTORS
 
@@ -101,3 +103,33 @@ def test_pace_is_kept_by_the_clock_of_the_start():
     assert [event.id for event in paced(events, 100.0)] == [0, 1, 2, 3]
     assert time.monotonic() - started >= 0.03
     assert [event.id for event in paced(events, 0, speed=1e6)] == [0, 1, 2, 3]
+
+
+def test_raw_invoices_keep_returns_and_buyers_without_a_number():
+    lines = pd.DataFrame(
+        {
+            "description": ["cup", "cup", None, "bowl", "bowl"],
+            "quantity": [3, -1, 5, 0, 2],
+            "time": pd.to_datetime(["2010-01-02", "2010-01-03", "2010-01-01", "2010-01-01", "2010-01-01"]),
+            "customer": pd.array([17, 17, 17, 18, None], dtype="Int64"),
+        }
+    )
+    rows = rows_of_invoices(lines)
+    assert rows["user"].tolist() == [-1, 0, 0]
+    assert [KINDS[kind] for kind in rows["kind"]] == ["purchase", "purchase", "return"]
+    assert rows["quantity"].tolist() == [2, 3, 1]
+    read, letters = parse_lines(to_lines(rows), range(3))
+    assert letters == []
+    assert (read == rows).all()
+
+
+def test_a_shop_replayed_in_stretches_ends_where_one_computation_ends(tmp_path):
+    dataset = load_dataset("demo_store", size="small")
+    rows = event_rows(dataset, ["view", "click", "cart", "purchase"])
+    vectors = np.random.default_rng(0).normal(size=(dataset.n_items, SPEC.width))
+    store = open_store(tmp_path, SPEC, 2)
+    for batch, part in enumerate(np.array_split(rows, 7)):
+        apply_rows(store, batch, part, vectors)
+    want = fold(empty_states(np.unique(rows["user"]), SPEC), rows, vectors, SPEC)
+    assert store.states(vectors).tobytes() == want.tobytes()
+    assert store.tallies()["accepted"] == len(rows)
