@@ -140,7 +140,7 @@ def disordered(rows: np.ndarray, disorder: Disorder, delay: int, shards: int, se
         delay: of the watermark, ms. shards: of the store that will read it.
 
     Returns:
-        counts by the names of `TALLIES` of the feature store, "out_of_order" beside them; kept: rows that count.
+        counts by the names of the store's `TALLIES`, "out_of_order" beside them; kept: rows that count.
     """
     random = np.random.default_rng(seed)
     arrival = rows["time"].astype(np.float64)

@@ -29,7 +29,7 @@ EVENTS, USERS, ITEMS, SHARDS = 60_000, 2_000, 300, 4
 LINES_A_SECOND = 150  # so that events still come when the last kill falls
 VICTIMS = ("driver", "worker", "redis")
 LONGEST_WAIT = 25.0  # seconds between kills: a JVM starts in 15, so some fall before its first batch
-SECONDS_TO_CLEAR = 30
+SECONDS_TO_CLEAR, SECONDS_TO_WORK = 30, 120
 SPEC = StateSpec(width=8)
 VECTORS = np.random.default_rng(0).normal(size=(ITEMS, 8))
 
@@ -102,13 +102,21 @@ class Drill:
         except psutil.Error:
             return []
 
+    def workers_soon(self) -> list[psutil.Process]:
+        """Workers, waited for where the JVM is only starting."""
+        deadline = time.monotonic() + SECONDS_TO_WORK
+        while not (found := self.workers()) and time.monotonic() < deadline:
+            self.keep_alive()
+            time.sleep(0.1)
+        return found
+
     def kill(self, victim: str) -> str:
-        """Returns whom it hit: a worker is not always there."""
+        """Returns whom it hit: where no worker comes up in time, the driver."""
         if victim == "redis":
             self.server.kill()
             time.sleep(random.uniform(0, 1))
             self.server.start()
-        elif victim == "worker" and (workers := self.workers()):
+        elif victim == "worker" and (workers := self.workers_soon()):
             random.choice(workers).kill()
         else:
             victim = "driver"
