@@ -17,17 +17,18 @@ def shop():
 def test_left_out_sections_are_empty(shop, tmp_path):
     left_out = [
         sections.engine(shop, tmp_path, 0, 1, 1, 1, 1),
-        sections.live(shop, None, 0, 1.0, 1.0),
+        sections.live(shop, None, None, 0, 1.0, 1.0),
         sections.learners(shop, 0),
         sections.new_items(shop, 0.3, Arm(), {}),
     ]
     assert all(section.metrics == {} and section["gains"].empty for section in left_out)
 
 
-def test_live_sends_events_that_the_overlay_has_not_seen(shop, tmp_path):
+@pytest.mark.parametrize("kind", ["state", "sequence"])
+def test_live_sends_events_that_the_overlay_has_not_seen(shop, tmp_path, kind):
     overlay = Overlay(shop.store_at(tmp_path, shop.first), shop.vectors)
     overlay.observe(shop.rows[shop.first :])
-    found = sections.live(shop, overlay, 100, 1000.0, 50.0)
+    found = sections.live(shop, overlay, shop.ranker(kind, epochs=0.1), 100, 1000.0, 50.0)
     assert found.metrics["live_lists"] > 0
     assert {"live_event_p50_ms", "live_event_p99_ms", "live_request_p99_ms"} <= found.metrics.keys()
 
@@ -49,3 +50,8 @@ def test_ladder_has_its_three_tables(shop):
 def test_a_kind_that_never_happens_is_refused():
     with pytest.raises(ValueError, match="no event of the kinds"):
         load_shop("demo_store", "return", 0.3, "small")
+
+
+def test_an_unknown_ranker_is_refused(shop):
+    with pytest.raises(ValueError, match="ranker must be"):
+        shop.ranker("bert")

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from recsys.streaming.online_learners import LEARNERS
-from recsys.streaming.overlay import Overlay
+from recsys.streaming.overlay import Overlay, Ranker
 from recsys.streaming.replay import Disorder, synthetic_rows
 from recsys.streaming.stores.opening import open_store
 from recsys.streaming.studies import drift, freshness, freshness_tables, load
@@ -72,7 +72,13 @@ def engine(
 
 
 def live(
-    shop: Shop, overlay: Overlay, events: int, per_second: float, requests_per_second: float, seed: int = 0
+    shop: Shop,
+    overlay: Overlay,
+    ranker: Ranker,
+    events: int,
+    per_second: float,
+    requests_per_second: float,
+    seed: int = 0,
 ) -> Section:
     """The shop's newest events over the overlay at a fixed rate. Table: waits."""
     if not events:
@@ -80,7 +86,7 @@ def live(
     rows = shop.rows[-events:].copy()
     rows["offset"] += len(shop.rows)  # a stretch that the overlay has not seen, whatever it was shown before
     rows["id"] += len(shop.rows)
-    found = load.live_latency(overlay, shop.ranker(), rows, per_second, requests_per_second, seed)
+    found = load.live_latency(overlay, ranker, rows, per_second, requests_per_second, seed)
     metrics = {f"live_{name}": float(value) for name, value in found.items()}
     return Section({"waits": found.to_frame("milliseconds, and lists made")}, metrics)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from recsys.data.load import load_dataset
 from recsys.data.tables import Dataset
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.embed import embed_texts
 from recsys.encoders.item_text import item_texts
+from recsys.models.title_sequence import SETTINGS, TitleSequence
 from recsys.streaming.item_factors import item_factors
+from recsys.streaming.overlay import Ranker
 from recsys.streaming.replay import event_rows
+from recsys.streaming.sequence_ranker import SequenceRanker
 from recsys.streaming.shard_batch import apply_rows
 from recsys.streaming.stores.opening import open_store
 from recsys.streaming.top_lists import TopLists
@@ -21,6 +25,7 @@ from recsys.streaming.user_state import StateSpec
 
 TITLE_TOKENS = 64
 LIST = 10
+SEQUENCE_WIDTH = 64
 DEMO = "demo_store"
 
 
@@ -42,10 +47,29 @@ class Shop:
         items = self.dataset.items
         return [str(text) for text in items["title" if "title" in items else "source_id"]]
 
-    def ranker(self) -> TopLists:
-        """Lists from states, popularity of the rows before the cut for users of whom nothing is known."""
+    def ranker(self, kind: str = "state", epochs: float = 8.0, seed: int = 0) -> Ranker:
+        """What makes lists of states, from the rows before the cut.
+
+        Args:
+            kind: "state": interest and intent against the item vectors. "sequence": the sequence model of
+                notebook 02, trained for so many epochs.
+
+        Raises:
+            ValueError: another kind.
+        """
+        if kind not in ("state", "sequence"):
+            raise ValueError(f"ranker must be 'state' or 'sequence', not {kind!r}")
+        if kind == "sequence":
+            return SequenceRanker(self._trained(epochs, seed), LIST, self.spec.recent)
         before = np.bincount(self.rows["item"][: self.first], minlength=len(self.vectors))
         return TopLists(self.vectors, before, k=LIST)
+
+    def _trained(self, epochs: float, seed: int) -> TitleSequence:
+        settings = replace(SETTINGS, epochs=epochs, seed=seed)
+        before = pd.DataFrame({name: self.rows[name][: self.first] for name in ("user", "item", "time")})
+        before["order"] = before.groupby("user").cumcount()  # rows are by time
+        model = TitleSequence(None, settings=settings, width=SEQUENCE_WIDTH, most_per_user=20)
+        return model.fit(before, self.dataset.n_users, self.dataset.n_items)
 
     def text_vectors(self, backbone: str = "minilm") -> np.ndarray | None:
         """[M, D] unit-length title vectors, None where there are no titles."""
