@@ -79,6 +79,8 @@ def start(spark: SparkSession, flow: Flow, seconds: float | None = None) -> Stre
     for source in (LogFolder, RedisStream):
         spark.dataSource.register(source)
     name, options = flow.source()
+    # Spark's 200 tasks a shuffle take seconds; with four a shard it is rare that two shards share one
+    spark.conf.set("spark.sql.shuffle.partitions", str(4 * int(options["shards"])))
     rows = spark.readStream.format(name).options(**options).load()
     work = fold_shard(flow.store, flow.catalogue, flow.top_k)
 
