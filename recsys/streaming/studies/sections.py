@@ -19,6 +19,7 @@ from recsys.streaming.studies.shop import DEMO, Shop
 FAULTS = Disorder(duplicates=0.05, out_of_order=0.05, late=0.01, malformed=0.01)
 BREAK_AT = 0.65  # of the stream of impressions
 WEEK = 7  # days
+SPAN_SECONDS = 6 * 3600  # of the made-up log's event time
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def engine(
         return Section()
     from recsys.streaming.engine.spark_session import spark_session
 
-    rows = synthetic_rows(events, users, shop.dataset.n_items, seed)
+    # a span that is long beside the watermark's delay, however few events: else all would go on waiting
+    rows = synthetic_rows(events, users, shop.dataset.n_items, seed, rate=events / SPAN_SECONDS)
     injected = load.make_log(rows, shop.vectors, folder, shop.spec, FAULTS, segment_lines)
     with spark_session(f"local[{cores}]") as spark:
         batches = load.engine_run(spark, folder, segments)
