@@ -1,0 +1,1 @@
+"""Streams: checked events, the state they fold into, the engine, the overlay, online learners."""

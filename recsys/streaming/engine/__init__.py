@@ -1,0 +1,1 @@
+"""What the engine needs around it: Spark and its Java, sources of lines, a Redis server, a producer."""

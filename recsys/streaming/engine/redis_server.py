@@ -1,0 +1,118 @@
+"""A Redis server of our own: on a free port of the loopback, with a password, ended with the block it serves.
+
+For tests, drills and the notebook; a shop gives the address of its server instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys.streaming.errors import NoRedis
+from recsys.streaming.stores.redis_store import PASSWORD, connect
+
+SECONDS_TO_START = 20
+SETTINGS = """
+bind 127.0.0.1
+port {port}
+requirepass {password}
+dir {folder}
+appendonly yes
+appendfsync everysec
+save ""
+daemonize no
+loglevel warning
+"""
+
+
+@dataclass
+class RedisServer:
+    """address: "redis://127.0.0.1:port/0". process: the server, which `kill` and `start` replace."""
+
+    address: str
+    settings: Path
+    process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        """Start it, or start it again on what its append-only file holds.
+
+        Raises:
+            NoRedis: it does not answer in time.
+        """
+        self.process = subprocess.Popen(
+            ["redis-server", str(self.settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + SECONDS_TO_START
+        while True:
+            try:
+                connect(self.address).close()
+                return
+            except NoRedis:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+    def kill(self) -> None:
+        """SIGKILL: what had not reached its file is gone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+def installed() -> bool:
+    """Whether a redis-server is on the search path (Debian: apt-get install redis-server)."""
+    return shutil.which("redis-server") is not None
+
+
+@contextlib.contextmanager
+def redis_server(folder: Path | None = None) -> Iterator[RedisServer]:
+    """A running server; its password is in the environment (`PASSWORD`) while the block runs.
+
+    Where there is one already it is taken: a Spark session hands its workers the environment of its start,
+    so either this block begins first, or the password was set before both.
+
+    Args:
+        folder: for its files; a fresh one by default, removed afterwards.
+
+    Raises:
+        NoRedis: redis-server is not installed, or does not start.
+    """
+    if not installed():
+        raise NoRedis("redis-server is not installed (Debian: apt-get install redis-server)")
+    own = folder is None
+    folder = Path(tempfile.mkdtemp(prefix="recsys-redis-")) if folder is None else folder
+    folder.mkdir(parents=True, exist_ok=True)
+    before = os.environ.get(PASSWORD)
+    password = before or secrets.token_hex(16)
+    port = _free_port()
+    settings = folder / "redis.conf"
+    settings.touch(mode=0o600)
+    settings.write_text(SETTINGS.format(port=port, password=password, folder=folder))
+    os.environ[PASSWORD] = password
+    server = RedisServer(f"redis://127.0.0.1:{port}/0", settings)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        if before is None:
+            os.environ.pop(PASSWORD, None)
+        else:
+            os.environ[PASSWORD] = before
+        if own:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,1 @@
+"""What notebook 08 measures: freshness, newness, drift, load, latency, faults."""
