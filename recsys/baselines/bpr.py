@@ -72,20 +72,27 @@ class BPR:
             num_threads=self.num_threads,
             random_state=self.seed,
         )
-        model.fit(interaction_matrix(train, n_users, n_items), show_progress=False)
+        self._pairs = interaction_matrix(train, n_users, n_items)
+        model.fit(self._pairs, show_progress=False)
         # the last column is the item's bias, and 1 for every user
         self.user_factors, self.item_factors = model.user_factors, model.item_factors
         return self
 
     def with_history(self, events: pd.DataFrame) -> BPR:
-        """A copy that scores as before: a user's factors are learned by many small steps and have no closed
-        form from a history, so the fitted ones stay and these events change nothing. They are checked only.
+        """A model with the same settings that knows these events.
+
+        A user's factors are learned by many small steps and have no closed form from a history, so all
+        factors are learned once more, from these events: the price is another fit. Where the events hold the
+        pairs that the model was fitted on, nothing is learned anew.
 
         Raises:
             ValueError: see `recsys.baselines.interactions.interaction_matrix`.
         """
-        interaction_matrix(events, len(self.user_factors), len(self.item_factors))
-        return copy.copy(self)
+        size = (len(self.user_factors), len(self.item_factors))
+        matrix = interaction_matrix(events, *size)
+        if matrix.shape == self._pairs.shape and (matrix != self._pairs).nnz == 0:
+            return copy.copy(self)
+        return copy.copy(self).fit(events, *size)
 
     def score(self, users: np.ndarray) -> np.ndarray:
         """[B] user codes -> [B, M] float32; a user without training events gets the item biases, a kind of

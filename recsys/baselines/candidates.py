@@ -1,58 +1,41 @@
 """The settings that are tried for each tuned baseline: the default first, then an even spread.
 
-The number of trials is the caller's, so that every baseline of a table gets the same. The ranges cover those
+The budget is the caller's, so that every baseline of a table gets the same. The ranges cover those
 of Ferrari Dacrema et al. 2019 (arXiv:1907.06902, appendix) as far as one core allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
-from scipy.stats import qmc
 
 from recsys.baselines.als import ALS
 from recsys.baselines.bpr import BPR
 from recsys.baselines.ease import EASE
 from recsys.baselines.item_knn import ItemKNN
+from recsys.training.hyperparameter_search.samplers import Listed, make_sampler
+from recsys.training.hyperparameter_search.spaces import Choice, Range, Real, Whole
 
 BASELINES = {"item_knn": ItemKNN, "ease": EASE, "als": ALS, "bpr": BPR}
 
-Scale = Callable[[float], Any]  # [0, 1) -> value of a setting
-
-
-def _log(low: float, high: float) -> Scale:
-    return lambda unit: float(f"{low * (high / low) ** unit:.3g}")
-
-
-def _whole(low: int, high: int) -> Scale:
-    return lambda unit: round(low * (high / low) ** unit)
-
-
-def _one_of(values: Sequence[Any]) -> Scale:
-    return lambda unit: values[int(unit * len(values))]
-
-
-RANGES: dict[str, dict[str, Scale]] = {
+RANGES: dict[str, dict[str, Range]] = {
     "item_knn": {
-        "neighbours": _whole(5, 1000),
-        "shrink": _log(0.1, 1000),
-        "similarity": _one_of(("cosine", "jaccard")),
-        "last_items": _one_of((None, 1, 2, 5)),
+        "neighbours": Whole(5, 1000, log=True),
+        "shrink": Real(0.1, 1000, log=True),
+        "similarity": Choice(("cosine", "jaccard")),
+        "last_items": Choice((None, 1, 2, 5)),
     },
-    "ease": {"l2": _log(1, 10_000)},
+    "ease": {"l2": Real(1, 10_000, log=True)},
     "als": {
-        "factors": _whole(16, 256),
-        "regularization": _log(1e-3, 100),
-        "alpha": _log(1, 100),
-        "iterations": _one_of((15, 30)),
+        "factors": Whole(16, 256, log=True),
+        "regularization": Real(1e-3, 100, log=True),
+        "alpha": Real(1, 100, log=True),
+        "iterations": Choice((15, 30)),
     },
     "bpr": {
-        "factors": _whole(16, 256),
-        "learning_rate": _log(3e-3, 0.1),
-        "regularization": _log(1e-4, 0.1),
-        "iterations": _whole(30, 300),
+        "factors": Whole(16, 256, log=True),
+        "learning_rate": Real(3e-3, 0.1, log=True),
+        "regularization": Real(1e-4, 0.1, log=True),
+        "iterations": Whole(30, 300, log=True),
     },
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -80,14 +63,21 @@ def candidate_settings(name: str, trials: int, seed: int = 0) -> list[dict[str, 
     Raises:
         ValueError: no such name, or trials < 1.
     """
-    if name not in RANGES:
-        raise ValueError(f"no baseline {name!r} to tune; there are {', '.join(RANGES)}")
     if trials < 1:
         raise ValueError(f"need at least one trial, got {trials}")
-    scales = RANGES[name]
-    units = qmc.Halton(len(scales), rng=np.random.default_rng(seed)).random(trials - 1)
-    spread = [
-        {setting: scale(unit) for (setting, scale), unit in zip(scales.items(), row, strict=True)}
-        for row in units.tolist()
-    ]
-    return [dict(DEFAULTS[name]), *spread]
+    sampler = candidates(name, seed)
+    return [sampler.propose(number, []) for number in range(trials)]
+
+
+def candidates(name: str, seed: int = 0, sampler: str = "quasi_random") -> Listed:
+    """`candidate_settings` without an end: for a budget in core seconds, or another way of searching.
+
+    Args:
+        sampler: of `recsys.training.hyperparameter_search.samplers.SAMPLERS`, after the default.
+
+    Raises:
+        ValueError: no such baseline or sampler.
+    """
+    if name not in RANGES:
+        raise ValueError(f"no baseline {name!r} to tune; there are {', '.join(RANGES)}")
+    return Listed([DEFAULTS[name]], make_sampler(sampler, RANGES[name], seed))
