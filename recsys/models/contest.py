@@ -1,8 +1,8 @@
 """Every next-item model by name, judged in the same way.
 
-Budgets differ with the model and are recorded, not hidden. The tuned baselines have equal numbers of trials;
-the trained models have settings of their own, of which "sequence" takes those that were chosen for
-"title_sequence", and "text" reads two purchases of each user once: as far as two cores allow.
+Settings are searched by `contest_search`: with `search_seconds` baselines and trained models get the same
+core seconds, otherwise the tuned baselines have equal numbers of trials and the trained models settings of
+their own, or `trained_trials`. "text" reads two purchases of each user once: as far as two cores allow.
 
 Names: random, popularity, popularity_window (trivial); category_popularity (a hand-written rule), zero_shot
 (titles compared by an untuned encoder); item_knn, ease, als, bpr (settings searched on
@@ -21,13 +21,12 @@ from typing import Any
 
 import pandas as pd
 
-from recsys.baselines.candidates import BASELINES, candidate_settings
+from recsys.baselines.candidates import BASELINES
 from recsys.baselines.category_popularity import CategoryPopularity
 from recsys.baselines.new_users import NewUsersGetPopular
 from recsys.baselines.popularity import trivial_scorer
 from recsys.baselines.sasrec import PUBLISHED, SASRec
-from recsys.baselines.tuned import search
-from recsys.models import title_sequence
+from recsys.models import contest_search, title_sequence
 from recsys.models.contest_plan import Plan
 from recsys.models.next_item_data import NextItemData
 from recsys.models.printed_classifier import PRINTED, PrintedClassifier
@@ -40,7 +39,6 @@ from recsys.training.next_item import NextItemRecommender
 from recsys.training.settings import TrainingSettings
 
 TRIVIAL = ("random", "popularity", "popularity_window")
-DRAWN = ("als", "bpr")  # start from random numbers
 WINDOW_DAYS = 30.0
 Make = Callable[[NextItemData, Plan], NextItemRecommender]
 
@@ -49,11 +47,13 @@ Make = Callable[[NextItemData, Plan], NextItemRecommender]
 class Fitted:
     """model: has score and, where it reads histories, with_history. seconds: of fitting, search included.
 
-    trials: what was searched, or how training went; None for a model without either."""
+    trials: what was searched, or how training went; None for a model without either.
+    searched: the search of a trained model, where there was one."""
 
     model: Any
     seconds: float
     trials: pd.DataFrame | None = None
+    searched: pd.DataFrame | None = None
 
 
 def fit(name: str, data: NextItemData, plan: Plan) -> Fitted:
@@ -69,28 +69,22 @@ def fit(name: str, data: NextItemData, plan: Plan) -> Fitted:
         scorer = maker(data, plan) if maker else trivial_scorer(name, plan.seed, WINDOW_DAYS)
         return Fitted(scorer.fit(data.train, *size), perf_counter() - start)
     if name in BASELINES:
-        space = candidate_settings(name, plan.trials)
-        if name in DRAWN:
-            space = [{**settings, "seed": plan.seed} for settings in space]
-
-        def make(**settings: Any) -> NewUsersGetPopular:
-            return NewUsersGetPopular(BASELINES[name](**settings))
-
-        found = search(make, space, replace(data.split, train=data.train))
-        return Fitted(found.model, perf_counter() - start, found.trials)
+        model, trials = contest_search.fit_baseline(name, data, plan)
+        return Fitted(model, perf_counter() - start, trials)
     if name not in TRAINED:
         raise ValueError(
             f"no model {name!r}; there are {', '.join((*TRIVIAL, *UNTRAINED, *BASELINES, *TRAINED))}"
         )
-    model = TRAINED[name](data, plan)
-    judge_by = data.split if plan.judged_users else None
-    model.fit(data.train, *size, split=judge_by, progress=plan.progress)
-    return Fitted(model, perf_counter() - start, model.result.history)
+    model, trials = contest_search.fit_trained(name, TRAINED[name], data, plan)
+    return Fitted(model, perf_counter() - start, model.result.history, trials)
 
 
 def costs(fitted: Fitted) -> dict[str, float]:
-    """fit_seconds (search included); trained models: parameters that learned, steps, tokens_per_second."""
+    """fit_seconds (search included), search_trials and search_core_seconds where settings were searched;
+    trained models: parameters that learned, steps, tokens_per_second."""
     found = {"fit_seconds": fitted.seconds}
+    searched = fitted.trials if fitted.searched is None else fitted.searched
+    found |= contest_search.search_costs(searched)
     if isinstance(fitted.model, NextItemRecommender):
         learned = (p.numel() for p in fitted.model.network.parameters() if p.requires_grad)
         result = fitted.model.result

@@ -45,7 +45,9 @@ TAKES = {
 class Plan:
     """What a run changes of a model's own settings.
 
-    trials: settings searched for each tuned baseline. settings: fields of `TrainingSettings` to replace.
+    trials: settings searched for each tuned baseline. trained_trials: for each trained model; 1 is its own
+    settings alone. search_seconds: core seconds of search for either, in the place of both; 0: none.
+    settings: fields of `TrainingSettings` to replace.
     options: keyword arguments of the model's class. backbone: that reads titles.
     judged_users: users of the validation part by whom training is stopped and its best moment chosen;
         0: train to the end.
@@ -59,10 +61,20 @@ class Plan:
     backbone: str = "minilm"
     judged_users: int = 5000
     progress: bool = False
+    trained_trials: int = 1
+    search_seconds: float = 0.0
 
 
 def plan_run(
-    model: str, *, seed: int, trials: int, judged_users: int, progress: bool = False, **values: Any
+    model: str,
+    *,
+    seed: int,
+    trials: int,
+    judged_users: int,
+    progress: bool = False,
+    trained_trials: int = 1,
+    search_seconds: float = 0.0,
+    **values: Any,
 ) -> Plan:
     """The plan of one run.
 
@@ -93,4 +105,6 @@ def plan_run(
         options["reading"] = Reading(*(reading[name] for name in READING))
         options["pretrained"] = reading["start"] == "pretrained"
     settings = {name: asked[name] for name in TRAINING if name in asked}
-    return Plan(seed, trials, settings, options, asked.get("backbone", "minilm"), judged_users, progress)
+    backbone = asked.get("backbone", "minilm")
+    searched = (trained_trials, search_seconds)
+    return Plan(seed, trials, settings, options, backbone, judged_users, progress, *searched)

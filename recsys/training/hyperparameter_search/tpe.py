@@ -7,6 +7,7 @@ restored Tuner does not read again, ray#30861.)
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,7 +51,9 @@ class TPE:
     def propose(self, number, history, running=()):
         # a number of its own for each trial, so that nothing depends on how often the study was asked
         seed = zlib.crc32(f"{self.seed} {number}".encode())
-        sampler = TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=True, multivariate=True)
+        with warnings.catch_warnings():  # Optuna calls the liar experimental; it is Bergstra's own remedy
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=True)
         study = as_study(history, self.space, self.metrics, self.directions, sampler)
         for settings in running:
             if _fits(settings, self.space):

@@ -1,4 +1,4 @@
-"""A log of trials that a kill at any moment leaves readable: one JSON line an event, on disk before it counts.
+"""A log of trials that a kill at any moment leaves readable: a JSON line an event, on disk before it counts.
 
 The first line says what is searched; a log of something else is never gone on with. A last line that was cut
 off in the middle is dropped.
@@ -94,7 +94,9 @@ def _parsed(text: str, path: Path) -> list[dict[str, Any]]:
         try:
             lines.append(json.loads(line))
         except ValueError:
-            raise TrialLogError(f"{path}, line {number}: not JSON; move the file away to begin anew") from None
+            raise TrialLogError(
+                f"{path}, line {number}: not JSON; move the file away to begin anew"
+            ) from None
     return lines
 
 

@@ -10,7 +10,7 @@ from recsys.data.splits import Split
 Data = TypeVar("Data")
 
 
-class TestPartRefused(RuntimeError):
+class NoTestPart(RuntimeError):
     """Something in a search asked for the test part."""
 
 
@@ -20,16 +20,16 @@ class _Absent:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # copying and pickling look for their own hooks
             raise AttributeError(name)
-        raise TestPartRefused(f"a search sees no test part ({name} was asked of it): choose on validation")
+        raise NoTestPart(f"a search sees no test part ({name} was asked of it): choose on validation")
 
     def __getitem__(self, name: Any) -> Any:
-        raise TestPartRefused(f"a search sees no test part ({name!r} was asked of it): choose on validation")
+        raise NoTestPart(f"a search sees no test part ({name!r} was asked of it): choose on validation")
 
     def __len__(self) -> int:
-        raise TestPartRefused("a search sees no test part (its length was asked): choose on validation")
+        raise NoTestPart("a search sees no test part (its length was asked): choose on validation")
 
     def __iter__(self) -> Any:
-        raise TestPartRefused("a search sees no test part (it was to be walked through): choose on validation")
+        raise NoTestPart("a search sees no test part (it was to be walked through): choose on validation")
 
     def __repr__(self) -> str:
         return "<the test part, which a search is not given>"
