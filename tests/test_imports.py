@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = [
+    {"code"},
     {"data", "metrics"},
     {"plots", "losses"},
     {"encoders"},
@@ -18,6 +19,7 @@ LAYERS = [
     {"search"},
     {"streaming", "ensembling"},
     {"runs"},
+    {"sweeps"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
