@@ -14,7 +14,8 @@ from recsys.runs.runner import FORWARDED, code_version, started_ray
 from recsys.runs.watchdog import watched
 from recsys.sweeps.arm import Arm
 from recsys.sweeps.declarations import completed
-from recsys.sweeps.spec import Method, Spec, SweepError
+from recsys.sweeps.schedulers import make_scheduler
+from recsys.sweeps.spec import Spec, SweepError
 from recsys.training.hyperparameter_search.trial import Trial
 
 # Read by Tune when it is imported or when it starts: our log takes the place of its files.
@@ -62,7 +63,7 @@ def _run_arm(arm: Arm, folder: Path, side_by_side: int, on_end: Callable[[Trial]
     from recsys.sweeps.searcher import ArmSearcher
     from recsys.sweeps.trainable import SweepTrainable
 
-    spec = arm.spec
+    spec, objective = arm.spec, arm.spec.objectives[0]
     searcher = ArmSearcher(arm, ask(spec, folder), on_end)
     scratch = Path(tempfile.mkdtemp(prefix="recsys-tune-"))  # Tune insists on a folder; nothing in it is read
     try:
@@ -70,7 +71,7 @@ def _run_arm(arm: Arm, folder: Path, side_by_side: int, on_end: Callable[[Trial]
             with_resources(SweepTrainable, {"cpu": spec.needs.threads}),
             tune_config=TuneConfig(
                 search_alg=searcher,
-                scheduler=scheduler(spec, arm.method),
+                scheduler=make_scheduler(arm.method, objective.metric, objective.direction),
                 num_samples=-1,
                 reuse_actors=True,
                 max_concurrent_trials=side_by_side,
@@ -84,22 +85,6 @@ def _run_arm(arm: Arm, folder: Path, side_by_side: int, on_end: Callable[[Trial]
         ).fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def scheduler(spec: Spec, method: Method) -> Any:
-    """Tune's scheduler for a method; None without one."""
-    if method.scheduler == "none":
-        return None
-    from ray.tune.schedulers import ASHAScheduler
-
-    objective = spec.objectives[0]
-    return ASHAScheduler(
-        metric=objective.metric,
-        mode=objective.direction,
-        grace_period=method.grace,
-        reduction_factor=method.factor,
-        max_t=max(method.most, method.grace),
-    )
 
 
 def ask(spec: Spec, folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Between Ray Tune and an arm: Tune asks for trials and is given the arm's, and the arm hears of every end."""
+"""Between Ray Tune and an arm: Tune asks for trials and gets the arm's, the arm hears of every end."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ class ArmSearcher(Searcher):
             self.on_end(self.arm.end(number, FAILED, said))
             return
         state = {"running": STOPPED, "done": DONE, "failed": FAILED}[result[STATE]]
+        if state == STOPPED and result["training_iteration"] >= self.arm.method.most:
+            state = DONE  # as long as any trial may be
         self.on_end(self.arm.end(number, state, json.loads(result[SAID])))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -19,8 +19,6 @@ from recsys.training.hyperparameter_search.samplers import SAMPLERS
 from recsys.training.hyperparameter_search.search import Budget, SearchError
 from recsys.training.hyperparameter_search.spaces import Choice, Range, SpaceError, read_space
 
-SCHEDULERS = ("none", "asha", "pbt")
-
 
 class SweepError(ValueError):
     """A sweep's file, or what is asked of it, is wrong; one line that says how to mend it."""
@@ -41,15 +39,14 @@ class Method(_Strict):
     """A way of searching: a sampler, and what ends a trial early.
 
     grace, factor, most: of ASHA, in reports (epochs) of a trial: none is ended before `grace` of them, then
-    the best of `factor` go on, to `most` at the latest. perturb: of PBT, reports between two exchanges.
+    the best of `factor` go on, to `most` at the latest.
     """
 
     sampler: str = "quasi_random"
-    scheduler: Literal["none", "asha", "pbt"] = "none"
+    scheduler: Literal["none", "asha"] = "none"
     grace: int = Field(default=1, ge=1)
     factor: int = Field(default=3, ge=2)
     most: int = Field(default=100, ge=1)
-    perturb: int = Field(default=1, ge=1)
 
     @property
     def name(self) -> str:
