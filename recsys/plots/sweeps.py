@@ -76,8 +76,16 @@ def plot_best_so_far(
     )
     if ceiling is not None:
         axes.axhline(ceiling, color="0.5", linewidth=1, linestyle="--")
-        axes.annotate("best of the table", (1, ceiling), xycoords=("axes fraction", "data"), xytext=(-4, -10),
-                      textcoords="offset points", ha="right", fontsize=8, color="0.4")  # fmt: skip
+        axes.annotate(
+            "best of the table",
+            (1, ceiling),
+            xycoords=("axes fraction", "data"),
+            xytext=(-4, -10),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
+            color="0.4",
+        )
     note = f"median and middle 80 % of {lines['repeat'].nunique()} repeats" if several else "one repeat"
     axes.set(xscale="log", xlabel=label, ylabel=f"best {metric} on validation")
     axes.set_title(note, fontsize=9, fontweight="normal")
@@ -107,8 +115,14 @@ def plot_parallel_coordinates(
     for place, marks in enumerate(ticks):
         axes.axvline(place, color="0.3", linewidth=0.8)
         for height, text in marks:
-            axes.annotate(text, (place, height), xytext=(3, 1), textcoords="offset points", fontsize=7.5,
-                          bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.5, "linewidth": 0})  # fmt: skip
+            axes.annotate(
+                text,
+                (place, height),
+                xytext=(3, 1),
+                textcoords="offset points",
+                fontsize=7.5,
+                bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.5, "linewidth": 0},
+            )
     axes.set(xlim=(-0.1, len(names) - 0.6), ylim=(-0.05, 1.05), yticks=[], xticks=range(len(names)))
     axes.set_xticklabels(names)
     axes.grid(False)
@@ -159,8 +173,15 @@ def plot_importance(table: pd.DataFrame) -> Axes:
             (part["importance"] - part["low"]).clip(lower=0),
             (part["high"] - part["importance"]).clip(lower=0),
         ]
-        axes.errorbar(part["importance"], places, xerr=np.stack(sides), fmt="o", color=COLOURS[number],
-                      capsize=3, label=measure)  # fmt: skip
+        axes.errorbar(
+            part["importance"],
+            places,
+            xerr=np.stack(sides),
+            fmt="o",
+            color=COLOURS[number],
+            capsize=3,
+            label=measure,
+        )
     axes.set(yticks=range(len(order)), xlabel=f"share of the variance (95 % over {table['over'].iloc[0]})")
     axes.set_yticklabels(order)
     axes.invert_yaxis()
@@ -187,8 +208,14 @@ def plot_pareto_front(frame: pd.DataFrame, cost: str, metric: str, label: str = 
     on_front = finished[front(finished, {metric: "max", cost: "min"})].sort_values(cost)
     (axes,) = panels(1, width=6.5, height=4.2)
     axes.scatter(finished[cost], finished[metric], color="0.65", s=26, label="trials")
-    axes.plot(on_front[cost], on_front[metric], color=COLOURS[0], marker="o", drawstyle="steps-post",
-              label="not beaten in both")  # fmt: skip
+    axes.plot(
+        on_front[cost],
+        on_front[metric],
+        color=COLOURS[0],
+        marker="o",
+        drawstyle="steps-post",
+        label="not beaten in both",
+    )
     axes.set(xscale="log", xlabel=label or cost, ylabel=metric)
     axes.legend(loc="lower right")
     return axes
@@ -205,8 +232,14 @@ def plot_draws(draws: pd.DataFrame, halves: pd.DataFrame, metric: str = "NDCG@10
     left.axhline(0, color="0.5", linewidth=1, linestyle="--")
     left.set(ylabel=f"test {metric}, chosen minus defaults", title="What tuning brings (95 % over users)")
     right.plot(draws["tried"], draws["optimism"], marker="o", label="validation minus test")
-    right.errorbar(halves["tried"], halves["optimism"], yerr=_sides(halves, "optimism"), marker="s", capsize=3,
-                   label="judged where it was chosen,\nminus on other users")  # fmt: skip
+    right.errorbar(
+        halves["tried"],
+        halves["optimism"],
+        yerr=_sides(halves, "optimism"),
+        marker="s",
+        capsize=3,
+        label="judged where it was chosen,\nminus on other users",
+    )
     right.axhline(0, color="0.5", linewidth=1, linestyle="--")
     right.set(ylabel=f"optimism in {metric}", title="What choosing hides")
     right.legend(loc="upper left", fontsize=8)
