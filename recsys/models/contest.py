@@ -8,8 +8,8 @@ Names: random, popularity, popularity_window (trivial); category_popularity (a h
 (titles compared by an untuned encoder); item_knn, ease, als, bpr (settings searched on
 validation, the same number of trials each); sasrec_bce (as published), sasrec, sequence (ids only,
 cross-entropy; per user, per prefix with the low-pass filter), titles (the same without ids: text-only, frozen
-encoder), title_sequence (ids and titles); text (fine-tuned encoder, text-only), text_ids; printed (the
-articles' classifier, mended so that it runs).
+encoder), title_sequence (ids and titles); text (fine-tuned encoder, text-only), text_ids, text_lora; printed
+(the articles' classifier, mended so that it runs).
 """
 
 from __future__ import annotations
@@ -110,11 +110,11 @@ def _sequence(titles: bool, ids: bool) -> Make:
     return make
 
 
-def _text(ids: bool) -> Make:
+def _text(ids: bool, trainable: str = "all") -> Make:
     def make(data: NextItemData, plan: Plan) -> NextItemRecommender:
         # each epoch reads a user's two newest purchases: all prefixes would take hours on two cores
         arguments = {"most_per_user": 2, **_arguments(TEXT_SETTINGS, plan)}
-        which = arguments.pop("trainable", "all")
+        which = arguments.pop("trainable", trainable)
         arguments["tuning"] = Tuning({"all": "full", "none": "frozen"}.get(which, which))
         return TextRecommender(data.required_titles(), backbone=plan.backbone, ids=ids, **arguments)
 
@@ -149,5 +149,6 @@ TRAINED: dict[str, Make] = {
     "title_sequence": _sequence(titles=True, ids=True),
     "text": _text(ids=False),
     "text_ids": _text(ids=True),
+    "text_lora": _text(ids=False, trainable="lora"),
     "printed": _printed,
 }

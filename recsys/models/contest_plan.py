@@ -7,7 +7,7 @@ from typing import Any
 
 from recsys.models.text_recommender import Reading
 
-READERS = ("text", "text_ids")  # a trained encoder reads the history as a text
+READERS = ("text", "text_ids", "text_lora")  # a trained encoder reads the history as a text
 TRAINED = ("sasrec_bce", "sasrec", "sequence", "titles", "title_sequence", *READERS, "printed")
 
 # what a notebook's parameter says when it leaves the choice to the model

@@ -49,9 +49,15 @@ TRAINED_RANGES: dict[str, dict[str, Range]] = {
     "title_sequence": SEQUENCE,
     "text": TEXT,
     "text_ids": TEXT,
+    "text_lora": TEXT | {"learning_rate": Real(3e-5, 3e-3, log=True)},
 }
 OF_TRAINING = {field.name for field in fields(TrainingSettings)}
 Make = Callable[[NextItemData, Plan], NextItemRecommender]
+
+
+def logarithmic(name: str) -> list[str]:
+    """The settings of a model that are spread over their logarithm: so should an axis be."""
+    return [key for key, one in search_ranges(name).items() if getattr(one, "log", False)]
 
 
 def search_ranges(name: str) -> dict[str, Range]:

@@ -250,6 +250,30 @@ def plot_draws(draws: pd.DataFrame, halves: pd.DataFrame, metric: str = "NDCG@10
     return [left, right]
 
 
+def plot_leads(frame: pd.DataFrame, metric: str = "NDCG@10") -> Axes:
+    """Test score of a new model minus a baseline's, both tuned for the same core seconds, one line a seed.
+
+    Args:
+        frame: of `recsys.sweeps.draws.leads`.
+    """
+    (axes,) = panels(1, width=7.0, height=4.0)
+    sns.lineplot(
+        frame,
+        x="core_seconds",
+        y="lead",
+        hue="pair",
+        units="seed",
+        estimator=None,
+        drawstyle="steps-post",
+        linewidth=1.4,
+        ax=axes,
+    )
+    axes.axhline(0, color="0.4", linewidth=1, linestyle="--")
+    axes.set(xscale="log", xlabel="core seconds of tuning, each", ylabel=f"lead in test {metric}")
+    sns.move_legend(axes, "best", title=None)
+    return axes
+
+
 def _sides(table: pd.DataFrame, name: str) -> np.ndarray:
     return np.stack([(table[name] - table["low"]).clip(lower=0), (table["high"] - table[name]).clip(lower=0)])
 

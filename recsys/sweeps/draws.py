@@ -113,6 +113,23 @@ def first_lead(new: pd.DataFrame, old: pd.DataFrame, points: int = 60) -> pd.Dat
     return table.assign(lead=table["new"] - table["old"])
 
 
+def leads(frame: pd.DataFrame, new: str, old: str) -> pd.DataFrame:
+    """`first_lead` seed by seed, of recorded pools.
+
+    Args:
+        frame: rows of recorded trials: model, seed, number, spent, validation, test, of one data set.
+
+    Returns:
+        With columns seed and pair ("new − old"); empty where no seed has both models.
+    """
+    parts = []
+    for seed, part in frame.sort_values("number").groupby("seed"):
+        sides = [part[part["model"] == name] for name in (new, old)]
+        if all(len(side) for side in sides):
+            parts.append(first_lead(*sides).assign(seed=seed, pair=f"{new} − {old}"))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
 def _chosen_at(trials: pd.DataFrame, grid: np.ndarray) -> np.ndarray:
     """Test score of the best on validation among the trials that had ended by then."""
     validation = trials["validation"].fillna(-np.inf).to_numpy()

@@ -77,6 +77,26 @@ def importance(
     return table.sort_values("importance", ascending=False, ignore_index=True)
 
 
+def importances(
+    frame: pd.DataFrame, space: Mapping[str, Range], metric: str, direction: str = "max", seed: int = 0
+) -> pd.DataFrame:
+    """`importance` by both measures, one below the other; no row where there are too few trials for one."""
+    tables = []
+    for evaluator in ("fanova", "ped_anova"):
+        try:
+            tables.append(importance(frame, space, metric, direction, evaluator, seed))
+        except TooFewTrials as error:
+            print(error)
+    columns = ["parameter", "importance", "low", "high", "over", "evaluator"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def share_metrics(table: pd.DataFrame) -> dict[str, float]:
+    """share_<parameter> by fANOVA, for a record."""
+    rows = table[table["evaluator"] == "fanova"].to_dict("records")
+    return {f"share_{row['parameter']}": float(row["importance"]) for row in rows}
+
+
 def searched_space(frame: pd.DataFrame) -> dict[str, Range]:
     """The space of a sweep's table (`recsys.sweeps.results.sweep_trials`)."""
     return read_space(frame.attrs["space"])

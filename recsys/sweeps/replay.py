@@ -20,6 +20,13 @@ from recsys.training.hyperparameter_search.samplers import make_sampler
 from recsys.training.hyperparameter_search.spaces import Choice
 from recsys.training.hyperparameter_search.trial import DONE, STOPPED, Trial, as_frame
 
+METHODS = (
+    Method(sampler="random"),
+    Method(sampler="quasi_random"),
+    Method(sampler="tpe"),
+    Method(sampler="random", scheduler="asha", most=5),
+    Method(sampler="tpe", scheduler="asha", most=5),
+)
 PROPOSALS = 3  # times the table's size, after which a searcher that only repeats itself is ended
 
 
@@ -147,3 +154,22 @@ def replay_all(
         replay(table, method, core_seconds, seed + repeat) for method in methods for repeat in range(repeats)
     ]
     return pd.concat(runs, ignore_index=True)
+
+
+def replay_methods(table: AnswerTable, core_seconds: float, repeats: int, seed: int = 0) -> pd.DataFrame:
+    """`replay_all` of every searcher that the kit compares (`METHODS`); empty for no repeats."""
+    return replay_all(table, METHODS, core_seconds, repeats, seed) if repeats else pd.DataFrame()
+
+
+def replay_metrics(replayed: pd.DataFrame, table: AnswerTable) -> dict[str, float]:
+    """regret_<searcher>: what its final choice lacks to the table's best, as a share of it, mean of repeats.
+
+    Searchers' names with "_" in the place of "+". Nothing for an empty frame.
+    """
+    if replayed.empty:
+        return {}
+    sign = 1.0 if table.direction == "max" else -1.0
+    chosen = replayed[(replayed["state"] == DONE) & replayed["counts"]]
+    best = (sign * chosen[table.metric]).groupby([chosen["method"], chosen["repeat"]]).max() * sign
+    regret = (sign * (table.best - best) / abs(table.best)).groupby("method").mean()
+    return {f"regret_{name.replace('+', '_')}": float(value) for name, value in regret.items()}
