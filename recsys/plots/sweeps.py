@@ -78,16 +78,15 @@ def plot_best_so_far(
         axes.axhline(ceiling, color="0.5", linewidth=1, linestyle="--")
         axes.annotate(
             "best of the table",
-            (1, ceiling),
+            (0, ceiling),
             xycoords=("axes fraction", "data"),
-            xytext=(-4, -10),
+            xytext=(4, 3),
             textcoords="offset points",
-            ha="right",
             fontsize=8,
             color="0.4",
         )
     note = f"median and middle 80 % of {lines['repeat'].nunique()} repeats" if several else "one repeat"
-    axes.set(xscale="log", xlabel=label, ylabel=f"best {metric} on validation")
+    axes.set(xscale="log", xlabel=label, ylabel=f"best {metric} so far")
     axes.set_title(note, fontsize=9, fontweight="normal")
     if axes.get_legend():
         sns.move_legend(axes, "lower right", title=None)
@@ -242,7 +241,7 @@ def plot_draws(draws: pd.DataFrame, halves: pd.DataFrame, metric: str = "NDCG@10
     )
     right.axhline(0, color="0.5", linewidth=1, linestyle="--")
     right.set(ylabel=f"optimism in {metric}", title="What choosing hides")
-    right.legend(loc="upper left", fontsize=8)
+    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, fontsize=8)
     for axes in (left, right):
         axes.set(xscale="log", xlabel="configurations tried", xticks=draws["tried"])
         axes.set_xticklabels(draws["tried"])
@@ -280,12 +279,18 @@ def _sides(table: pd.DataFrame, name: str) -> np.ndarray:
 
 def _heights(values: pd.Series, log: bool) -> tuple[np.ndarray, list[tuple[float, str]]]:
     """Places in [0, 1] of a parameter's values, and marks: the ends of numbers, every value of a choice."""
-    if pd.api.types.is_numeric_dtype(values) and values.nunique() > 1:
+    if pd.api.types.is_numeric_dtype(values) and values.notna().all() and values.nunique() > 1:
         numbers = np.log(values.astype(float)) if log else values.astype(float)
         low, high = numbers.min(), numbers.max()
         marks = [(0.0, f"{values.min():.3g}"), (1.0, f"{values.max():.3g}")]
         return ((numbers - low) / (high - low)).to_numpy(), marks
-    words = values.map(lambda value: "none" if value is None or value != value else str(value))
+    words = values.map(lambda value: _word(value))
     kinds = sorted(words.unique())
     place = {kind: k / max(1, len(kinds) - 1) if len(kinds) > 1 else 0.5 for k, kind in enumerate(kinds)}
     return words.map(place).to_numpy(dtype=float), [(place[kind], kind) for kind in kinds]
+
+
+def _word(value: object) -> str:
+    if value is None or value != value:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -17,7 +17,7 @@ import pandas as pd
 from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator, get_param_importances
 
 from recsys.metrics.significance import mean_with_interval
-from recsys.training.hyperparameter_search.spaces import Range, read_space
+from recsys.training.hyperparameter_search.spaces import Choice, Range, Whole, read_space
 from recsys.training.hyperparameter_search.tpe import as_study
 from recsys.training.hyperparameter_search.trial import DONE, Trial
 
@@ -121,7 +121,12 @@ def _shares(
     seed: int,
 ) -> dict[str, float]:
     trials = [
-        Trial(number, {name: _plain(row[name]) for name in space}, DONE, {metric: row[metric]})
+        Trial(
+            number,
+            {name: _setting(one, row[name]) for name, one in space.items()},
+            DONE,
+            {metric: row[metric]},
+        )
         for number, row in enumerate(frame.to_dict("records"))
     ]
     study = as_study(trials, space, [metric], [direction])
@@ -136,8 +141,10 @@ def _shares(
     return {name: float(found.get(name, 0.0)) for name in space}
 
 
-def _plain(value: object) -> object:
-    """A cell of a frame as the setting that it was: numpy's numbers and NaN are no settings."""
+def _setting(one: Range, value: Any) -> Any:
+    """A cell of a frame as the setting that it was: among None a frame turns 1 into 1.0, and None into NaN."""
     if isinstance(value, float) and np.isnan(value):
         return None
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(one, Choice):
+        return next((choice for choice in one.values if choice is not None and choice == value), value)
+    return int(value) if isinstance(one, Whole) else float(value)

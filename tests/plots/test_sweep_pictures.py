@@ -95,3 +95,12 @@ def test_draws_and_halves():
     left, right = sweeps.plot_draws(draws, draws)
     assert [tick.get_text() for tick in left.get_xticklabels()] == ["1", "4"]
     assert right.get_ylabel() == "optimism in NDCG@10"
+
+
+def test_none_among_numbers_has_a_place_on_its_axis():
+    """Its lines once ended in the air."""
+    frame = trials(1).assign(last=[None, 1, 2, 5] * 6)
+    axes = sweeps.plot_parallel_coordinates(frame, ["rate", "last"], "q", logs=["rate"])
+    heights = np.stack([line[:, 1] for line in axes.collections[0].get_segments()])
+    assert np.isfinite(heights).all()
+    assert {"none", "1", "2", "5"} <= {text.get_text() for text in axes.texts}

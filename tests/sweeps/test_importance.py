@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from recsys.sweeps.importance import TooFewTrials, importance
-from recsys.training.hyperparameter_search.spaces import Choice, Real
+from recsys.training.hyperparameter_search.spaces import Choice, Real, Whole
 
 SPACE = {"rate": Real(0.0, 1.0), "idle": Real(0.0, 1.0), "kind": Choice(("a", None))}
 
@@ -40,3 +40,14 @@ def test_failed_trials_do_not_count_and_too_few_are_refused():
     frame.loc[5:, "state"] = "failed"
     with pytest.raises(TooFewTrials, match="5 finished trials"):
         importance(frame, SPACE, "q")
+
+
+def test_numbers_among_none_are_the_numbers_that_were_tried():
+    """A frame turns them into 1.0 and NaN; such trials were once left out without a word."""
+    space = {"last": Choice((None, 1, 2)), "k": Whole(1, 9)}
+    last = [None, 1, 2] * 8
+    frame = pd.DataFrame({"last": last, "k": np.arange(24) % 9 + 1, "state": "done"})
+    assert frame["last"].dtype == float
+    frame["q"] = [0.0 if value is None else value / 2 for value in last]
+    table = importance(frame, space, "q", resamples=2)
+    assert table["parameter"].iloc[0] == "last"
