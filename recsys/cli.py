@@ -10,6 +10,7 @@ from rich.table import Table
 
 from recsys.data.cli import data_commands
 from recsys.runs import paths
+from recsys.sweeps.cli import sweep
 
 console = Console(highlight=False)
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
     epilog="Start with: recsys run --profile quick --data demo, then recsys report.",
 )
 app.add_typer(data_commands, name="data", help="List, fetch and show the data sets.")
+app.command()(sweep)
 
 Experiments = Annotated[
     list[str] | None, typer.Argument(help="Experiment names or their leading numbers; all when left out.")

@@ -20,6 +20,7 @@ MODELS = Registry(
         "title_sequence": "recsys.models.next_item.title_sequence:TITLES_AND_IDS",
         "text": "recsys.models.next_item.text_models:TEXT",  # a tuned encoder, text-only
         "text_ids": "recsys.models.next_item.text_models:TEXT_AND_IDS",
+        "text_lora": "recsys.models.next_item.text_models:TEXT_LORA",
         "printed": "recsys.models.articles.printed_classifier:ENTRY",  # the articles' classifier, mended
     },
 )
