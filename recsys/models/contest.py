@@ -93,6 +93,12 @@ def costs(fitted: Fitted) -> dict[str, float]:
     return found
 
 
+def recorded(fitted: Fitted) -> dict[str, pd.DataFrame]:
+    """The tables that a run keeps: trials, and the search of a trained model (searched), where there are."""
+    tables = {"trials": fitted.trials, "searched": fitted.searched}
+    return {name: table for name, table in tables.items() if table is not None}
+
+
 def _arguments(base: TrainingSettings, plan: Plan) -> dict[str, Any]:
     settings = replace(base, seed=plan.seed, **plan.settings)
     return {"settings": settings, "judged_users": max(1, plan.judged_users), **plan.options}
