@@ -221,9 +221,13 @@ def _sum_up(console: Console, folder: Path, arms: list[Arm]) -> int:
 
 
 def _print(console: Console, frame: Any) -> None:
-    table = Table(*frame.columns)
-    for row in frame.to_dict("records"):
-        table.add_row(
-            *(f"{value:.5g}" if isinstance(value, float) else escape(str(value)) for value in row.values())
-        )
+    """The status table, and the best settings of each arm on lines of their own."""
+    table = Table()
+    for name in frame.columns.drop("settings"):
+        table.add_column(name, no_wrap=name == "arm")
+    for row in frame.drop(columns="settings").to_dict("records"):
+        table.add_row(*(f"{value:.5g}" if isinstance(value, float) else str(value) for value in row.values()))
     console.print(table)
+    for row in frame.to_dict("records"):
+        if row["settings"]:
+            console.print(f"best of {row['arm']}: {escape(str(row['settings']))}", soft_wrap=True)

@@ -142,7 +142,7 @@ def _shares(
 
 
 def _setting(one: Range, value: Any) -> Any:
-    """A cell of a frame as the setting that it was: beside None a frame turns 1 into 1.0, None into NaN."""
+    """A cell of a frame as the setting that it was: among None a frame makes 1.0 of 1, and NaN of None."""
     if isinstance(value, float) and np.isnan(value):
         return None
     if isinstance(one, Choice):

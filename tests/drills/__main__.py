@@ -12,7 +12,7 @@ import psutil
 from recsys.runs import paths
 from recsys.runs.checksums import with_checksums
 from recsys.runs.grid import git
-from tests.drills import faults, kills, loss, overhead, parallel, repeat, setup, training_kills
+from tests.drills import faults, kills, loss, overhead, parallel, repeat, setup, sweep_kills, training_kills
 
 DRILLS = {
     "faults": faults.main,
@@ -22,6 +22,7 @@ DRILLS = {
     "loss": loss.main,
     "kills": kills.main,
     "training_kills": training_kills.main,
+    "sweep_kills": sweep_kills.main,
     "setup": setup.main,
 }
 

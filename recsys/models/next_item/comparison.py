@@ -70,6 +70,12 @@ def fit(name: str, data: NextItemData, settings: ModelSettings) -> Fitted:
     return Fitted(model, perf_counter() - start, model.result.history, trials)
 
 
+def recorded(fitted: Fitted) -> dict[str, pd.DataFrame]:
+    """The tables that a run keeps: trials, and the search of a trained model (searched), where there are."""
+    tables = {"trials": fitted.trials, "searched": fitted.searched}
+    return {name: table for name, table in tables.items() if table is not None}
+
+
 def costs(fitted: Fitted) -> dict[str, float]:
     """fit_seconds (search included), search_trials and search_core_seconds where settings were searched;
     trained models: parameters that learned, steps, tokens_per_second."""
