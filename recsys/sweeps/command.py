@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -157,14 +158,21 @@ def _dry_run(console: Console, spec: Spec, folder: Path | None) -> int:
     return 0
 
 
-def _modules() -> dict[str, str | None]:
+def _modules() -> dict[str, str]:
     """The kit's modules that a trial's function reaches, with the hashes of their code."""
-    from recsys.runs.grid.fingerprint import module_sha256
+    from recsys.code.definitions import read_module
+    from recsys.code.reach import own_sources
 
     own = ("recsys.sweeps.functions", "recsys.sweeps.trial_process")
     names = [name for name in sys.modules if name.startswith("recsys.")]
     kept = [name for name in names if name.startswith(own) or not name.startswith(OUTSIDE)]
-    return {name: module_sha256(name) for name in sorted(kept)}
+    sources, found = own_sources(), {}
+    for name in sorted(kept):
+        source = sources(name)
+        if source is not None:
+            hashes = sorted((one.name, one.sha256) for one in read_module(name, source).definitions.values())
+            found[name] = hashlib.sha256(repr(hashes).encode()).hexdigest()
+    return found
 
 
 # what no trial's numbers depend on
