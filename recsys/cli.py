@@ -14,6 +14,7 @@ from recsys.encoders.packaged.cli import models_commands
 from recsys.runs import paths
 from recsys.runs.evidence.scores_cli import scores_commands
 from recsys.search.cli import search_command
+from recsys.sweeps.cli import sweep
 
 console = Console(highlight=False)
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.add_typer(data_commands, name="data", help="List, fetch and show the data se
 app.command("search")(search_command)
 app.add_typer(scores_commands, name="scores", help="List and show the scores that runs kept for fusion.")
 app.add_typer(models_commands, name="models", help="List the packaged models, and whether they are here.")
+app.command(cls=OnceEach)(sweep)
 
 Experiments = Annotated[
     list[str] | None, typer.Argument(help="Experiment names or their leading numbers; all when left out.")

@@ -35,6 +35,16 @@ class Newest:
 
 ENTRY = ModelEntry(lambda data, settings: Newest())
 """
+BASELINE = """
+from recsys.baselines.candidates import TunedBaseline
+from recsys.baselines.ease import EASE
+from recsys.training.hyperparameter_search.spaces import Real
+
+class Ridge(EASE):
+    pass
+
+TUNED = TunedBaseline(Ridge, {"l2": 10.0}, {"l2": Real(1.0, 100.0, log=True)})
+"""
 LOG = """
 import pandas as pd
 from recsys.data import sources
@@ -132,11 +142,8 @@ def test_a_model(circle, new_file, line):
         model_settings.model_settings("newest", **said, layers=2)
 
 
-def test_a_baseline(circle, new_file, line, monkeypatch):
-    source = "from recsys.baselines.ease import EASE\nclass Ridge(EASE):\n    pass\n"
-    line(candidates.BASELINES, "ridge", f"{new_file('ridge_baseline', source)}:Ridge")
-    monkeypatch.setitem(candidates.RANGES, "ridge", candidates.RANGES["ease"])
-    monkeypatch.setitem(candidates.DEFAULTS, "ridge", candidates.DEFAULTS["ease"])
+def test_a_baseline(circle, new_file, line):
+    line(candidates.BASELINES, "ridge", f"{new_file('ridge_baseline', BASELINE)}:TUNED")
     fitted = comparison.fit("ridge", load_next_item(circle), ModelSettings(trials=2))
     assert isinstance(fitted.trials, pd.DataFrame)
     assert len(fitted.trials) == 2

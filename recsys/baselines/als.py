@@ -16,7 +16,9 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from recsys.baselines.candidates import TunedBaseline
 from recsys.baselines.interactions import Weights, interaction_matrix, user_rows
+from recsys.training.hyperparameter_search.spaces import Choice, Real, Whole
 
 
 class ALS:
@@ -110,3 +112,16 @@ class ALS:
             factors = self.model.recalculate_user(np.arange(matrix.shape[0]), matrix)
         factors[np.diff(matrix.indptr) == 0] = 0
         return factors
+
+
+TUNED = TunedBaseline(
+    ALS,
+    {"factors": 100, "regularization": 0.01, "alpha": 1.0, "iterations": 15},
+    {
+        "factors": Whole(16, 256, log=True),
+        "regularization": Real(1e-3, 100, log=True),
+        "alpha": Real(1, 100, log=True),
+        "iterations": Choice((15, 30)),
+    },
+    seeded=True,
+)

@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 
+from recsys.baselines.candidates import TunedBaseline
 from recsys.baselines.interactions import interaction_matrix, user_rows
+from recsys.training.hyperparameter_search.spaces import Real, Whole
 
 
 class BPR:
@@ -72,20 +74,27 @@ class BPR:
             num_threads=self.num_threads,
             random_state=self.seed,
         )
-        model.fit(interaction_matrix(train, n_users, n_items), show_progress=False)
+        self._pairs = interaction_matrix(train, n_users, n_items)
+        model.fit(self._pairs, show_progress=False)
         # the last column is the item's bias, and 1 for every user
         self.user_factors, self.item_factors = model.user_factors, model.item_factors
         return self
 
     def with_history(self, events: pd.DataFrame) -> BPR:
-        """A copy that scores as before: a user's factors are learned by many small steps and have no closed
-        form from a history, so the fitted ones stay and these events change nothing. They are checked only.
+        """A model with the same settings that knows these events.
+
+        A user's factors are learned by many small steps and have no closed form from a history, so all
+        factors are learned once more, from these events: the price is another fit. Where the events hold the
+        pairs that the model was fitted on, nothing is learned anew.
 
         Raises:
             ValueError: see `recsys.baselines.interactions.interaction_matrix`.
         """
-        interaction_matrix(events, len(self.user_factors), len(self.item_factors))
-        return copy.copy(self)
+        size = (len(self.user_factors), len(self.item_factors))
+        matrix = interaction_matrix(events, *size)
+        if matrix.shape == self._pairs.shape and (matrix != self._pairs).nnz == 0:
+            return copy.copy(self)
+        return copy.copy(self).fit(events, *size)
 
     def score(self, users: np.ndarray) -> np.ndarray:
         """[B] user codes -> [B, M] float32; a user without training events gets the item biases, a kind of
@@ -95,3 +104,16 @@ class BPR:
             ValueError: an unknown user.
         """
         return self.user_factors[user_rows(users, len(self.user_factors))] @ self.item_factors.T
+
+
+TUNED = TunedBaseline(
+    BPR,
+    {"factors": 100, "learning_rate": 0.01, "regularization": 0.01, "iterations": 100},
+    {
+        "factors": Whole(16, 256, log=True),
+        "learning_rate": Real(3e-3, 0.1, log=True),
+        "regularization": Real(1e-4, 0.1, log=True),
+        "iterations": Whole(30, 300, log=True),
+    },
+    seeded=True,
+)

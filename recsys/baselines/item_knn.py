@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from recsys.baselines.candidates import TunedBaseline
 from recsys.baselines.interactions import interaction_matrix, newest_items, user_rows
+from recsys.training.hyperparameter_search.spaces import Choice, Real, Whole
 
 COLUMNS_AT_ONCE = 4096  # bounds the memory of the full similarities before the nearest are picked
 
@@ -117,3 +119,15 @@ class ItemKNN:
         place = np.arange(len(order)) - first[column[order]]
         kept = order[place < self.neighbours]
         return sparse.csr_matrix((values[kept], (row[kept], column[kept])), shape=(len(counts), stop - start))
+
+
+TUNED = TunedBaseline(
+    ItemKNN,
+    {"neighbours": 100, "shrink": 10.0, "similarity": "cosine", "last_items": None},
+    {
+        "neighbours": Whole(5, 1000, log=True),
+        "shrink": Real(0.1, 1000, log=True),
+        "similarity": Choice(("cosine", "jaccard")),
+        "last_items": Choice((None, 1, 2, 5)),
+    },
+)

@@ -1,20 +1,23 @@
 """Choose a baseline's settings on validation. The test part is never looked at.
 
 A weak baseline is mostly an untuned one (Ferrari Dacrema et al. 2019, arXiv:1907.06902): give every row of a
-table the same number of trials, `recsys.baselines.candidates.candidate_settings`.
+table the same budget, over `recsys.baselines.candidates.candidates`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from recsys.metrics.ranking import Ties, evaluate, ranking_metrics
+from recsys.training.hyperparameter_search import search as hyperparameter_search
+from recsys.training.hyperparameter_search.samplers import Listed, Sampler
+from recsys.training.hyperparameter_search.search import Budget, Measured
 
 CUTOFFS = (5, 10, 20)
 
@@ -23,10 +26,11 @@ CUTOFFS = (5, 10, 20)
 class SearchResult:
     """What `search` found.
 
-    best: the chosen settings, an element of the space.
+    best: the chosen settings.
     trials: one row per setting in the order tried: a column per setting (NaN or None where a trial does not
-        have it), chosen (bool), fit_seconds and score_seconds (wall time), and the validation metrics of
-        `recsys.metrics.ranking.ranking_metrics`.
+        have it), chosen (bool), fit_seconds and score_seconds (wall time), core_seconds, the validation
+        metrics of `recsys.metrics.ranking.ranking_metrics`, and what else
+        `recsys.training.hyperparameter_search.trial.as_frame` lists.
     model: the best model, fitted on train.
     """
 
@@ -37,10 +41,14 @@ class SearchResult:
 
 def search(
     make: Callable[..., Any],
-    space: list[dict[str, Any]],
+    space: Sequence[dict[str, Any]] | Sampler,
     split,
     metric: str = "ndcg@10",
     ties: Ties = "id",
+    *,
+    budget: Budget | None = None,
+    log: Path | None = None,
+    identity: dict[str, Any] | None = None,
 ) -> SearchResult:
     """Fit every setting on train, measure it on validation with seen items masked, keep the best.
 
@@ -48,31 +56,37 @@ def search(
 
     Args:
         make: `make(**settings)` gives an unfitted baseline, for example a class of this package.
-        space: the settings, at least one.
-        split: a `recsys.data.splits.Split`; its test part is not read.
+        space: the settings, at least one; or a sampler, which needs a budget.
+        split: a `recsys.data.splits.Split`; its test part is taken out before anything is fitted.
         metric: a name of `ranking_metrics`, higher is better: hr, recall or ndcg with any cutoff ("hr@50"),
             mrr or map.
         ties: of `recsys.metrics.ranking.evaluate`.
+        budget: how much is tried; all of the settings when left out.
+        log, identity: see `recsys.training.hyperparameter_search.search.search`.
 
     Raises:
-        ValueError: an empty space, no such metric, or no target in validation.
+        ValueError: an empty space, no such metric, no target in validation, or a sampler without a budget.
     """
-    if not space:
-        raise ValueError("need at least one setting to try")
     cutoffs = (*CUTOFFS, *_cutoff(metric))
-    best, top, rows = None, -np.inf, []
-    for number, settings in enumerate(space):
+    if isinstance(space, Sequence):
+        if not space:
+            raise ValueError("need at least one setting to try")
+        budget, space = budget or Budget(trials=len(space)), Listed(space)
+    if budget is None:
+        raise ValueError("a sampler never ends: say for how many trials or core seconds")
+
+    def fit_and_measure(settings: dict[str, Any], parts) -> Measured:
         start = perf_counter()
-        model = make(**settings).fit(split.train, split.n_users, split.n_items)
+        model = make(**settings).fit(parts.train, parts.n_users, parts.n_items)
         fitted = perf_counter()
-        metrics, _ = ranking_metrics(evaluate(model, split, "validation", ties=ties), cutoffs)
+        metrics, _ = ranking_metrics(evaluate(model, parts, "validation", ties=ties), cutoffs)
         seconds = {"fit_seconds": fitted - start, "score_seconds": perf_counter() - fitted}
-        rows.append({**settings, "chosen": False, **seconds, **metrics})
-        if metrics[metric] > top:
-            best, top, chosen = model, metrics[metric], number
-        del model  # or it would still be there while the next one is fitted
-    rows[chosen]["chosen"] = True
-    return SearchResult(space[chosen], pd.DataFrame(rows), best)
+        return Measured({**seconds, **metrics}, model)
+
+    found = hyperparameter_search.search(
+        fit_and_measure, split, space, budget, metric=metric, log=log, identity=identity
+    )
+    return SearchResult(found.best.settings, found.frame, found.kept)
 
 
 def _cutoff(metric: str) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +45,11 @@ class NextItemRecommender(ABC):
     Attributes:
         result: how training went (`TrainingResult`), after `fit`.
         network: the trained module, after `fit`.
+        on_judged: told the metric each time that validation is looked at in training; what it raises ends
+            the training.
     """
+
+    on_judged: Callable[[float], None] | None = None
 
     def __init__(self, settings: TrainingSettings, judged_users: int = 5000):
         if judged_users < 1:
@@ -135,7 +140,10 @@ class NextItemRecommender(ABC):
         def judge(network: nn.Module) -> float:
             self._store_item_vectors()
             asked.items = self.items
-            return ranking_metrics(evaluate(asked, reduced, "validation"))[0][METRIC]
+            value = ranking_metrics(evaluate(asked, reduced, "validation"))[0][METRIC]
+            if self.on_judged:
+                self.on_judged(value)
+            return value
 
         return judge
 

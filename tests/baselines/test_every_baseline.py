@@ -75,7 +75,7 @@ def test_with_history_leaves_the_fitted_model_alone(make):
     later = model.with_history(pd.concat([SPLIT.train, SPLIT.validation]))
     np.testing.assert_array_equal(model.score(EVERYBODY), before)
     np.testing.assert_array_equal(model.with_history(SPLIT.train).score(EVERYBODY), before)
-    assert (later.score(EVERYBODY) == before).all() == (make is MAKERS["bpr"])
+    assert not (later.score(EVERYBODY) == before).all()
 
 
 @every_baseline

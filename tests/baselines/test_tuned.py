@@ -20,7 +20,7 @@ every_name = pytest.mark.parametrize("name", BASELINES)
 @every_name
 def test_candidates_begin_with_the_defaults(name):
     first = candidate_settings(name, 1)[0]
-    defaults = {key: p.default for key, p in signature(BASELINES.load(name)).parameters.items()}
+    defaults = {key: p.default for key, p in signature(BASELINES.load(name).make).parameters.items()}
     assert first == {key: defaults[key] for key in first}
 
 
@@ -32,7 +32,7 @@ def test_candidates_are_the_same_every_time_and_only_grow(name):
     assert long[1:] != candidate_settings(name, 9, seed=5)[1:]
     assert len({str(settings) for settings in long}) == 9
     for settings in long:
-        BASELINES.load(name)(**settings)  # all are accepted
+        BASELINES.load(name).make(**settings)  # all are accepted
 
 
 def test_candidates_reach_over_their_ranges():
@@ -45,7 +45,7 @@ def test_candidates_reach_over_their_ranges():
 
 
 def test_candidates_that_cannot_be_are_refused():
-    with pytest.raises(ValueError, match="no baseline 'svd'"):
+    with pytest.raises(ValueError, match="no tuned baseline 'svd'"):
         candidate_settings("svd", 1)
     with pytest.raises(ValueError, match="at least one trial"):
         candidate_settings("als", 0)
@@ -80,7 +80,7 @@ def test_of_equals_the_first_is_kept():
 
 @every_name
 def test_every_baseline_can_be_searched(name):
-    result = search(BASELINES.load(name), candidate_settings(name, 2), SPLIT)
+    result = search(BASELINES.load(name).make, candidate_settings(name, 2), SPLIT)
     assert result.trials["ndcg@10"].between(0, 1).all()
 
 

@@ -12,7 +12,18 @@ import psutil
 from recsys.runs import paths
 from recsys.runs.checksums import with_checksums
 from recsys.runs.grid import git
-from tests.drills import faults, kills, loss, overhead, parallel, repeat, setup, streams, training_kills
+from tests.drills import (
+    faults,
+    kills,
+    loss,
+    overhead,
+    parallel,
+    repeat,
+    setup,
+    streams,
+    sweep_kills,
+    training_kills,
+)
 
 DRILLS = {
     "faults": faults.main,
@@ -23,6 +34,7 @@ DRILLS = {
     "kills": kills.main,
     "training_kills": training_kills.main,
     "streams": streams.main,
+    "sweep_kills": sweep_kills.main,
     "setup": setup.main,
 }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from recsys.data.splits import Split
 from recsys.losses.clicks import Clicks, click_pairs
+from recsys.training.hyperparameter_search.validation_only import without_test
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,7 @@ class ClickData:
         """The training clicks."""
         train = self.split.train
         return click_pairs(train["user"].to_numpy(), train["item"].to_numpy(), self.n_users, self.n_items)
+
+    def without_test(self) -> ClickData:
+        """The same without the test clicks and without the planted truth: what a search is given."""
+        return replace(self, split=without_test(self.split), true_scores=None)

@@ -16,6 +16,9 @@ from recsys.models.clicks.data import ClickData
 from recsys.models.clicks.evaluation import evaluate_model
 from recsys.models.clicks.objectives import parse_objective
 from recsys.models.clicks.training import Fit, fit
+from recsys.training.hyperparameter_search import search as hyperparameter_search
+from recsys.training.hyperparameter_search.samplers import Listed
+from recsys.training.hyperparameter_search.search import Budget, Measured
 
 LEARNING_RATES = (0.01, 0.1)  # range searched
 STRENGTHS = {"l2": (1.0, 100.0), "dropout": (0.1, 0.7)}  # ranges searched
@@ -26,8 +29,8 @@ CHOSEN_BY = "ndcg@10"  # on validation
 class Search:
     """What `search` found: the chosen fit, and one row per trial in the order they were run.
 
-    trials: learning_rate, strength (NaN where the objective ignores it), chosen (bool), solver,
-        gradient_ratio, and the validation metrics of `evaluate_model`.
+    trials: learning_rate, strength (NaN where the objective ignores it), chosen (bool), solver, state and
+        reason, gradient_ratio, the validation metrics of `evaluate_model`, seconds, core_seconds, spent.
     """
 
     best: Fit
@@ -42,17 +45,24 @@ def search(data: ClickData, objective: str, trials: int = 4, seed: int = 0, **tr
         trials: settings tried, ≥ 1.
         training: steps, batch_users, width of `fit`.
     """
-    fits, rows = [], []
-    for setting in settings(data, objective, trials, seed):
-        given = {name: number for name, number in setting.items() if not np.isnan(number)}
-        result = fit(data, objective, seed=seed, **given, **training)
-        metrics, _ = evaluate_model(result.model, data, "validation")
-        fits.append(result)
-        rows.append({**setting, "solver": result.solver, "gradient_ratio": result.gradient_ratio, **metrics})
-    table = pd.DataFrame(rows)
-    best = int(table[CHOSEN_BY].argmax())
-    table.insert(2, "chosen", table.index == best)
-    return Search(fits[best], table)
+
+    def fit_and_measure(setting: dict[str, float | None], given: ClickData) -> Measured:
+        told = {name: number for name, number in setting.items() if number is not None}
+        result = fit(given, objective, seed=seed, **told, **training)
+        metrics, _ = evaluate_model(result.model, given, "validation")
+        return Measured({"gradient_ratio": result.gradient_ratio, **metrics}, result)
+
+    tried = settings(data, objective, trials, seed)
+    # a log knows no NaN
+    tried = [{name: None if np.isnan(v) else v for name, v in one.items()} for one in tried]
+    found = hyperparameter_search.search(
+        fit_and_measure, data, Listed(tried), Budget(trials=trials), metric=CHOSEN_BY
+    )
+    table = found.frame.drop(columns=["number", "counts"])
+    table = table.astype({"learning_rate": float, "strength": float})
+    table.insert(2, "chosen", table.pop("chosen"))
+    table.insert(3, "solver", found.kept.solver)  # one objective, one solver
+    return Search(found.kept, table)
 
 
 def settings(data: ClickData, objective: str, trials: int, seed: int = 0) -> list[dict[str, float]]:

@@ -5,7 +5,7 @@ M: items.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from recsys.data.tables import Dataset
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.embed import embed_texts
 from recsys.encoders.item_text import item_texts
+from recsys.training.hyperparameter_search.validation_only import without_test
 
 TITLE_TOKENS = 64
 
@@ -60,6 +61,23 @@ class NextItemData:
                 "a model of ids (sequence, sasrec, ease, ...) or another data set (beauty, demo_store)"
             )
         return self.titles
+
+    def without_test(self) -> NextItemData:
+        """The same without any event of the test period: what a search is given."""
+        parts = self.split
+        if not isinstance(parts.test, pd.DataFrame):
+            return self
+        events = self.dataset.events
+        later = events.index.isin(parts.test.index)
+        if "test_from" in parts.boundaries:
+            later |= (events["time"] >= parts.boundaries["test_from"]).to_numpy()
+        else:  # only the order is known: what a user did from the first test event on
+            first = parts.test.groupby("user")["order"].min()
+            later |= (events["order"] >= events["user"].map(first)).to_numpy()
+        dataset = replace(self.dataset, events=events[~later])
+        blind = replace(self, dataset=dataset, split=without_test(parts))
+        blind._vectors = self._vectors  # of titles alone
+        return blind
 
     def __post_init__(self):
         self._vectors: dict[str, np.ndarray] = {}

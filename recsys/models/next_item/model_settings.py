@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from recsys.baselines.candidates import BASELINES
 from recsys.models.next_item.registry import MODELS
+from recsys.training.hyperparameter_search.spaces import Range
 from recsys.training.settings import TrainingSettings
 
 # what a notebook's parameter says when it leaves the choice to the model
@@ -36,7 +37,9 @@ OPTIONS = ("most_per_user", "layers", "trainable", "further")  # handed on to th
 class ModelSettings:
     """What a run changes of a model's own settings.
 
-    trials: settings searched for each tuned baseline. settings: fields of `TrainingSettings` to replace.
+    trials: settings searched for each tuned baseline. trained_trials: for each trained model; 1 is its own
+    settings alone. search_seconds: core seconds of search for either, in the place of both; 0: none.
+    settings: fields of `TrainingSettings` to replace.
     options: keyword arguments of the model's class. backbone: that reads titles.
     judged_users: users of the validation part by whom training is stopped and its best moment chosen;
         0: train to the end.
@@ -50,6 +53,8 @@ class ModelSettings:
     backbone: str = "minilm"
     judged_users: int = 5000
     progress: bool = False
+    trained_trials: int = 1
+    search_seconds: float = 0.0
 
     def arguments(self, base: TrainingSettings) -> dict[str, Any]:
         """Keyword arguments of a trained model's class.
@@ -68,17 +73,27 @@ class ModelEntry:
     make: (data of `recsys.models.next_item.data`, settings) -> the unfitted model.
     trained: whether the training loop fits it, with a look at validation.
     takes: names of `OWN` that it heeds.
+    ranges: of what may be searched; none: it is taken as it is.
     reads: from the values of a run, those left alone included, to further options of the model's class.
     """
 
     make: Callable[[Any, ModelSettings], Any]
     trained: bool = False
     takes: tuple[str, ...] = ()
+    ranges: Mapping[str, Range] = field(default_factory=dict)
     reads: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
 
 def model_settings(
-    model: str, *, seed: int, trials: int, judged_users: int, progress: bool = False, **values: Any
+    model: str,
+    *,
+    seed: int,
+    trials: int,
+    judged_users: int,
+    progress: bool = False,
+    trained_trials: int = 1,
+    search_seconds: float = 0.0,
+    **values: Any,
 ) -> ModelSettings:
     """The settings of one run.
 
@@ -108,4 +123,5 @@ def model_settings(
         options |= entry.reads(OWN | asked)
     training = {name: asked[name] for name in TRAINING if name in asked}
     backbone = asked.get("backbone", "minilm")
-    return ModelSettings(seed, trials, training, options, backbone, judged_users, progress)
+    searched = (trained_trials, search_seconds)
+    return ModelSettings(seed, trials, training, options, backbone, judged_users, progress, *searched)

@@ -21,6 +21,7 @@ MODELS = Registry(
         "title_cosine": "recsys.models.next_item.title_cosine:ENTRY",  # with the untuned cosine of titles
         "text": "recsys.models.next_item.text_models:TEXT",  # a tuned encoder, text-only
         "text_ids": "recsys.models.next_item.text_models:TEXT_AND_IDS",
+        "text_lora": "recsys.models.next_item.text_models:TEXT_LORA",
         "printed": "recsys.models.articles.printed_classifier:ENTRY",  # the articles' classifier, mended
     },
 )

@@ -7,14 +7,19 @@ from typing import Literal
 from recsys.baselines.sasrec import PUBLISHED, SASRec
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
+from recsys.models.next_item.title_sequence import RANGES as SEQUENCE
+from recsys.training.hyperparameter_search.spaces import Choice, Range
+
+# batch_size: of the eight micro-batches that make a step
+RANGES = {**SEQUENCE, "batch_size": Choice((16, 32, 64)), "width": Choice((32, 64, 128))}
 
 
-def _entry(loss: Literal["bce", "cross_entropy"]) -> ModelEntry:
+def _entry(loss: Literal["bce", "cross_entropy"], ranges: dict[str, Range]) -> ModelEntry:
     def make(data: NextItemData, settings: ModelSettings) -> SASRec:
         return SASRec(loss, **settings.arguments(PUBLISHED))
 
-    return ModelEntry(make, trained=True, takes=TRAINING)
+    return ModelEntry(make, trained=True, takes=TRAINING, ranges=ranges)
 
 
-PUBLISHED_LOSS = _entry("bce")
-WHOLE_CATALOGUE = _entry("cross_entropy")
+PUBLISHED_LOSS = _entry("bce", {})  # as it was published
+WHOLE_CATALOGUE = _entry("cross_entropy", RANGES)

@@ -23,6 +23,7 @@ from recsys.encoders.item_vectors import ItemVectors, centred
 from recsys.encoders.sequence_network import SequenceNetwork
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
+from recsys.training.hyperparameter_search.spaces import Choice, Range, Real
 from recsys.training.next_item import NextItemRecommender, catalogue_cross_entropy
 from recsys.training.prefixes import PrefixSamples
 from recsys.training.settings import TrainingSettings
@@ -39,6 +40,15 @@ SETTINGS = TrainingSettings(
     clip_norm=None,
     mixed_precision="bf16",
 )
+
+RANGES: dict[str, Range] = {
+    "learning_rate": Real(2e-4, 1e-2, log=True),
+    "batch_size": Choice((128, 256, 512, 1024)),
+    # Adam's penalty inside the gradient: 0 is the default, and a logarithm does not reach it
+    "weight_decay": Choice((0.0, 1e-6, 1e-5, 1e-4, 1e-3)),
+    "drop": Real(0.1, 0.7),
+    "width": Choice((64, 128)),
+}
 
 
 class TitleSequence(NextItemRecommender):
@@ -98,7 +108,7 @@ def _entry(titles: bool, ids: bool) -> ModelEntry:
         return TitleSequence(text, ids=ids, **settings.arguments(SETTINGS))
 
     takes = (*TRAINING, "most_per_user", *(["backbone"] if titles else []))
-    return ModelEntry(make, trained=True, takes=takes)
+    return ModelEntry(make, trained=True, takes=takes, ranges=RANGES)
 
 
 IDS = _entry(titles=False, ids=True)

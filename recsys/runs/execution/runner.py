@@ -76,7 +76,7 @@ def run(
     """
     environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
     threads = {run.needs.threads for run in planned}
-    with orphans_ended(), _kernel_parents(threads) as warm, _ray(address, cores) as ray:
+    with orphans_ended(), _kernel_parents(threads) as warm, started_ray(address, cores) as ray:
         environment |= {SOCKET: warm}
         total = ray.cluster_resources()
         task = ray.remote(execute)
@@ -115,7 +115,7 @@ def _kernel_parents(threads: set[int]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _ray(address: str | None, cores: int | None) -> Iterator[Any]:
+def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if not address:

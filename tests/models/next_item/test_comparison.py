@@ -8,7 +8,8 @@ import pytest
 
 from recsys.baselines.category_popularity import CategoryPopularity
 from recsys.code.registry import RegistryError
-from recsys.data.splits import leave_one_out
+from recsys.data.load import load_dataset
+from recsys.data.splits import global_time, leave_one_out
 from recsys.data.tables import Dataset
 from recsys.metrics.ranking import ranking_metrics
 from recsys.models.next_item import comparison, evaluation, shown_lists
@@ -19,7 +20,7 @@ from recsys.models.next_item.text_recommender import Reading
 from recsys.models.next_item.zero_shot import ZeroShot
 
 USERS, ITEMS, STEPS = 60, 12, 6
-ENCODERS = ("text", "text_ids", "printed")  # a trained encoder reads titles
+ENCODERS = ("text", "text_ids", "text_lora", "printed")  # a trained encoder reads titles
 TRAINED = ("sasrec_bce", "sasrec", "sequence", "titles", "title_sequence", *ENCODERS)
 SHORT = {"epochs": 1, "max_steps": 3}
 
@@ -219,3 +220,44 @@ def test_reading_reaches_the_text_model(data):
     assert fitted.model.reading.order == "oldest_first"
     assert fitted.model.result.best_metric is None
     assert leave_one_out(data.dataset).kind == data.split.kind
+
+
+@pytest.mark.parametrize("name", ["item_knn", "bpr", "sasrec", "sequence", "title_sequence"])
+def test_baselines_and_trained_models_are_searched_with_one_budget(data, name):
+    asked = replace(plan(name), trials=3, trained_trials=3)
+    fitted = comparison.fit(name, data, asked)
+    tried = fitted.trials if fitted.searched is None else fitted.searched
+    assert len(tried) == 3
+    assert tried["chosen"].sum() == 1
+    assert tried.loc[tried["chosen"], "ndcg@10"].item() == tried["ndcg@10"].max()
+    costs = comparison.costs(fitted)
+    assert costs["search_trials"] == 3
+    seconds = comparison.fit(name, data, replace(asked, search_seconds=1e-6))
+    assert comparison.costs(seconds)["search_trials"] == 1  # the defaults always count
+
+
+def test_a_search_holds_what_the_caller_fixed(data):
+    asked = replace(plan("sequence"), trained_trials=3)
+    asked = replace(asked, settings=asked.settings | {"learning_rate": 0.005})
+    fitted = comparison.fit("sequence", data, asked)
+    assert "learning_rate" not in fitted.searched
+    assert fitted.model.settings.learning_rate == 0.005
+    with pytest.raises(ValueError, match="cannot be searched with judged_users=0"):
+        comparison.fit("sequence", data, replace(asked, judged_users=0))
+
+
+def test_a_search_gets_no_event_of_the_test_period(data):
+    blind = data.without_test()
+    events = blind.dataset.events
+    assert not events.index.isin(data.split.test.index).any()
+    assert len(events) == len(data.split.train) + len(data.split.validation)
+    assert blind.without_test() is blind
+    log = load_next_item_of_demo_store().without_test()
+    times = log.dataset.events["time"]
+    assert times.max() < log.split.boundaries["test_from"]
+    assert {"view", "purchase"} <= set(log.dataset.events["kind"])
+
+
+def load_next_item_of_demo_store() -> NextItemData:
+    dataset = load_dataset("demo_store")
+    return NextItemData(dataset, global_time(dataset), global_time(dataset).train, None, None)

@@ -1,0 +1,172 @@
+"""One arm of a sweep: a method, a repeat, its budget and its log, which is the only truth about it.
+
+The engine asks the arm what to try and tells it what came out. A trial is logged when it is handed out and
+when it has ended; an arm that was cut off hands out again, under the same number and with the same settings,
+what had not ended, and nothing that had.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recsys.sweeps.declarations import completed
+from recsys.sweeps.spec import Method, Spec
+from recsys.training.hyperparameter_search.samplers import Listed, make_sampler
+from recsys.training.hyperparameter_search.spaces import written
+from recsys.training.hyperparameter_search.trial import DONE, FAILED, Trial
+from recsys.training.hyperparameter_search.trial_log import TrialLog
+
+PATIENCE = 20  # failed trials, without any other, after which an arm gives up
+
+
+class Arm:
+    """See the module.
+
+    Args:
+        folder: of the sweep. history: trials of earlier sweeps, for the sampler only.
+
+    Attributes:
+        trials: those that have ended. name: of the arm's log.
+    """
+
+    def __init__(self, spec: Spec, method: Method, repeat: int, folder: Path, history: Sequence[Trial] = ()):
+        self.spec, self.method, self.repeat = spec, method, repeat
+        self.name = arm_name(method, repeat)
+        self.history = list(history)
+        self.log = TrialLog(folder / f"{self.name}.jsonl", identity(spec, method, repeat))
+        self.trials: list[Trial] = []
+        self.reported: dict[int, float] = {}  # core seconds so far of trials that run
+        self.handed: dict[int, dict[str, Any]] = {}  # handed out and not ended
+        self._again: list[int] = []
+        self._next = 0
+        for event in self.log.events:
+            self._read(event)
+        self._again = sorted(self.handed)
+        self.sampler = self._sampler()
+
+    @property
+    def spent(self) -> float:
+        """Core seconds of all trials, those that run included."""
+        return sum(trial.core_seconds for trial in self.trials) + sum(self.reported.values())
+
+    @property
+    def given_up(self) -> bool:
+        """So many failures in a row, with no success before: something is wrong with all settings."""
+        return len(self.trials) >= PATIENCE and all(trial.state == FAILED for trial in self.trials)
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is left to do."""
+        return not self._again and not self.handed and not self._left()
+
+    def propose(self) -> tuple[int, dict[str, Any]] | None:
+        """(number, settings) of the next trial; None when the budget is spent or nothing is left."""
+        if self._again:
+            number = self._again.pop(0)
+            return number, self.handed[number]
+        if not self._left():
+            return None
+        number, running = self._next, list(self.handed.values())
+        settings = self.sampler.propose(number, [*self.history, *self.trials], running)
+        if settings is None:
+            self._next = -1
+            return None
+        whole = completed(self.spec, settings)
+        settings = {name: whole[name] for name in self.spec.ranges}
+        self.log.append({"event": "handed out", "number": number, "settings": settings})
+        self.handed[number] = settings
+        self._next += 1
+        return number, settings
+
+    def report(self, number: int, epoch: int, metrics: dict[str, Any], core_seconds: float) -> None:
+        """A trial says how it stands."""
+        self.reported[number] = core_seconds
+        told = {"event": "report", "number": number, "epoch": epoch}
+        self.log.append(told | {"metrics": _finite(metrics), "core_seconds": core_seconds})
+
+    def end(self, number: int, state: str, said: dict[str, Any]) -> Trial:
+        """A trial has ended.
+
+        Args:
+            said: metrics, and reason, seconds, core_seconds, peak_mb as far as they are known.
+        """
+        metrics, reason = said.get("metrics") or {}, said.get("reason", "")
+        if state == DONE and (bad := self._bad(metrics)):
+            state, reason = FAILED, bad
+        settings = self.handed.pop(number)
+        self.reported.pop(number, None)
+        used = float(said.get("core_seconds", 0.0))
+        spent = self.spent + used
+        trial = Trial(
+            number=number,
+            settings=settings,
+            state=state,
+            metrics=_finite(metrics),
+            reason=reason,
+            seconds=round(float(said.get("seconds", 0.0)), 4),
+            core_seconds=used,
+            spent=spent,
+            counts=self.spec.allowed.counts(number, spent),
+        )
+        self.trials.append(trial)
+        self.log.append({"event": "ended", "peak_mb": said.get("peak_mb"), **trial.written()})
+        return trial
+
+    def _bad(self, metrics: dict[str, Any]) -> str:
+        for objective in self.spec.objectives:
+            value = metrics.get(objective.metric)
+            if objective.metric not in metrics:
+                return f"gave no {objective.metric}"
+            if value is None or not math.isfinite(value):
+                return f"{objective.metric} is not finite"
+        return ""
+
+    def _left(self) -> bool:
+        return self._next >= 0 and not self.given_up and self.spec.allowed.left(self._next, self.spent)
+
+    def _read(self, event: dict[str, Any]) -> None:
+        number = event["number"]
+        self._next = max(self._next, number + 1)
+        if event["event"] == "handed out":
+            self.handed[number] = event["settings"]
+        elif event["event"] == "ended":
+            self.handed.pop(number, None)
+            self.trials.append(Trial.read(event))
+
+    def _sampler(self) -> Listed:
+        options: dict[str, Any] = {}
+        if self.method.sampler == "tpe":
+            options["metrics"] = [one.metric for one in self.spec.objectives]
+            options["directions"] = [one.direction for one in self.spec.objectives]
+        seed = self.spec.seed + 1000 * self.repeat
+        # a grid holds what it holds: the defaults would be tried twice, or be a point that it lacks
+        first = [] if self.method.sampler == "grid" else self.spec.first
+        return Listed(first, make_sampler(self.method.sampler, self.spec.ranges, seed, **options))
+
+
+def arm_name(method: Method, repeat: int) -> str:
+    """As its log is called."""
+    return f"{method.name}-{repeat}"
+
+
+def identity(spec: Spec, method: Method, repeat: int) -> dict[str, Any]:
+    """What a log must agree on to be gone on with. The budget is not among it: it may be raised."""
+    return {
+        "sweep": spec.name,
+        "runs": spec.target,
+        "fixed": spec.fixed,
+        "space": written(spec.ranges),
+        "objectives": [one.model_dump() for one in spec.objectives],
+        "method": method.model_dump(),
+        "first": spec.first,
+        "seed": spec.seed,
+        "repeat": repeat,
+        "threads": spec.needs.threads,
+    }
+
+
+def _finite(metrics: dict[str, Any]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}

@@ -1,0 +1,36 @@
+"""`recsys sweep`: its options."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def sweep(
+    spec: Annotated[str, typer.Argument(help="A sweep of experiments/sweeps by name, or a YAML file.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be tried first.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Show how it stands; it may be running.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the trials that are there.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew; earlier trials are put aside, not removed.")
+    ] = False,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster, e.g. auto; it must see this folder (see README).")
+    ] = None,
+    cores: Annotated[int | None, typer.Option(min=1, help="Cores for a local Ray (default: all).")] = None,
+    runs: Annotated[Path | None, typer.Option(help="Folder of the runs (default: experiments/runs).")] = None,
+) -> None:
+    """Search settings with Ray Tune: every method of the file gets the same budget, validation decides.
+
+    Killed at any moment it goes on with --resume: the log of trials is the truth, Ray only the engine.
+
+    Exit status: 0 done, 1 an arm found nothing, 2 the command or the file is wrong.
+    """
+    from recsys.sweeps.command import status_command, sweep_command
+
+    console = Console(highlight=False)
+    if status:
+        raise typer.Exit(status_command(console, spec, runs))
+    options = {"dry_run": dry_run, "resume": resume, "restart": restart}
+    raise typer.Exit(sweep_command(console, spec, **options, address=address, cores=cores, runs=runs))

@@ -1,0 +1,241 @@
+"""What `recsys sweep` does, apart from parsing its options."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from recsys.sweeps.results import failures, read_arms, status_table, sweep_folder
+
+if TYPE_CHECKING:
+    from recsys.sweeps.arm import Arm
+    from recsys.sweeps.spec import Spec
+    from recsys.training.hyperparameter_search.trial import Trial
+
+PROVENANCE = "provenance.json"
+SHOWN = 5  # settings of each arm in a dry run
+
+
+def status_command(console: Console, name: str, runs: Path | None) -> int:
+    """How a sweep stands, from its logs alone: it may be running."""
+    folder = sweep_folder(Path(name).stem, runs)
+    table = status_table(folder)
+    if table.empty:
+        console.print(f"no trials of {Path(name).stem} in {folder}", soft_wrap=True)
+        return 1
+    _print(console, table)
+    return 0
+
+
+def sweep_command(
+    console: Console,
+    name: str,
+    *,
+    dry_run: bool = False,
+    resume: bool = False,
+    restart: bool = False,
+    address: str | None = None,
+    cores: int | None = None,
+    runs: Path | None = None,
+) -> int:
+    """Check, go on or begin, sum up; returns the exit status: 0, or 1 where nothing came of an arm."""
+    from recsys.sweeps.spec import SweepError, find_spec, load_spec
+
+    spec = load_spec(find_spec(name))
+    folder = sweep_folder(spec.name, runs).resolve()
+    if resume and restart:
+        raise SweepError("either --resume or --restart")
+    there = any(folder.glob("*.jsonl"))
+    if dry_run:
+        return _dry_run(console, spec, folder if there and not restart else None)
+    if resume and not there:
+        raise SweepError(f"nothing to resume: no trials of {spec.name} in {folder}")
+    changed = _changed(folder, spec) if there else None
+    from recsys.runs.execution.runner import only_driver
+
+    with only_driver(folder):
+        if restart and there:
+            _put_aside(console, folder)
+            there = False
+        arms = make_arms(spec, folder, runs)
+        due = [arm for arm in arms if not arm.complete]
+        if there and not resume and not restart:
+            if due:
+                raise SweepError(
+                    f"{spec.name} has trials in {folder}: --resume goes on with them, --restart begins anew"
+                )
+            if changed:
+                raise SweepError(
+                    f"{changed} since {spec.name} ran: --restart runs it again, --resume keeps it"
+                )
+            console.print(f"All {len(arms)} arms of {spec.name} are up to date; 0 trials run.")
+            return 0
+        if not there:
+            _write_provenance(folder, spec)
+        _run(console, spec, due, folder, address, cores)
+        for arm in arms:
+            arm.log.close()
+    return _sum_up(console, folder, arms)
+
+
+def make_arms(spec: Spec, folder: Path, runs: Path | None = None) -> list[Arm]:
+    """Every method and repeat of a sweep, with what is logged of it.
+
+    Raises:
+        SweepError: a sweep to start from has no trials. TrialLogError: the folder holds another search.
+    """
+    from recsys.sweeps.arm import Arm
+
+    history = [trial for name in spec.warm_start for trial in _earlier(name, runs)]
+    return [
+        Arm(spec, method, repeat, folder, history)
+        for repeat in range(spec.repeats)
+        for method in spec.methods
+    ]
+
+
+def _earlier(name: str, runs: Path | None) -> list[Trial]:
+    from recsys.sweeps.results import ended
+    from recsys.sweeps.spec import SweepError
+
+    found = [trial for _, events in read_arms(sweep_folder(name, runs)).values() for trial in ended(events)]
+    if not found:
+        raise SweepError(f"warm_start: no trials of '{name}' in {sweep_folder(name, runs)}")
+    return found
+
+
+def _run(
+    console: Console, spec: Spec, due: list[Arm], folder: Path, address: str | None, cores: int | None
+) -> None:
+    if not due:
+        return
+    from recsys.sweeps.engine import run_arms
+
+    metric = spec.objectives[0].metric
+
+    def told(arm: Arm, trial: Trial) -> None:
+        value = f"{metric} {trial.metrics[metric]:.5g}" if metric in trial.metrics else trial.reason
+        mark = {"done": "[green]done[/]", "stopped": "[yellow]stopped[/]"}.get(trial.state, "[red]FAILED[/]")
+        line = f"{mark} {arm.name} {trial.number}  {value}  {trial.settings}  {trial.seconds:.2f} s"
+        console.print(escape(line).replace("\\[", "["), soft_wrap=True)
+
+    console.print(f"{len(due)} of {len(spec.methods) * spec.repeats} arms of {spec.name} are due.")
+    try:
+        run_arms(due, folder, address=address, cores=cores, on_end=told)
+    except KeyboardInterrupt:
+        console.print("\nStopped; what had ended is kept, and --resume goes on.")
+        raise SystemExit(130) from None
+
+
+def _dry_run(console: Console, spec: Spec, folder: Path | None) -> int:
+    """What would run: nothing is written."""
+    import tempfile
+
+    from recsys.sweeps.arm import Arm, arm_name
+
+    there = read_arms(folder) if folder else {}
+    table = Table("arm", "ended", "next settings", title=spec.question)
+    with tempfile.TemporaryDirectory() as scratch:
+        for repeat in range(spec.repeats):
+            for method in spec.methods:
+                arm = Arm(spec, method, repeat, Path(scratch))
+                asked = [arm.propose() for _ in range(min(SHOWN, spec.allowed.trials or SHOWN))]
+                shown = "\n".join(str(one[1]) for one in asked if one)
+                arm.log.close()
+                events = there.get(arm_name(method, repeat), ({}, []))[1]
+                done = sum(event["event"] == "ended" for event in events)
+                table.add_row(arm.name, str(done), escape(shown))
+    console.print(table)
+    console.print(f"each arm: {spec.budget}; a trial: {spec.target}, {spec.limits.seconds:g} s at most")
+    return 0
+
+
+def _modules() -> dict[str, str]:
+    """The kit's modules that a trial's function reaches, with the hashes of their code."""
+    from recsys.code.definitions import read_module
+    from recsys.code.reach import own_sources
+
+    own = ("recsys.sweeps.functions", "recsys.sweeps.trial_process")
+    names = [name for name in sys.modules if name.startswith("recsys.")]
+    kept = [name for name in names if name.startswith(own) or not name.startswith(OUTSIDE)]
+    sources, found = own_sources(), {}
+    for name in sorted(kept):
+        source = sources(name)
+        if source is not None:
+            hashes = sorted((one.name, one.sha256) for one in read_module(name, source).definitions.values())
+            found[name] = hashlib.sha256(repr(hashes).encode()).hexdigest()
+    return found
+
+
+# what no trial's numbers depend on
+OUTSIDE = ("recsys.sweeps", "recsys.runs", "recsys.cli", "recsys.plots", "recsys.data.cli")
+
+
+def _write_provenance(folder: Path, spec: Spec) -> None:
+    """What all trials of the sweep share, once."""
+    import importlib.metadata
+
+    from recsys.runs.grid.git import head, uncommitted
+
+    packages = ("ray", "optuna", "numpy", "scipy", "torch", "implicit", "pandas")
+    whole: dict[str, Any] = {
+        "spec": spec.model_dump(),
+        "code": {"commit": head(), "dirty": uncommitted()} | {"modules": _modules()},
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    partial = folder / f"{PROVENANCE}.part"
+    partial.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(folder / PROVENANCE)
+
+
+def _changed(folder: Path, spec: Spec) -> str | None:
+    """The first module that is no longer what the sweep ran with, in words."""
+    try:
+        before = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["code"]["modules"]
+    except (OSError, ValueError, KeyError):
+        return None
+    now = _modules()
+    return next((f"{name} changed" for name, code in before.items() if now.get(name) != code), None)
+
+
+def _put_aside(console: Console, folder: Path) -> None:
+    """Earlier trials are hours of work: they are moved, not removed."""
+    aside = folder / time.strftime("before-%Y%m%d-%H%M%S")
+    aside.mkdir()
+    for path in [*folder.glob("*.jsonl"), *folder.glob(PROVENANCE)]:
+        path.rename(aside / path.name)
+    console.print(f"earlier trials are now in {aside}", soft_wrap=True)
+
+
+def _sum_up(console: Console, folder: Path, arms: list[Arm]) -> int:
+    for arm, trial in failures(folder):
+        console.print(f"[red]FAILED[/] {arm} {trial.number}: {escape(trial.reason)}", soft_wrap=True)
+        console.print(f"  with {escape(str(trial.settings))}", soft_wrap=True)
+    given_up = [arm.name for arm in arms if arm.given_up]
+    if given_up:
+        console.print(f"[red]given up[/] {', '.join(given_up)}: every trial failed")
+    table = status_table(folder)
+    _print(console, table)
+    return 1 if (table["done"] == 0).any() else 0
+
+
+def _print(console: Console, frame: Any) -> None:
+    """The status table, and the best settings of each arm on lines of their own."""
+    table = Table()
+    for name in frame.columns.drop("settings"):
+        table.add_column(name, no_wrap=name == "arm")
+    for row in frame.drop(columns="settings").to_dict("records"):
+        table.add_row(*(f"{value:.5g}" if isinstance(value, float) else str(value) for value in row.values()))
+    console.print(table)
+    for row in frame.to_dict("records"):
+        if row["settings"]:
+            console.print(f"best of {row['arm']}: {escape(str(row['settings']))}", soft_wrap=True)

@@ -1,0 +1,59 @@
+"""A function whose optimum is known, for trying out a sweep: and with every fault that a trial can have."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from recsys.sweeps.functions.registry import Declared, Report, TrialFunction
+
+FAULTS = ("none", "crash", "nan", "hang", "memory", "death")
+
+
+def declared(fixed: Mapping[str, Any]) -> dict[str, Declared]:
+    return {
+        "x": Declared((float,), 0.0),
+        "y": Declared((float,), 0.0),
+        "kind": Declared((str,), "round"),
+        "epochs": Declared((int,), 1),
+        "seconds": Declared((float,), 0.0),
+        "fault": Declared((str,), "none"),
+        "seed": Declared((int,), 0),
+    }
+
+
+def run(settings: dict[str, Any], report: Report) -> dict[str, float]:
+    """Height 1 at (.3, −.6) and a cost that grows with x: "quality" and "cost".
+
+    Args:
+        settings: x, y: numbers. kind: "round", or "flat" where y does nothing. epochs: the height is
+            approached in so many reports. seconds: slept, in all. fault: of `FAULTS`.
+    """
+    _do(settings["fault"])
+    depth = (settings["x"] - 0.3) ** 2 + (0.0 if settings["kind"] == "flat" else (settings["y"] + 0.6) ** 2)
+    result: dict[str, float] = {}
+    for epoch in range(1, settings["epochs"] + 1):
+        time.sleep(settings["seconds"] / settings["epochs"])
+        share = 1 - 0.5 ** (8 * epoch / settings["epochs"])
+        result = {"quality": share / (1 + depth), "cost": 1 + abs(settings["x"])}
+        if epoch < settings["epochs"]:
+            report(result)
+    return {"quality": float("nan"), "cost": 1.0} if settings["fault"] == "nan" else result
+
+
+def _do(fault: str) -> None:
+    if fault == "crash":
+        raise RuntimeError("planted crash")
+    if fault == "death":
+        os._exit(9)
+    if fault == "hang":
+        time.sleep(3600)
+    held = []
+    while fault == "memory":
+        held.append(bytearray(b"x") * (64 << 20))
+        time.sleep(0.02)
+
+
+PLANTED = TrialFunction(run, declared, ("quality", "cost"))

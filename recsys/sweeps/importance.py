@@ -1,0 +1,150 @@
+"""Which parameters matter: shares of the variance over the space, with intervals.
+
+fANOVA (Hutter et al. 2014) fits a random forest to the trials and splits its variance; PED-ANOVA (Watanabe
+et al. 2023, arXiv:2304.10255) compares where the good trials lie with where all lie. Both by Optuna. One
+parameter's main effect and its part in interactions are not told apart.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator, get_param_importances
+
+from recsys.metrics.significance import mean_with_interval
+from recsys.training.hyperparameter_search.spaces import Choice, Range, Whole, read_space
+from recsys.training.hyperparameter_search.tpe import as_study
+from recsys.training.hyperparameter_search.trial import DONE, Trial
+
+Evaluator = Literal["fanova", "ped_anova"]
+LEAST = 8  # trials; PED-ANOVA wants five above its baseline
+RESAMPLES = 20
+
+
+class TooFewTrials(ValueError):
+    """Nothing can be said of so few trials."""
+
+
+def importance(
+    frame: pd.DataFrame,
+    space: Mapping[str, Range],
+    metric: str,
+    direction: str = "max",
+    evaluator: Evaluator = "fanova",
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> pd.DataFrame:
+    """Share of each parameter, mean and 95 % interval.
+
+    Over repeats of the search where the frame has a column repeat with at least three of them (Student's t);
+    otherwise over resampled trials, which says how much hangs on which trials were run, and less than repeats
+    would.
+
+    Args:
+        frame: of `trial.as_frame`. space: its parameters.
+
+    Returns:
+        Columns parameter, importance, low, high, over ("repeats" or "resampled trials"), evaluator; the most
+        important first; shares sum to 1.
+
+    Raises:
+        TooFewTrials: fewer than eight finished trials in a repeat.
+    """
+    finished = frame[frame["state"] == DONE].dropna(subset=[metric])
+    repeats = [part for _, part in finished.groupby("repeat")] if "repeat" in finished else [finished]
+    asked = (space, metric, direction, evaluator)
+    if len(repeats) >= 3:
+        over = "repeats"
+        shares = [_shares(part, *asked, seed) for part in repeats]
+        rows = [_row(name, [one[name] for one in shares]) for name in space]
+    else:
+        over = "resampled trials"
+        whole = _shares(finished, *asked, seed)
+        generator = np.random.default_rng(seed)
+        samples = (finished.sample(frac=1, replace=True, random_state=generator) for _ in range(resamples))
+        drawn = [_shares(sample, *asked, seed + k) for k, sample in enumerate(samples)]
+        rows = [
+            {"parameter": name, "importance": whole[name]}
+            | dict(zip(("low", "high"), _percentiles([one[name] for one in drawn]), strict=True))
+            for name in space
+        ]
+    table = pd.DataFrame(rows).assign(over=over, evaluator=evaluator)
+    return table.sort_values("importance", ascending=False, ignore_index=True)
+
+
+def importances(
+    frame: pd.DataFrame, space: Mapping[str, Range], metric: str, direction: str = "max", seed: int = 0
+) -> pd.DataFrame:
+    """`importance` by both measures, one below the other; no row where there are too few trials for one."""
+    tables = []
+    for evaluator in ("fanova", "ped_anova"):
+        try:
+            tables.append(importance(frame, space, metric, direction, evaluator, seed))
+        except TooFewTrials as error:
+            print(error)
+    columns = ["parameter", "importance", "low", "high", "over", "evaluator"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def share_metrics(table: pd.DataFrame) -> dict[str, float]:
+    """share_<parameter> by fANOVA, for a record."""
+    rows = table[table["evaluator"] == "fanova"].to_dict("records")
+    return {f"share_{row['parameter']}": float(row["importance"]) for row in rows}
+
+
+def searched_space(frame: pd.DataFrame) -> dict[str, Range]:
+    """The space of a sweep's table (`recsys.sweeps.results.sweep_trials`)."""
+    return read_space(frame.attrs["space"])
+
+
+def _row(name: str, shares: Sequence[float]) -> dict[str, float | str]:
+    summary = mean_with_interval(shares)
+    return {"parameter": name, "importance": summary.mean, "low": summary.low, "high": summary.high}
+
+
+def _percentiles(values: Sequence[float]) -> tuple[float, float]:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _shares(
+    frame: pd.DataFrame,
+    space: Mapping[str, Range],
+    metric: str,
+    direction: str,
+    evaluator: Evaluator,
+    seed: int,
+) -> dict[str, float]:
+    trials = [
+        Trial(
+            number,
+            {name: _setting(one, row[name]) for name, one in space.items()},
+            DONE,
+            {metric: row[metric]},
+        )
+        for number, row in enumerate(frame.to_dict("records"))
+    ]
+    study = as_study(trials, space, [metric], [direction])
+    if len(study.trials) < LEAST:
+        raise TooFewTrials(f"{len(study.trials)} finished trials; importance needs at least {LEAST}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        judge = (
+            FanovaImportanceEvaluator(seed=seed) if evaluator == "fanova" else PedAnovaImportanceEvaluator()
+        )
+        found = get_param_importances(study, evaluator=judge, params=list(space))
+    return {name: float(found.get(name, 0.0)) for name in space}
+
+
+def _setting(one: Range, value: Any) -> Any:
+    """A cell of a frame as the setting that it was: among None a frame makes 1.0 of 1, and NaN of None."""
+    if isinstance(value, float) and np.isnan(value):
+        return None
+    if isinstance(one, Choice):
+        return next((choice for choice in one.values if choice is not None and choice == value), value)
+    return int(value) if isinstance(one, Whole) else float(value)

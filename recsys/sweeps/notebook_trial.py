@@ -1,0 +1,57 @@
+"""A trial that is a run: papermill executes the notebook, the folder holds a record like any other.
+
+A run of the same notebook, parameters and threads that is up to date is not executed again: its record
+answers. Only metrics that say "validation" are handed to the search.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from recsys.runs import paths
+from recsys.runs.execution.worker import Request, execute
+from recsys.runs.grid.fingerprint import change_since, run_hash
+from recsys.runs.records import read_record
+from recsys.sweeps.declarations import VALIDATION
+
+
+class NotebookFailed(RuntimeError):
+    """The notebook ended without a record."""
+
+
+def run_notebook(asked: dict[str, Any]) -> dict[str, float]:
+    """Execute one, or read its record where that is up to date.
+
+    Args:
+        asked: notebook, settings (every parameter), threads, folder (of the sweep's runs), sweep (its name),
+            metrics (demanded of the record), code (commit and dirty flag), environment.
+
+    Raises:
+        NotebookFailed: with the reason and the cell.
+    """
+    name = f"trial-{run_hash(asked['sweep'], asked['notebook'], asked['settings'], asked['threads'])}"
+    folder = Path(asked["folder"]) / name
+    record = read_record(folder)
+    if record is None or change_since(record.raw):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        outcome = execute(
+            Request(
+                project=str(paths.PROJECT),
+                folder=str(folder),
+                experiment=asked["sweep"],
+                run=name,
+                profile="quick",
+                notebook=asked["notebook"],
+                parameters=asked["settings"],
+                threads=asked["threads"],
+                metrics=asked["metrics"],
+                code=asked["code"],
+                environment=asked["environment"],
+            )
+        )
+        if not outcome.ok:
+            where = f" in cell {outcome.cell}" if outcome.cell else ""
+            raise NotebookFailed(f"{outcome.reason}{where}")
+        record = read_record(folder)
+    return {key: value for key, value in record.metrics.items() if VALIDATION in key}

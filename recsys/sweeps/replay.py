@@ -1,0 +1,175 @@
+"""Searchers compared without training anything: replayed over a table that holds every answer.
+
+The table is a full factorial grid, each configuration measured after every epoch (a tabular benchmark, as
+Klein & Hutter 2019, arXiv:1905.04970). A replayed trial costs the core seconds that the table says, so that
+searchers are compared at equal budgets, and twenty repeats cost seconds. Not to be replayed: population-based
+training, whose weights move between settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from recsys.sweeps.schedulers import make_scheduler
+from recsys.sweeps.spec import Method
+from recsys.training.hyperparameter_search.samplers import make_sampler
+from recsys.training.hyperparameter_search.spaces import Choice
+from recsys.training.hyperparameter_search.trial import DONE, STOPPED, Trial, as_frame
+
+METHODS = (
+    Method(sampler="random"),
+    Method(sampler="quasi_random"),
+    Method(sampler="tpe"),
+    Method(sampler="random", scheduler="asha", most=5),
+    Method(sampler="tpe", scheduler="asha", most=5),
+)
+PROPOSALS = 3  # times the table's size, after which a searcher that only repeats itself is ended
+
+
+class TableError(ValueError):
+    """The table does not hold every combination, or lacks a column."""
+
+
+@dataclass(frozen=True)
+class AnswerTable:
+    """A full factorial table.
+
+    Attributes:
+        space: parameter → its values.
+        epochs: settings → rows (epoch, core_seconds from the trial's beginning, value), by epoch.
+        metric, direction: of value.
+    """
+
+    space: dict[str, Choice]
+    epochs: dict[tuple[Any, ...], list[tuple[int, float, float]]]
+    metric: str
+    direction: str
+
+    def of(self, settings: dict[str, Any]) -> list[tuple[int, float, float]]:
+        return self.epochs[tuple(settings[name] for name in self.space)]
+
+    @property
+    def best(self) -> float:
+        """The best last value of the table: what no search can beat."""
+        last = [rows[-1][2] for rows in self.epochs.values()]
+        return max(last) if self.direction == "max" else min(last)
+
+
+@dataclass(frozen=True)
+class _Named:
+    trial_id: str  # all that Ray's schedulers ask of a trial
+
+
+def answer_table(
+    frame: pd.DataFrame, names: Sequence[str], metric: str, direction: str = "max"
+) -> AnswerTable:
+    """A table from rows of settings, epoch, core_seconds (of the trial, up to that epoch) and the metric.
+
+    Args:
+        frame: such as `recsys.sweeps.results.sweep_reports` of a grid gives.
+        names: the parameters.
+
+    Raises:
+        TableError: a column or a combination is missing, or a metric is not a number.
+    """
+    if lacking := {*names, "epoch", "core_seconds", metric} - set(frame.columns):
+        raise TableError(f"the table lacks {', '.join(sorted(lacking))}")
+    if frame[metric].isna().any():
+        raise TableError(f"the table holds {int(frame[metric].isna().sum())} rows without {metric}")
+    # object columns: a grid's None and "" are values too
+    plain = frame.astype(dict.fromkeys(names, object))
+    space = {name: Choice(tuple(plain[name].drop_duplicates())) for name in names}
+    epochs: dict[tuple[Any, ...], list[tuple[int, float, float]]] = {}
+    for row in plain.sort_values("epoch").to_dict("records"):
+        key = tuple(row[name] for name in names)
+        epochs.setdefault(key, []).append((int(row["epoch"]), float(row["core_seconds"]), float(row[metric])))
+    size = 1
+    for one in space.values():
+        size *= len(one.values)
+    if len(epochs) < size:
+        raise TableError(f"the table holds {len(epochs)} of {size} combinations: it must hold all")
+    return AnswerTable(space, epochs, metric, direction)
+
+
+def replay(table: AnswerTable, method: Method, core_seconds: float, seed: int) -> pd.DataFrame:
+    """One searcher, one repeat: the trials that it would have run, one after another.
+
+    A configuration proposed again is answered from the log, as a sweep would, and costs nothing.
+
+    Args:
+        core_seconds: budget; what ends beyond it does not count.
+
+    Returns:
+        As `trial.as_frame`, the value under the table's metric; with columns method and repeat (the seed).
+    """
+    options = {"metrics": [table.metric], "directions": [table.direction]}
+    sampler = make_sampler(method.sampler, table.space, seed, **options)
+    scheduler = make_scheduler(method, table.metric, table.direction)
+    trials: list[Trial] = []
+    known: set[tuple[Any, ...]] = set()
+    spent, proposed = 0.0, 0
+    while spent < core_seconds and len(known) < len(table.epochs):
+        if proposed >= PROPOSALS * len(table.epochs):
+            break
+        settings = sampler.propose(proposed, trials)
+        proposed += 1
+        if settings is None:
+            break
+        key = tuple(settings[name] for name in table.space)
+        if key in known:
+            continue
+        known.add(key)
+        state, used, value = _run(table, settings, scheduler, str(len(trials)))
+        spent += used
+        told = {table.metric: value}
+        trial = Trial(len(trials), settings, state, told, "", used, used, spent, spent <= core_seconds)
+        trials.append(trial)
+    return as_frame(trials).assign(method=method.name, repeat=seed)
+
+
+def _run(table: AnswerTable, settings: dict[str, Any], scheduler: Any, name: str) -> tuple[str, float, float]:
+    """State, core seconds and last value of a trial that the scheduler may end early."""
+    rows, trial = table.of(settings), _Named(name)
+    if scheduler is None:
+        return DONE, rows[-1][1], rows[-1][2]
+    scheduler.on_trial_add(None, trial)
+    for epoch, seconds, value in rows[:-1]:
+        result = {"training_iteration": epoch, table.metric: value}
+        if scheduler.on_trial_result(None, trial, result) == scheduler.STOP:
+            return STOPPED, seconds, value
+    epoch, seconds, value = rows[-1]
+    scheduler.on_trial_complete(None, trial, {"training_iteration": epoch, table.metric: value})
+    return DONE, seconds, value
+
+
+def replay_all(
+    table: AnswerTable, methods: Sequence[Method], core_seconds: float, repeats: int = 20, seed: int = 0
+) -> pd.DataFrame:
+    """Every searcher, as often: rows of all trials (`replay`)."""
+    runs = [
+        replay(table, method, core_seconds, seed + repeat) for method in methods for repeat in range(repeats)
+    ]
+    return pd.concat(runs, ignore_index=True)
+
+
+def replay_methods(table: AnswerTable, core_seconds: float, repeats: int, seed: int = 0) -> pd.DataFrame:
+    """`replay_all` of every searcher that the kit compares (`METHODS`); empty for no repeats."""
+    return replay_all(table, METHODS, core_seconds, repeats, seed) if repeats else pd.DataFrame()
+
+
+def replay_metrics(replayed: pd.DataFrame, table: AnswerTable) -> dict[str, float]:
+    """regret_<searcher>: what its final choice lacks to the table's best, as a share of it, mean of repeats.
+
+    Searchers' names with "_" in the place of "+". Nothing for an empty frame.
+    """
+    if replayed.empty:
+        return {}
+    sign = 1.0 if table.direction == "max" else -1.0
+    chosen = replayed[(replayed["state"] == DONE) & replayed["counts"]]
+    best = (sign * chosen[table.metric]).groupby([chosen["method"], chosen["repeat"]]).max() * sign
+    regret = (sign * (table.best - best) / abs(table.best)).groupby("method").mean()
+    return {f"regret_{name.replace('+', '_')}": float(value) for name, value in regret.items()}

@@ -1,0 +1,98 @@
+"""What sweeps left behind, as tables: for plots, notebooks, status and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from recsys.runs import paths
+from recsys.training.hyperparameter_search.trial import DONE, FAILED, STOPPED, Trial, as_frame, best_of
+from recsys.training.hyperparameter_search.trial_log import read_log
+
+FOLDER = "sweeps"  # below the runs, and below the committed reference
+
+
+def sweep_folder(name: str, runs: Path | None = None) -> Path:
+    """Where a sweep's logs are, or will be."""
+    return (runs or paths.RUNS) / FOLDER / name
+
+
+def read_arms(folder: Path) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Arm → (what is searched, events), by name; a sweep that runs can be read too."""
+    return {path.stem: read_log(path) for path in sorted(folder.glob("*.jsonl"))}
+
+
+def ended(events: list[dict[str, Any]]) -> list[Trial]:
+    """The finished trials of a log, by number."""
+    trials = [Trial.read(event) for event in events if event["event"] == "ended"]
+    return sorted(trials, key=lambda trial: trial.number)
+
+
+def sweep_trials(name: str, runs: Path | None = None) -> pd.DataFrame:
+    """One row a finished trial: method, repeat and the columns of `trial.as_frame`; `attrs` hold the space
+    and the objectives. The reader's own sweep, else the committed one; empty, with a hint, without either.
+    """
+    folder = sweep_folder(name, runs)
+    if not any(folder.glob("*.jsonl")):
+        folder = paths.REFERENCE / FOLDER / name
+    arms = read_arms(folder)
+    if not arms:
+        print(f"No trials of {name} yet. Make some: recsys sweep {name}")
+        return pd.DataFrame()
+    frames = []
+    for searched, events in arms.values():
+        method = searched["method"]["sampler"]
+        if searched["method"]["scheduler"] != "none":
+            method += f"+{searched['method']['scheduler']}"
+        table = as_frame(ended(events))
+        frames.append(table.assign(method=method, repeat=searched["repeat"]))
+    frame = pd.concat([one for one in frames if len(one)] or frames[:1], ignore_index=True)
+    frame.attrs = {"space": searched["space"], "objectives": searched["objectives"]}
+    return frame
+
+
+def sweep_reports(name: str, runs: Path | None = None) -> pd.DataFrame:
+    """One row a report: arm, number, epoch, core_seconds of the trial so far, the settings, the metrics."""
+    rows = []
+    for arm, (_, events) in read_arms(sweep_folder(name, runs)).items():
+        settings = {e["number"]: e["settings"] for e in events if e["event"] == "handed out"}
+        last: dict[int, int] = {}
+        for event in events:
+            number = event["number"]
+            if event["event"] == "report":
+                last[number] = event["epoch"]
+            elif event["event"] != "ended" or event["state"] != DONE:
+                continue
+            epoch = event.get("epoch", last.get(number, 0) + 1)
+            what = {"arm": arm, "number": number, "epoch": epoch, "core_seconds": event["core_seconds"]}
+            rows.append(what | settings[number] | event["metrics"])
+    return pd.DataFrame(rows)
+
+
+def status_table(folder: Path) -> pd.DataFrame:
+    """One row an arm: done, stopped, failed, running, core_seconds, the best value and its settings."""
+    rows = []
+    for arm, (searched, events) in read_arms(folder).items():
+        trials, objective = ended(events), searched["objectives"][0]
+        states = [trial.state for trial in trials]
+        handed = {event["number"] for event in events if event["event"] == "handed out"}
+        best = best_of(trials, objective["metric"], objective["direction"])
+        rows.append(
+            {
+                "arm": arm,
+                **{state: states.count(state) for state in (DONE, STOPPED, FAILED)},
+                "running": len(handed - {trial.number for trial in trials}),
+                "core_seconds": sum(trial.core_seconds for trial in trials),
+                objective["metric"]: best.metrics[objective["metric"]] if best else float("nan"),
+                "settings": best.settings if best else {},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def failures(folder: Path) -> list[tuple[str, Trial]]:
+    """(arm, trial) of every trial that failed."""
+    arms = read_arms(folder).items()
+    return [(arm, trial) for arm, (_, events) in arms for trial in ended(events) if trial.state == FAILED]

@@ -1,0 +1,70 @@
+"""Between Ray Tune and an arm: Tune asks for trials and gets the arm's, the arm hears of every end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from recsys.sweeps.arm import Arm
+from recsys.sweeps.trainable import SAID, STATE
+from recsys.training.hyperparameter_search.trial import DONE, FAILED, STOPPED, Trial
+
+
+class ArmSearcher(Searcher):
+    """Saves nothing of its own: a sweep goes on from the arm's log, not from Tune's snapshots (a restored
+    Tuner keeps its old settings and has lost its searcher, ray#30861, #14667).
+
+    Args:
+        ask: what every trial is told, but for its settings.
+        on_end: told each trial that has ended.
+    """
+
+    def __init__(self, arm: Arm, ask: dict[str, Any], on_end: Callable[[Trial], None]):
+        first = arm.spec.objectives[0]
+        super().__init__(metric=first.metric, mode=first.direction)
+        self.arm, self.ask, self.on_end = arm, ask, on_end
+        self.numbers: dict[str, int] = {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        """The next trial, or Tune's word for no more."""
+        proposed = self.arm.propose()
+        if proposed is None:
+            return Searcher.FINISHED
+        number, settings = proposed
+        self.numbers[trial_id] = number
+        every = self.ask["ask"]["unsearched"] | settings
+        return {**self.ask, "ask": self.ask["ask"] | {"number": number, "settings": every}}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        if result[STATE] == "running":
+            said = json.loads(result[SAID])
+            number = self.numbers[trial_id]
+            self.arm.report(number, result["training_iteration"], said["metrics"], said["core_seconds"])
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        number = self.numbers.pop(trial_id, None)
+        if number is None:
+            return
+        if error or not result or STATE not in result:
+            said = {"reason": "Ray's worker died (memory of the machine, or a lost node)"}
+            self.on_end(self.arm.end(number, FAILED, said))
+            return
+        state = {"running": STOPPED, "done": DONE, "failed": FAILED}[result[STATE]]
+        if state == STOPPED and result["training_iteration"] >= self.arm.method.most:
+            state = DONE  # as long as any trial may be
+        self.on_end(self.arm.end(number, state, json.loads(result[SAID])))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune writes snapshots of itself, which nobody reads: the arm's open log stays out of them."""
+        return {"_metric": self.metric, "_mode": self.mode}
+
+    def save(self, checkpoint_path: str) -> None:
+        pass
+
+    def restore(self, checkpoint_path: str) -> None:
+        pass

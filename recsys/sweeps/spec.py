@@ -1,0 +1,210 @@
+"""A sweep's YAML file, read strictly: whatever could go wrong in an hour is said before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from recsys.code.registry import RegistryError
+from recsys.runs import paths
+from recsys.runs.grid.experiment import _Loader as Loader
+from recsys.runs.grid.parameters import ParameterError
+from recsys.sweeps.declarations import ParameterRefused, check_settings, declared, known_metrics
+from recsys.training.hyperparameter_search.samplers import SAMPLERS
+from recsys.training.hyperparameter_search.search import Budget, SearchError
+from recsys.training.hyperparameter_search.spaces import Choice, Range, SpaceError, read_space
+
+
+class SweepError(ValueError):
+    """A sweep's file, or what is asked of it, is wrong; one line that says how to mend it."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Objective(_Strict):
+    """A metric, and which way is better."""
+
+    metric: str
+    direction: Literal["max", "min"] = "max"
+
+
+class Method(_Strict):
+    """A way of searching: a sampler, and what ends a trial early.
+
+    grace, factor, most: of ASHA, in reports (epochs) of a trial: none is ended before `grace` of them, then
+    the best of `factor` go on, to `most` at the latest.
+    """
+
+    sampler: str = "quasi_random"
+    scheduler: Literal["none", "asha"] = "none"
+    grace: int = Field(default=1, ge=1)
+    factor: int = Field(default=3, ge=2)
+    most: int = Field(default=100, ge=1)
+
+    @property
+    def name(self) -> str:
+        """As folders and plots call it."""
+        return self.sampler if self.scheduler == "none" else f"{self.sampler}+{self.scheduler}"
+
+
+class Limits(_Strict):
+    """Of one trial: it is ended and named when it needs longer (seconds of wall time between two of its
+    reports) or more (GiB of memory, its children included)."""
+
+    seconds: float = Field(default=600.0, gt=0)
+    memory_gb: float = Field(default=4.0, gt=0)
+
+
+class Needs(_Strict):
+    """What a trial asks Ray for."""
+
+    threads: int = Field(default=1, ge=1)
+
+
+class Spec(_Strict):
+    """One sweep.
+
+    Exactly one of `function` (a name of `recsys.sweeps.functions.registry`) and `notebook` (a path; its
+    metrics must say that they are of validation). budget: trials or core_seconds, the same for every method
+    and repeat. first: settings tried before the sampler's, [{}] for the defaults. warm_start: sweeps whose
+    trials are told to the samplers as history; they cost nothing of the budget and are never chosen.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    question: str
+    function: str | None = None
+    notebook: str | None = None
+    fixed: dict[str, Any] = {}
+    space: dict[str, Any]
+    objectives: list[Objective] = Field(min_length=1)
+    budget: dict[str, float]
+    methods: list[Method] = Field(default=[Method()], min_length=1)
+    repeats: int = Field(default=1, ge=1)
+    first: list[dict[str, Any]] = [{}]
+    seed: int = Field(default=0, ge=0)
+    limits: Limits = Limits()
+    needs: Needs = Needs()
+    warm_start: list[str] = []
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        return read_space(self.space)
+
+    @property
+    def allowed(self) -> Budget:
+        trials = self.budget.get("trials")
+        whole = int(trials) if trials is not None and float(trials).is_integer() else trials
+        return Budget(trials=whole, core_seconds=self.budget.get("core_seconds"))
+
+    @property
+    def target(self) -> str:
+        """What a trial runs."""
+        return self.function or self.notebook or ""
+
+
+def find_spec(name: str) -> Path:
+    """The file of a sweep: a path, or the name of one in experiments/sweeps.
+
+    Raises:
+        SweepError: there is none.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        if path.is_file():
+            return path
+        raise SweepError(f"no file {name}")
+    folder = paths.EXPERIMENTS / "sweeps"
+    path = folder / f"{name}.yaml"
+    if path.is_file():
+        return path
+    known = sorted(one.stem for one in folder.glob("*.yaml"))
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    raise SweepError(f"no sweep '{name}'{hint} (there are: {', '.join(known) or 'none'})")
+
+
+def load_spec(path: Path) -> Spec:
+    """Read a file and check all that can be checked without running a trial.
+
+    Raises:
+        SweepError: what is wrong, in one line.
+    """
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # a SafeLoader: builds no objects
+        spec = Spec.model_validate(raw)
+        check(spec)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SweepError(f"{path.name}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise SweepError(f"{path.name}: not valid YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SweepError(f"{path.name}: {problems}") from None
+    except (SweepError, SpaceError, SearchError, RegistryError, ParameterRefused, ParameterError) as error:
+        raise SweepError(f"{path.name}: {error}") from None
+    if spec.name != path.stem:
+        raise SweepError(f"{path.name}: its name is '{spec.name}'; name and file must agree")
+    return spec
+
+
+def check(spec: Spec) -> None:
+    """Names, types, ranges, metrics, methods and budget.
+
+    Raises:
+        SweepError, SpaceError, SearchError, RegistryError: the first thing that is wrong.
+    """
+    if (spec.function is None) == (spec.notebook is None):
+        raise SweepError("name either a function or a notebook that a trial runs")
+    if unknown := set(spec.budget) - {"trials", "core_seconds"}:
+        raise SweepError(f"budget: no {', '.join(sorted(unknown))}; it is trials or core_seconds")
+    _ = spec.allowed
+    ranges = spec.ranges
+    _check_parameters(spec, ranges)
+    for number, objective in enumerate(spec.objectives):
+        known = known_metrics(spec)
+        if objective.metric not in known:
+            near = difflib.get_close_matches(objective.metric, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise SweepError(
+                f"objectives.{number}: {spec.target} gives no validation metric '{objective.metric}'{hint} "
+                f"(it gives: {', '.join(known)})"
+            )
+    names = [method.name for method in spec.methods]
+    if len(set(names)) < len(names):
+        raise SweepError(f"methods: one stands twice: {', '.join(names)}")
+    for method in spec.methods:
+        _check_method(spec, method, ranges)
+
+
+def _check_parameters(spec: Spec, ranges: Mapping[str, Range]) -> None:
+    if both := ranges.keys() & spec.fixed.keys():
+        raise SweepError(f"{', '.join(sorted(both))}: both fixed and searched")
+    known = declared(spec)
+    check_settings(spec.target, known, spec.fixed, "fixed")
+    for name, one in ranges.items():
+        values = one.values if isinstance(one, Choice) else (one.low, one.high)
+        for value in values:
+            check_settings(spec.target, known, {name: value}, "space")
+    for settings in spec.first:
+        if strange := settings.keys() - ranges.keys():
+            raise SweepError(f"first: {', '.join(sorted(strange))} is not searched")
+        check_settings(spec.target, known, settings, "first")
+
+
+def _check_method(spec: Spec, method: Method, ranges: Mapping[str, Range]) -> None:
+    SAMPLERS.check(method.sampler)
+    if method.sampler == "grid" and (
+        wrong := [name for name, one in ranges.items() if not isinstance(one, Choice)]
+    ):
+        raise SweepError(f"{', '.join(wrong)}: a grid needs choices, not ranges")
+    if method.scheduler != "none" and spec.notebook:
+        raise SweepError(f"{method.name}: a notebook reports nothing before its end, so nothing can stop it")
+    if method.scheduler != "none" and len(spec.objectives) > 1:
+        raise SweepError(f"{method.name}: a scheduler compares by one objective, there are several")

@@ -1,0 +1,50 @@
+"""What Ray Tune holds: an actor with one warm trial process, used for trial after trial."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from ray.tune import Trainable
+
+from recsys.sweeps.trial_client import TrialClient
+
+STATE = "sweep_state"  # of a result: "running", "done" or "failed"
+SAID = "sweep_said"  # what the log wants to know, as JSON: Tune would take a nested mapping apart
+
+
+class SweepTrainable(Trainable):
+    """One step is the way to a trial's next report. A failing trial ends as a result that says so: an actor
+    that raised would be thrown away, and its warm process with it."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self._client = TrialClient(
+            config["ask"]["threads"], config["seconds"], config["memory_gb"], config["environment"]
+        )
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trial; the last one is ended if a scheduler stopped it half-way."""
+        self._client.stop()
+        self._ask, self._begun = new_config["ask"], False
+        return True
+
+    def step(self) -> dict[str, Any]:
+        if not self._begun:
+            self._begun, self._clock = True, time.perf_counter()
+            self._client.begin(self._ask)
+        message = self._client.next()
+        said = {
+            "metrics": message.metrics,
+            "reason": message.reason,
+            "seconds": time.perf_counter() - self._clock,
+            "core_seconds": message.core_seconds,
+            "peak_mb": message.peak_mb,
+        }
+        state = {"report": "running", "result": "done", "failed": "failed"}[message.kind]
+        finite = {name: value for name, value in message.metrics.items() if value is not None}
+        return {**finite, STATE: state, SAID: json.dumps(said), "done": state != "running"}
+
+    def cleanup(self) -> None:
+        self._client.close()

@@ -1,0 +1,168 @@
+"""A trial process seen from outside: asked for trials, watched, and ended when a trial does not behave."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from recsys.runs.execution.kernel_parent import kernel_environment
+
+LOOK = 0.2  # seconds between two looks at memory and clock
+SECONDS_TO_STOP = 10.0  # for a trial that the scheduler ends, to unwind
+
+
+@dataclass(frozen=True)
+class Message:
+    """kind: "report", "result" or "failed". core_seconds: of the trial so far."""
+
+    kind: str
+    metrics: dict[str, float | None]
+    reason: str
+    core_seconds: float
+    peak_mb: float
+
+
+class TrialClient:
+    """One warm process; started with the first trial, and again after one had to be killed.
+
+    Args:
+        threads: of numeric libraries.
+        seconds: between two messages of a trial. memory_gb: of the process and its children.
+        environment: variables that the trials need.
+    """
+
+    def __init__(self, threads: int, seconds: float, memory_gb: float, environment: dict[str, str]):
+        self.threads, self.seconds, self.memory_gb = threads, seconds, memory_gb
+        self.environment = {**os.environ, **environment, **kernel_environment(threads)}
+        self._process: subprocess.Popen | None = None
+        self._buffer = b""
+        self._begun = time.monotonic()
+        self._waiting = False  # a report was given, and waits for an answer
+
+    def begin(self, asked: dict[str, Any]) -> None:
+        """Start a trial; one that still runs is ended."""
+        self.stop()
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        self._begun = time.monotonic()
+        self._send({"run": asked})
+
+    def next(self) -> Message:
+        """Let the trial go on to its next report or its end, and return that."""
+        if self._waiting:
+            self._waiting = False
+            self._send({"go": True})
+        deadline = time.monotonic() + self.seconds
+        while True:
+            line = self._line(min(LOOK, max(0.0, deadline - time.monotonic())))
+            if line is not None:
+                return self._message(json.loads(line))
+            if self._process.poll() is not None:
+                return self._died()
+            held = self._held()
+            if held > self.memory_gb * 2**30:
+                used = f"used {held / 2**30:.2f} GiB of memory, more than the limit of {self.memory_gb:g}"
+                return self._killed(used)
+            if time.monotonic() >= deadline:
+                return self._killed(
+                    f"said nothing for {self.seconds:g} s, the limit: it hangs or is too slow"
+                )
+
+    def stop(self) -> None:
+        """End the running trial; its process stays for the next one where it lets go in time."""
+        if not self._waiting:
+            return
+        self._waiting = False
+        self._send({"stop": True})
+        deadline = time.monotonic() + SECONDS_TO_STOP
+        while time.monotonic() < deadline and self._process.poll() is None:
+            if self._line(LOOK) is not None:
+                return
+        self._kill()
+
+    def close(self) -> None:
+        """End the process."""
+        self._kill()
+
+    def _start(self) -> None:
+        reading, writing = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "recsys.sweeps.trial_process", str(writing)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self.environment,
+            pass_fds=[writing],
+        )
+        os.close(writing)
+        self._reading, self._buffer = reading, b""
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it died: `next` finds out and says how
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def _line(self, seconds: float) -> bytes | None:
+        """The next whole line that the process said, waiting at most so long."""
+        if b"\n" not in self._buffer and select.select([self._reading], [], [], seconds)[0]:
+            self._buffer += os.read(self._reading, 1 << 16)
+        line, newline, rest = self._buffer.partition(b"\n")
+        if not newline:
+            return None
+        self._buffer = rest
+        return line
+
+    def _message(self, said: dict[str, Any]) -> Message:
+        kind = next(name for name in ("report", "result", "failed") if name in said)
+        self._waiting = kind == "report"
+        metrics, reason = ({}, said["failed"]) if kind == "failed" else (said[kind], "")
+        return Message(kind, metrics, reason, said["core_seconds"], said["peak_mb"])
+
+    def _family(self) -> list[psutil.Process]:
+        try:
+            own = psutil.Process(self._process.pid)
+            return [own, *own.children(recursive=True)]
+        except psutil.Error:
+            return []
+
+    def _held(self) -> int:
+        held = 0
+        for one in self._family():
+            with contextlib.suppress(psutil.Error):
+                held += one.memory_info().rss
+        return held
+
+    def _died(self) -> Message:
+        status = self._process.returncode
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        self._kill()
+        return Message("failed", {}, f"the trial's process died ({how})", self._reserved(), 0.0)
+
+    def _killed(self, reason: str) -> Message:
+        peak = round(self._held() / 2**20, 1)
+        self._kill()
+        return Message("failed", {}, reason, self._reserved(), peak)
+
+    def _reserved(self) -> float:
+        """What a trial costs that cannot say it itself: the cores that it held."""
+        return self.threads * (time.monotonic() - self._begun)
+
+    def _kill(self) -> None:
+        if self._process is None:
+            return
+        for one in self._family():
+            with contextlib.suppress(psutil.Error):
+                one.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        os.close(self._reading)
+        self._process, self._waiting = None, False

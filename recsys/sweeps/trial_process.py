@@ -1,0 +1,100 @@
+"""The process that trials run in, one after another: imports and data are there for the next one.
+
+It speaks JSON lines: on standard input {"run": {...}}, then after each report {"go": true} or {"stop": true};
+on the descriptor named on the command line {"report": metrics}, {"result": metrics} or {"failed": reason},
+each with core_seconds and peak_mb. What trials print goes to standard error. It ends when its input closes
+or its parent dies, whichever comes first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import math
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+
+
+class Stopped(Exception):
+    """The scheduler has seen enough of this trial."""
+
+
+class Session:
+    """The trial that is running, as its function sees it."""
+
+    def __init__(self, out: int):
+        self._out = os.fdopen(out, "w", encoding="utf-8")
+        self._begun = 0.0
+
+    def serve(self) -> None:
+        """Run what is asked for until the input closes."""
+        for line in iter(sys.stdin.readline, ""):
+            asked = json.loads(line)
+            if "run" in asked:
+                self._run(asked["run"])
+
+    def report(self, metrics: Mapping[str, float]) -> None:
+        """Say how it stands and wait to be told whether to go on."""
+        self._say("report", _plain(metrics))
+        answer = sys.stdin.readline()
+        if not answer or "stop" in json.loads(answer):
+            raise Stopped
+
+    def _run(self, asked: dict[str, Any]) -> None:
+        self._begun = _core_seconds()
+        try:
+            if asked["notebook"]:
+                from recsys.sweeps.notebook_trial import run_notebook
+
+                self._say("result", _plain(run_notebook(asked)))
+            else:
+                from recsys.sweeps.functions.registry import FUNCTIONS
+
+                result = FUNCTIONS.load(asked["function"]).run(asked["settings"], self.report)
+                self._say("result", _plain(result))
+        except Stopped:
+            self._say("stopped", {})
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            said = str(error).strip().splitlines()
+            reason = f"{type(error).__name__}: {said[0] if said else ''} ({Path(where.filename).name}"
+            self._say("failed", f"{reason}, line {where.lineno})")
+
+    def _say(self, kind: str, what: Any) -> None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+            2**20 if sys.platform == "darwin" else 2**10
+        )
+        message = {kind: what, "core_seconds": _core_seconds() - self._begun, "peak_mb": round(peak, 1)}
+        self._out.write(json.dumps(message) + "\n")
+        self._out.flush()
+
+
+def _plain(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Numbers as JSON knows them; what is not finite becomes null."""
+    numbers = {name: float(value) for name, value in metrics.items()}
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+
+def _core_seconds() -> float:
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, kinds))
+
+
+def main(out: int) -> None:
+    with contextlib.suppress(AttributeError, OSError):  # Linux only
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.dup2(2, 1)
+    Session(out).serve()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

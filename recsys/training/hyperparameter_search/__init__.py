@@ -1,0 +1,1 @@
+"""The one search over settings: typed spaces, samplers behind one interface, equal and logged budgets."""

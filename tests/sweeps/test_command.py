@@ -1,0 +1,103 @@
+"""`recsys sweep` as a user types it. Ray is started once here; the rest needs none."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from recsys.sweeps.arm import Arm
+from recsys.sweeps.command import make_arms
+from recsys.sweeps.spec import Method, SweepError, load_spec
+from recsys.training.hyperparameter_search.trial import DONE
+from tests.conftest import ROOT
+from tests.sweeps.test_spec import GOOD
+
+ENVIRONMENT = {**os.environ, "COLUMNS": "200"}
+
+
+def sweep(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "recsys.cli", "sweep", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=240)
+
+
+@pytest.fixture
+def spec(tmp_path):
+    def write(**changed):
+        path = tmp_path / "one.yaml"
+        path.write_text(yaml.safe_dump(GOOD | changed, sort_keys=False))
+        return path
+
+    return write
+
+
+def test_a_sweep_from_the_command_line(spec, tmp_path):
+    """Run, status, up to date, a larger budget resumed, a changed search refused."""
+    methods = [{"sampler": "quasi_random"}, {"sampler": "random", "scheduler": "asha", "most": 2}]
+    path, runs = spec(methods=methods), tmp_path / "runs"
+    done = sweep(path, "--runs", runs, "--cores", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = runs / "sweeps" / "one"
+    trials = [json.loads(line) for line in (folder / "quasi_random-0.jsonl").read_text().splitlines()]
+    assert sum(event.get("event") == "ended" for event in trials) == 4
+    halved = (folder / "random+asha-0.jsonl").read_text()
+    assert halved.count('"event": "ended"') == 4
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert provenance["code"]["modules"]["recsys.sweeps.functions.planted"]
+    assert "quasi_random-0" in sweep(path, "--status", "--runs", runs).stdout
+    again = sweep(path, "--runs", runs)
+    assert "All 2 arms of one are up to date; 0 trials run." in again.stdout
+    spec(methods=methods, budget={"trials": 5})
+    assert "--resume goes on with them" in sweep(path, "--runs", runs).stderr
+    spec(methods=methods, fixed={"epochs": 3})
+    refused = sweep(path, "--runs", runs, "--resume")
+    assert refused.returncode == 2
+    assert "is of another search: fixed was {'epochs': 2}" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "said"),
+    [
+        ({"space": {"xx": {"real": [0.0, 1.0]}}}, [], "planted has no parameter 'xx'; did you mean 'x'"),
+        ({"budget": {"trials": 0}}, [], "a budget needs at least one trial"),
+        ({}, ["--resume"], "nothing to resume: no trials of one in"),
+        ({}, ["--resume", "--restart"], "either --resume or --restart"),
+        ({"warm_start": ["earlier"]}, [], "warm_start: no trials of 'earlier'"),
+    ],
+)
+def test_what_is_wrong_is_one_line_before_anything_starts(spec, tmp_path, changed, options, said):
+    done = sweep(spec(**changed), *options, "--runs", tmp_path / "runs")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_a_dry_run_shows_the_first_settings_and_writes_nothing(spec, tmp_path):
+    done = sweep(spec(), "--dry-run", "--runs", tmp_path / "runs")
+    assert done.returncode == 0
+    assert "'x': 0.0" in done.stdout  # the defaults come first
+    assert not (tmp_path / "runs").exists()
+
+
+def test_status_of_nothing(tmp_path):
+    done = sweep("one", "--status", "--runs", tmp_path)
+    assert done.returncode == 1
+    assert "no trials of one" in done.stdout
+
+
+def test_an_earlier_sweep_is_told_as_history(spec, tmp_path):
+    earlier = load_spec(spec())
+    arm = Arm(earlier, Method(sampler="random"), 0, tmp_path / "sweeps" / "one")
+    number, _ = arm.propose()
+    arm.end(number, DONE, {"metrics": {"quality": 0.5}})
+    path = tmp_path / "two.yaml"
+    path.write_text(yaml.safe_dump(GOOD | {"name": "two", "warm_start": ["one"]}, sort_keys=False))
+    later = load_spec(path)
+    arms = make_arms(later, tmp_path / "sweeps" / "two", tmp_path)
+    assert [trial.metrics for trial in arms[0].history] == [{"quality": 0.5}]
+    assert arms[0].trials == []
+    with pytest.raises(SweepError, match="warm_start"):
+        make_arms(later.model_copy(update={"warm_start": ["none"]}), tmp_path / "x", tmp_path)
