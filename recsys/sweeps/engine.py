@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from recsys.runs import paths
 from recsys.runs.runner import FORWARDED, code_version, started_ray
 from recsys.runs.watchdog import watched
 from recsys.sweeps.arm import Arm
@@ -91,6 +92,7 @@ def ask(spec: Spec, folder: Path) -> dict[str, Any]:
     """What every trial of a sweep is told; the searcher adds number and settings."""
     environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
     asked = {
+        "project": str(paths.PROJECT),
         "function": spec.function,
         "notebook": spec.notebook,
         "unsearched": completed(spec, {}),
