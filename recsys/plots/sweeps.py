@@ -28,7 +28,7 @@ def best_so_far(
         x: what is spent: core seconds ("spent") or trials ("number").
 
     Returns:
-        Columns method, repeat, x, best; a search has rows from its first finished trial on.
+        Columns method, repeat, x, best; from where every repeat of the method has a finished trial on.
     """
     sign = 1.0 if direction == "max" else -1.0
     frame = frame.assign(**{name: 0 for name in ("method", "repeat") if name not in frame})
@@ -38,10 +38,12 @@ def best_so_far(
     grid = np.geomspace(max(finished[x].min(), 1e-3), finished[x].max(), points)
     grid[-1] = finished[x].max()  # not a rounding error less
     parts = []
+    # a median over repeats of which some have nothing yet would fall when they join
+    start = finished.groupby(["method", "repeat"])[x].min().groupby("method").max()
     for (method, repeat), part in finished.groupby(["method", "repeat"]):
         best = sign * np.maximum.accumulate(sign * part[metric].to_numpy())
         place = np.searchsorted(part[x].to_numpy(), grid, side="right") - 1
-        there = place >= 0
+        there = (place >= 0) & (grid >= start[method] * (1 - 1e-9))
         parts.append(
             pd.DataFrame({"method": method, "repeat": repeat, x: grid[there], "best": best[place[there]]})
         )

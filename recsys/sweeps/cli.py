@@ -11,6 +11,7 @@ def sweep(
     spec: Annotated[str, typer.Argument(help="A sweep of experiments/sweeps by name, or a YAML file.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be tried first.")] = False,
     status: Annotated[bool, typer.Option("--status", help="Show how it stands; it may be running.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Write its page of figures.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the trials that are there.")] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew; earlier trials are put aside, not removed.")
@@ -32,5 +33,10 @@ def sweep(
     console = Console(highlight=False)
     if status:
         raise typer.Exit(status_command(console, spec, runs))
+    if report:
+        from recsys.sweeps.report import write_sweep_report
+
+        console.print(f"Report: [bold]{write_sweep_report(Path(spec).stem, runs)}[/]", soft_wrap=True)
+        raise typer.Exit()
     options = {"dry_run": dry_run, "resume": resume, "restart": restart}
     raise typer.Exit(sweep_command(console, spec, **options, address=address, cores=cores, runs=runs))

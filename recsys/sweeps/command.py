@@ -176,7 +176,16 @@ def _modules() -> dict[str, str]:
 
 
 # what no trial's numbers depend on
-OUTSIDE = ("recsys.sweeps", "recsys.runs", "recsys.cli", "recsys.plots", "recsys.data.cli")
+OUTSIDE = (
+    "recsys.sweeps",
+    "recsys.runs",
+    "recsys.plots",
+    "recsys.cli",
+    "recsys.command_line",
+    "recsys.data.cli",
+    "recsys.encoders.packaged.cli",
+    "recsys.search.cli",
+)
 
 
 def _write_provenance(folder: Path, spec: Spec) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from recsys.runs import paths
 from recsys.runs.execution.orphan_cleanup import orphans_ended
 from recsys.runs.execution.runner import FORWARDED, started_ray
 from recsys.runs.grid.git import head, uncommitted
@@ -92,6 +93,7 @@ def ask(spec: Spec, folder: Path) -> dict[str, Any]:
     """What every trial of a sweep is told; the searcher adds number and settings."""
     environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
     asked = {
+        "project": str(paths.PROJECT),
         "function": spec.function,
         "notebook": spec.notebook,
         "unsearched": completed(spec, {}),

@@ -41,7 +41,7 @@ def importance(
 ) -> pd.DataFrame:
     """Share of each parameter, mean and 95 % interval.
 
-    Over repeats of the search where the frame has a column repeat with at least three of them (Student's t);
+    Over searches where the frame holds at least three of them (columns method, repeat; Student's t);
     otherwise over resampled trials, which says how much hangs on which trials were run, and less than repeats
     would.
 
@@ -56,7 +56,8 @@ def importance(
         TooFewTrials: fewer than eight finished trials in a repeat.
     """
     finished = frame[frame["state"] == DONE].dropna(subset=[metric])
-    repeats = [part for _, part in finished.groupby("repeat")] if "repeat" in finished else [finished]
+    keys = [name for name in ("method", "repeat") if name in finished]
+    repeats = [part for _, part in finished.groupby(keys)] if keys else [finished]
     asked = (space, metric, direction, evaluator)
     if len(repeats) >= 3:
         over = "repeats"
@@ -104,7 +105,8 @@ def searched_space(frame: pd.DataFrame) -> dict[str, Range]:
 
 def _row(name: str, shares: Sequence[float]) -> dict[str, float | str]:
     summary = mean_with_interval(shares)
-    return {"parameter": name, "importance": summary.mean, "low": summary.low, "high": summary.high}
+    low, high = max(0.0, summary.low), min(1.0, summary.high)  # no share lies outside
+    return {"parameter": name, "importance": summary.mean, "low": low, "high": high}
 
 
 def _percentiles(values: Sequence[float]) -> tuple[float, float]:

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from recsys.code.registry import RegistryError
 from recsys.runs import paths
-from recsys.runs.grid.experiment import _Loader as Loader
 from recsys.runs.grid.parameters import ParameterError
+from recsys.runs.strict_yaml import validated
 from recsys.sweeps.declarations import ParameterRefused, check_settings, declared, known_metrics
 from recsys.training.hyperparameter_search.samplers import SAMPLERS
 from recsys.training.hyperparameter_search.search import Budget, SearchError
@@ -134,19 +133,11 @@ def load_spec(path: Path) -> Spec:
     """Read a file and check all that can be checked without running a trial.
 
     Raises:
-        SweepError: what is wrong, in one line.
+        SweepError: what is wrong, in one line, with the file's line where a value or the YAML itself is wrong.
     """
+    spec, _ = validated(Spec, path, SweepError)
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # a SafeLoader: builds no objects
-        spec = Spec.model_validate(raw)
         check(spec)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SweepError(f"{path.name}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise SweepError(f"{path.name}: not valid YAML: {' '.join(str(error).split())}") from None
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SweepError(f"{path.name}: {problems}") from None
     except (SweepError, SpaceError, SearchError, RegistryError, ParameterRefused, ParameterError) as error:
         raise SweepError(f"{path.name}: {error}") from None
     if spec.name != path.stem:

@@ -20,7 +20,11 @@ class SweepTrainable(Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         self._client = TrialClient(
-            config["ask"]["threads"], config["seconds"], config["memory_gb"], config["environment"]
+            config["ask"]["threads"],
+            config["seconds"],
+            config["memory_gb"],
+            config["environment"],
+            config["ask"]["project"],
         )
         self.reset_config(config)
 

@@ -37,12 +37,20 @@ class TrialClient:
     Args:
         threads: of numeric libraries.
         seconds: between two messages of a trial. memory_gb: of the process and its children.
-        environment: variables that the trials need.
+        environment: variables that the trials need. project: the folder that they run in.
     """
 
-    def __init__(self, threads: int, seconds: float, memory_gb: float, environment: dict[str, str]):
+    def __init__(
+        self,
+        threads: int,
+        seconds: float,
+        memory_gb: float,
+        environment: dict[str, str],
+        project: str | None = None,
+    ):
         self.threads, self.seconds, self.memory_gb = threads, seconds, memory_gb
         self.environment = {**os.environ, **environment, **kernel_environment(threads)}
+        self.project = project
         self._process: subprocess.Popen | None = None
         self._buffer = b""
         self._begun = time.monotonic()
@@ -101,6 +109,7 @@ class TrialClient:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=self.environment,
+            cwd=self.project,
             pass_fds=[writing],
         )
         os.close(writing)

@@ -59,8 +59,10 @@ class Session:
             else:
                 from recsys.sweeps.functions.registry import FUNCTIONS
 
-                result = FUNCTIONS.load(asked["function"]).run(asked["settings"], self.report)
-                self._say("result", _plain(result))
+                function = FUNCTIONS.load(asked["function"])
+                function.prepare(asked["settings"])
+                self._begun = _core_seconds()  # imports and data are no trial's cost
+                self._say("result", _plain(function.run(asked["settings"], self.report)))
         except Stopped:
             self._say("stopped", {})
         except Exception as error:

@@ -117,5 +117,5 @@ def main(options: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
         figures = {"kills": kills, "trials": len(final(runs)), "lost": lost, "run_twice": twice}
         figures |= {"orphans": orphans, "same_final_table": same}
     print(figures)
-    good = same and not (lost or twice or orphans) and figures["trials"] == 48
+    good = kills > 0 and same and not (lost or twice or orphans) and figures["trials"] == 48
     return good, figures

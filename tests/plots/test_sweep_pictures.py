@@ -37,6 +37,8 @@ def test_best_so_far_never_falls_and_ends_at_the_best():
         assert part["best"].is_monotonic_increasing
         own = frame[(frame["method"] == method) & (frame["repeat"] == repeat)]
         assert part["best"].iloc[-1] == own["q"].max()
+    median = lines.groupby(["method", "spent"])["best"].median()
+    assert median.groupby("method").apply(lambda m: m.is_monotonic_increasing).all()
     falling = sweeps.best_so_far(frame, "q", "min")
     assert falling.groupby(["method", "repeat"])["best"].apply(lambda b: b.is_monotonic_decreasing).all()
     assert sweeps.best_so_far(frame.assign(state="failed"), "q").empty

@@ -76,6 +76,15 @@ def test_the_trial_function_measures_and_reports(data, model):
     assert next_item._data("circle").split.test.__class__.__name__ == "_Absent"
 
 
+def test_data_are_loaded_before_a_trials_clock_starts(data):
+    """The first trial of a process once paid seven core seconds for what the second had for nothing."""
+    next_item.NEXT_ITEM.prepare({"dataset": "circle", "model": "item_knn"})
+    loaded = next_item._data.cache_info().misses
+    settings = {name: one.default for name, one in next_item.declared({}).items()} | {"dataset": "circle"}
+    next_item.run(settings, lambda metrics: None)
+    assert next_item._data.cache_info().misses == loaded == 1
+
+
 def test_models_without_settings_are_refused(data):
     with pytest.raises(ValueError, match="no model 'popularity' with settings to search"):
         pools.tuning_pool(data, "popularity", 2)

@@ -66,7 +66,7 @@ def test_a_good_file_is_read(tmp_path):
 def test_a_wrong_file_is_one_line(tmp_path, changed, said):
     with pytest.raises(SweepError, match=said) as caught:
         load(tmp_path, **changed)
-    assert str(caught.value).startswith("one.yaml: ")
+    assert str(caught.value).startswith(("one.yaml: ", "one.yaml, line "))
     assert "\n" not in str(caught.value)
 
 
@@ -76,6 +76,24 @@ def test_yaml_that_is_none(tmp_path):
     with pytest.raises(SweepError, match="not valid YAML") as caught:
         load_spec(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_key_twice_and_a_wrong_value_are_told_with_their_line(tmp_path):
+    path = tmp_path / "one.yaml"
+    text = yaml.safe_dump(GOOD, sort_keys=False)
+    path.write_text(text + "seed: 1\nseed: 2\n")
+    with pytest.raises(SweepError, match=r"one\.yaml, line \d+: not valid YAML: .*seed"):
+        load_spec(path)
+    path.write_text("repeats: 0\n" + text)
+    with pytest.raises(SweepError, match=r"one\.yaml, line 1: repeats: "):
+        load_spec(path)
+
+
+def test_numbers_are_those_of_yaml_1_2(tmp_path):
+    path = tmp_path / "one.yaml"
+    space = "space: {x: {real: [1e-4, 1e-2], log: true}}\n"
+    path.write_text(yaml.safe_dump({k: v for k, v in GOOD.items() if k != "space"}, sort_keys=False) + space)
+    assert load_spec(path).ranges["x"].low == 1e-4
 
 
 def test_a_notebooks_parameters_and_validation_metrics_are_known(tmp_path):

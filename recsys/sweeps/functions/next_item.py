@@ -68,6 +68,13 @@ def run(settings: dict[str, Any], report: Report) -> dict[str, float]:
     return measured(model, data, settings["judged_users"]) | {"parameters": learned}
 
 
+def prepare(settings: dict[str, Any]) -> None:
+    """Load the data and, for a model of frozen texts, their vectors."""
+    data = _data(settings["dataset"])
+    if settings["model"] in ("titles", "title_sequence"):
+        data.text_vectors()
+
+
 def fit_baseline(name: str, data: NextItemData, chosen: dict[str, Any], seed: int) -> NewUsersGetPopular:
     """A baseline with these settings, its defaults where there are none."""
     baseline = BASELINES.load(name)
@@ -124,4 +131,6 @@ def _types(one: Range) -> tuple[type, ...]:
     return (int,) if isinstance(one, Whole) else (float, int)
 
 
-NEXT_ITEM = TrialFunction(run, declared, ("ndcg@10", "recall@10", "mrr", "milliseconds", "parameters"))
+NEXT_ITEM = TrialFunction(
+    run, declared, ("ndcg@10", "recall@10", "mrr", "milliseconds", "parameters"), prepare
+)

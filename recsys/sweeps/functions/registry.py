@@ -39,8 +39,11 @@ class TrialFunction:
             stands after an epoch, and ends the trial where a scheduler wants it to.
         declared: `declared(fixed)` names the parameters, which may depend on the fixed ones (a model's own).
         metrics: the names that `run` returns; those that it reports are among them.
+        prepare: what a process does once for all its trials, such as loading data: it is called before each
+            trial's clock starts, or the first trial of a process would pay for all.
     """
 
     run: Callable[[dict[str, Any], Report], Mapping[str, float]]
     declared: Callable[[Mapping[str, Any]], dict[str, Declared]]
     metrics: tuple[str, ...]
+    prepare: Callable[[dict[str, Any]], None] = lambda settings: None
