@@ -13,7 +13,6 @@ from typing import Any
 from recsys.runs import paths
 from recsys.runs.execution.orphan_cleanup import orphans_ended
 from recsys.runs.execution.runner import FORWARDED, started_ray
-from recsys.runs.grid.git import head, uncommitted
 from recsys.sweeps.arm import Arm
 from recsys.sweeps.declarations import completed
 from recsys.sweeps.schedulers import make_scheduler
@@ -101,7 +100,6 @@ def ask(spec: Spec, folder: Path) -> dict[str, Any]:
         "sweep": spec.name,
         "folder": str(folder / "runs"),
         "metrics": [one.metric for one in spec.objectives],
-        "code": {"commit": head(), "dirty": uncommitted()} if spec.notebook else {},
         "environment": environment,
     }
     limits = {"seconds": spec.limits.seconds, "memory_gb": spec.limits.memory_gb}

@@ -25,7 +25,7 @@ def run_notebook(asked: dict[str, Any]) -> dict[str, float]:
 
     Args:
         asked: notebook, settings (every parameter), threads, folder (of the sweep's runs), sweep (its name),
-            metrics (demanded of the record), code (commit and dirty flag), environment.
+            metrics (demanded of the record), environment.
 
     Raises:
         NotebookFailed: with the reason and the cell.
@@ -46,7 +46,6 @@ def run_notebook(asked: dict[str, Any]) -> dict[str, float]:
                 parameters=asked["settings"],
                 threads=asked["threads"],
                 metrics=asked["metrics"],
-                code=asked["code"],
                 environment=asked["environment"],
             )
         )

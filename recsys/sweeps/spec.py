@@ -133,7 +133,7 @@ def load_spec(path: Path) -> Spec:
     """Read a file and check all that can be checked without running a trial.
 
     Raises:
-        SweepError: what is wrong, in one line, with the file's line where a value or the YAML itself is wrong.
+        SweepError: what is wrong, in one line; with its place where a value or the YAML itself is wrong.
     """
     spec, _ = validated(Spec, path, SweepError)
     try:
