@@ -124,8 +124,9 @@ def pool_metrics(pool: Pool, draws: pd.DataFrame, halves: pd.DataFrame) -> dict[
 
     Returns:
         The chosen one's metrics; ndcg@10_validation, default_ndcg@10 (test), tuning_gain; tuning_spread
-        (best minus median of validation, as a share of the best, defaults left out); failed_trials,
-        search_core_seconds; gain_of_<n>, optimism_of_<n> of the draws, hidden_by_choice_of_<n> of the halves.
+        (best minus median of validation, as a share of the best, defaults left out; 0 where nothing else was
+        tried); failed_trials, search_core_seconds; gain_of_<n>, optimism_of_<n> of the draws,
+        hidden_by_choice_of_<n> of the halves.
     """
     searched = pool.trials["validation"].iloc[1:].dropna()
     chosen = pool.trials[pool.trials["chosen"]].iloc[0]
@@ -136,8 +137,8 @@ def pool_metrics(pool: Pool, draws: pd.DataFrame, halves: pd.DataFrame) -> dict[
         "failed_trials": float((pool.trials["state"] == "failed").sum()),
         "search_core_seconds": pool.trials["core_seconds"].sum(),
     }
-    if len(searched) and searched.max() > 0:
-        found["tuning_spread"] = (searched.max() - searched.median()) / searched.max()
+    spread = searched.max() > 0  # also False where nothing but the defaults was tried
+    found["tuning_spread"] = (searched.max() - searched.median()) / searched.max() if spread else 0.0
     for row in draws.to_dict("records"):
         found |= {f"gain_of_{row['tried']}": row["gain"], f"optimism_of_{row['tried']}": row["optimism"]}
     found |= {f"hidden_by_choice_of_{row['tried']}": row["optimism"] for row in halves.to_dict("records")}

@@ -6,10 +6,12 @@ import pytest
 from recsys.data.splits import split
 from recsys.metrics.ranking import ranking_metrics
 from recsys.models.next_item.data import NextItemData
+from recsys.runs.grid.experiment import load_experiments
 from recsys.sweeps import pool as pools
 from recsys.sweeps.draws import best_of_draws, optimism_of_halves
 from recsys.sweeps.functions import next_item
 from recsys.training.hyperparameter_search.validation_only import NoTestPart
+from tests.conftest import ROOT
 from tests.models.next_item.test_comparison import shop
 
 
@@ -39,6 +41,16 @@ def test_a_pool_is_chosen_by_validation_and_judged_on_test(data, model):
     metrics = pools.pool_metrics(pool, draws, halves)
     assert metrics["gain_of_4"] == pytest.approx(metrics["tuning_gain"], abs=1e-6)
     assert {"optimism_of_4", "hidden_by_choice_of_4", "tuning_spread", "failed_trials"} <= metrics.keys()
+
+
+def test_every_run_has_every_metric_that_its_experiment_demands(data):
+    """A run of the defaults alone had no tuning_spread, and a demanded metric that is missing fails a run."""
+    pool = pools.tuning_pool(data, "item_knn", 1)
+    validation = pool.trials["validation"].to_numpy()
+    draws = best_of_draws(validation, pool.test, (1,))
+    metrics = pools.pool_metrics(pool, draws, optimism_of_halves(pool.validation, (1,), repeats=10))
+    assert set(load_experiments(ROOT / "experiments")["06_ray_tune_sweeps"].metrics) <= metrics.keys()
+    assert metrics["tuning_spread"] == 0.0
 
 
 def test_a_trial_that_reaches_for_the_test_part_fails(data, monkeypatch):

@@ -23,7 +23,7 @@ from torch.nn.functional import embedding, normalize, softplus
 
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
-from recsys.models.next_item.title_sequence import SETTINGS, TitleSequence
+from recsys.models.next_item.title_sequence import RANGES, SETTINGS, TitleSequence
 from recsys.training.next_item import catalogue_cross_entropy
 
 START = 1.0  # of b_1: cosines lie in [-1, 1], scores in about ±15; the gradient moves it within an epoch
@@ -140,4 +140,4 @@ def _make(data: NextItemData, settings: ModelSettings) -> TitleCosineSequence:
     return TitleCosineSequence(data.text_vectors(settings.backbone), **settings.arguments(SETTINGS))
 
 
-ENTRY = ModelEntry(_make, trained=True, takes=(*TRAINING, "most_per_user", "backbone"))
+ENTRY = ModelEntry(_make, trained=True, takes=(*TRAINING, "most_per_user", "backbone"), ranges=RANGES)

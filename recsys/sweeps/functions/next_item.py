@@ -33,6 +33,7 @@ OWN = {
     "judged_users": Declared((int,), 5000),  # of validation; 0: all
     "epochs": Declared((float, int), 0.0),  # of a trained model; 0: the model's own
 }
+FROZEN_TEXTS = ("titles", "title_sequence", "title_cosine")  # models of vectors that are made once
 
 
 def declared(fixed: Mapping[str, Any]) -> dict[str, Declared]:
@@ -71,7 +72,7 @@ def run(settings: dict[str, Any], report: Report) -> dict[str, float]:
 def prepare(settings: dict[str, Any]) -> None:
     """Load the data and, for a model of frozen texts, their vectors."""
     data = _data(settings["dataset"])
-    if settings["model"] in ("titles", "title_sequence"):
+    if settings["model"] in FROZEN_TEXTS:
         data.text_vectors()
 
 
