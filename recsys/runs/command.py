@@ -165,6 +165,13 @@ def _refuse_dirty_reference(profile: str, allow_dirty: bool) -> None:
 
 def _fetch(console: Console, due: list[PlannedRun]) -> None:
     """Get each data set once, before workers would all ask for it; note what can't be had."""
+    for experiment in {one.experiment.name: one.experiment for one in due}.values():
+        if missing := experiment.missing_packages():
+            reason = f"it needs {', '.join(missing)}, which are extras: install them with `make extras`"
+            console.print(f"[yellow]not run[/] {experiment.name}: {escape(reason)}", soft_wrap=True)
+            for one in due:
+                if one.experiment.name == experiment.name:
+                    one.unavailable = reason
     for name in sorted({one.dataset for one in due if one.dataset not in EMBEDDED_DATA}):
         try:
             sources.ensure(name)

@@ -1,6 +1,7 @@
 """Experiments: the YAML files of experiments/, read strictly, and the cells of their grids."""
 
 import difflib
+import importlib.util
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,8 +71,13 @@ class Experiment(_Strict):
     primary_metric: str
     plot: Plot | None = None
     needs: Needs = Needs()
+    packages: list[str] = Field(default=[], description="importable names of extras that its notebook needs")
     budget: dict[str, str] = {}
     profiles: dict[str, Profile]
+
+    def missing_packages(self) -> list[str]:
+        """Those of its packages that are not installed."""
+        return [name for name in self.packages if importlib.util.find_spec(name) is None]
 
     def cells(self, profile: str) -> Iterator[tuple[dict[str, Any], Needs]]:
         """(parameters asked for, resources) of every run of a profile, duplicates dropped."""
