@@ -18,7 +18,7 @@ from recsys.runs.evidence.publish import COST, cost
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.fingerprint import change_since, sha256_of_file
 from recsys.runs.grid.git import missing_commits
-from recsys.runs.records import PROVENANCE, Record, load_records, read_record
+from recsys.runs.records import PROVENANCE, Record, RecordFileError, load_records, not_whole
 
 ACCURACY = "accuracy"  # of classes: whose right one stands first
 # Metrics come from the same float64 code: only the order of summation may differ between machines.
@@ -86,7 +86,8 @@ def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list
 def unreadable(folder: Path) -> list[str]:
     """Record files that cannot be read as records: they would silently be left out of everything."""
     found = sorted(folder.glob("*/*/record.json"))
-    return [f"{p.relative_to(folder)}: is no whole record" for p in found if read_record(p.parent) is None]
+    whys = ((p, not_whole(p.parent)) for p in found if not p.parent.name.startswith("."))
+    return [f"{p.relative_to(folder)}: is no whole record ({why})" for p, why in whys if why]
 
 
 def check_record(record: Record) -> tuple[list[str], int]:
@@ -106,7 +107,10 @@ def check_record(record: Record) -> tuple[list[str], int]:
         elif sha256_of_file(path) != recorded:
             problems.append(f"{name}: {file} is not the file that was recorded (sha256 differs)")
     counted = len(record.files) + sum(1 for _ in values(record.raw))
-    positions = record.positions()
+    try:
+        positions = record.positions()
+    except RecordFileError as error:
+        return [*problems, str(error)], counted
     if positions is None:
         return problems, counted
     cutoffs = sorted({int(metric.rpartition("@")[2]) for metric in record.metrics if _is_cut_off(metric)})

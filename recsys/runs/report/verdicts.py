@@ -179,7 +179,8 @@ def interval_picture(finding: Finding, width: int = 132, height: int = 16) -> Ma
     # nothing that a browser would take for granted: the index holds two of these for each claim
     return Markup(
         '<svg class="interval" width="{w}" height="{h}" aria-hidden="true">'
-        '<path class="line" d="M{line} 0V{h}"/><path class="range" d="M{low} {m}H{high}"/><circle cx="{at}" cy="{m}" r="4"/></svg>'
+        '<path class="line" d="M{line} 0V{h}"/><path class="range" d="M{low} {m}H{high}"/>'
+        '<circle cx="{at}" cy="{m}" r="4"/></svg>'
     ).format(
         w=width,
         h=height,
