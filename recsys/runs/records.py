@@ -43,10 +43,16 @@ class Record:
 
     def provenance(self) -> dict[str, Any] | None:
         """Definitions and versions that the run depended on; None where they are lost or are not those."""
-        shared = self.folder.parents[1] / PROVENANCE / f"{self.raw['code'][PROVENANCE]}.json"
+        return _read_provenance(self._provenance_path(), self.raw["code"][PROVENANCE])
+
+    def provenance_file(self) -> Path | None:
+        """The file that holds them; None where they are lost or are not those."""
+        return None if self.provenance() is None else self._provenance_path()
+
+    def _provenance_path(self) -> Path:
         own = self.folder / f"{PROVENANCE}.json"
-        path = own if own.is_file() else shared
-        return _read_provenance(path, self.raw["code"][PROVENANCE])
+        shared = self.folder.parents[1] / PROVENANCE / f"{self.raw['code'][PROVENANCE]}.json"
+        return own if own.is_file() else shared
 
     def positions(self) -> "pd.DataFrame | None":
         """Rank positions per user and target, None when the run recorded none.
