@@ -267,7 +267,7 @@ def export(
     ] = None,
 ) -> None:
     """Write records as an RO-Crate (Process Run Crate): for archives such as Zenodo and WorkflowHub."""
-    from recsys.runs.evidence.ro_crate import export
+    from recsys.runs.evidence.export.ro_crate import export
     from recsys.runs.grid.experiment import choose, load_experiments
     from recsys.runs.records import load_records
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from recsys.runs.evidence.ro_crate import PROFILE, ExportError, export
+from recsys.runs.evidence.export.ro_crate import PROFILE, ExportError, export
 from recsys.runs.grid import git
 from recsys.runs.records import PROVENANCE
 from tests.runs.evidence.test_verify import SHARED, write_record
@@ -94,7 +94,7 @@ def test_a_run_names_notebook_data_settings_results_times_and_versions(records, 
     assert root["mentions"] == [{"@id": action["@id"]} for action in actions]
     assert [action["name"] for action in actions] == [record.name for record in records]
     action = actions[0]
-    assert action["startTime"] == "2026-11-22T06:40:00Z"
+    assert action["startTime"] == "2026-11-22T06:40:00.000+00:00"
     took = datetime.fromisoformat(action["endTime"]) - datetime.fromisoformat(action["startTime"])
     assert took.total_seconds() == records[0].seconds
     notebook = by_id[action["instrument"]["@id"]]

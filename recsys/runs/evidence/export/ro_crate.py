@@ -27,6 +27,8 @@ PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 SPDX = "https://spdx.org/licenses/"
 SHA256 = {"sha256": "https://schema.org/sha256"}  # younger than the context of RO-Crate 1.1
 
+FORMATS = {".json": "application/json", ".parquet": "application/vnd.apache.parquet"}
+
 
 class ExportError(RuntimeError):
     """The crate can't be written."""
@@ -69,7 +71,8 @@ class _Runs:
         authors = ", ".join(author.get("name", "") for author in cited["authors"])
         self.agent = self._once("#authors", "Organization", name=authors)
         root = crate.root_dataset
-        root["name"], root["author"], root["license"] = cited["title"], self.agent, self.licence
+        root["name"], root["license"] = cited["title"], self.licence
+        root["author"] = root["publisher"] = self.agent
         root["description"] = "Runs of the kit's notebooks: records, rank positions, provenance."
         version = PROFILE.rpartition("/")[2]
         root["conformsTo"] = self._once(PROFILE, "CreativeWork", name="Process Run Crate", version=version)
@@ -86,6 +89,7 @@ class _Runs:
         return found
 
     def _file(self, source: Path, place: str, **properties: Any) -> "Entity":
+        properties["encodingFormat"] = FORMATS.get(source.suffix, "application/octet-stream")
         return self.crate.dereference(quote(place)) or self.crate.add_file(
             source, place, properties=properties
         )
@@ -112,8 +116,8 @@ class _Runs:
             properties={
                 "name": record.name,
                 "description": f"Profile {record.profile}, {record.machine['device']} ({machine})",
-                "startTime": record.started,
-                "endTime": (began + timedelta(seconds=record.seconds)).isoformat(),
+                "startTime": began.isoformat(timespec="milliseconds"),
+                "endTime": (began + timedelta(seconds=record.seconds)).isoformat(timespec="milliseconds"),
                 "agent": {"@id": self.agent.id},
                 "actionStatus": "http://schema.org/CompletedActionStatus",
             },
@@ -137,12 +141,9 @@ class _Runs:
         return notebook
 
     def _package(self, name: str, version: str) -> "Entity":
-        python = name == "python"
-        url = "https://www.python.org/" if python else f"https://libraries.io/pypi/{name}"
-        told = {"name": name, "softwareVersion": version, "url": url}
-        return self._once(
-            f"pkg:{'generic' if python else 'pypi'}/{name}@{version}", "SoftwareApplication", **told
-        )
+        page = "https://www.python.org/#" if name == "python" else f"https://libraries.io/pypi/{name}/"
+        told = {"name": name, "softwareVersion": version, "url": page + version}
+        return self._once(page + version, "SoftwareApplication", **told)
 
     def _data(self, name: str, digest: str) -> "Entity":
         source = self.sources.get(name.partition("/")[0])
