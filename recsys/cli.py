@@ -260,6 +260,24 @@ def publish(
         console.print(line, soft_wrap=True)
 
 
+@app.command(cls=OnceEach)
+def export(
+    ro_crate: Annotated[Path, typer.Option("--ro-crate", help="A new folder for the RO-Crate.")],
+    experiments: Experiments = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Folder of the runs (default: the committed records).")
+    ] = None,
+) -> None:
+    """Write records as an RO-Crate (Process Run Crate): for archives such as Zenodo and WorkflowHub."""
+    from recsys.runs.evidence.export.ro_crate import export
+    from recsys.runs.grid.experiment import choose, load_experiments
+    from recsys.runs.records import load_records
+
+    chosen = {one.name for one in choose(load_experiments(), experiments or [])}
+    records = [one for one in load_records(runs or paths.REFERENCE) if one.experiment in chosen]
+    console.print(f"{export(records, ro_crate)} runs written to {escape(str(ro_crate))}", soft_wrap=True)
+
+
 def _profile(name: str) -> str:
     from recsys.runs.grid.experiment import PROFILES, ExperimentError
 

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from recsys.runs.checksums import content_name
 
-FORMAT = 2  # of record.json
+FORMAT = 2  # of record.json (its fields: `recsys.runs.record_shape`)
 PROVENANCE = "provenance"  # folder beside published experiments, and <name>.json in a run's own folder
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+POSITIONS = ("user", "better", "equal")  # columns without which no metric can be computed from ranks
+
+
+class RecordFileError(RuntimeError):
+    """A table beside a record can't be read."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +43,49 @@ class Record:
 
     def provenance(self) -> dict[str, Any] | None:
         """Definitions and versions that the run depended on; None where they are lost or are not those."""
-        shared = self.folder.parents[1] / PROVENANCE / f"{self.raw['code'][PROVENANCE]}.json"
+        return _read_provenance(self._provenance_path(), self.raw["code"][PROVENANCE])
+
+    def provenance_file(self) -> Path | None:
+        """The file that holds them; None where they are lost or are not those."""
+        return None if self.provenance() is None else self._provenance_path()
+
+    def _provenance_path(self) -> Path:
         own = self.folder / f"{PROVENANCE}.json"
-        path = own if own.is_file() else shared
-        return _read_provenance(path, self.raw["code"][PROVENANCE])
+        shared = self.folder.parents[1] / PROVENANCE / f"{self.raw['code'][PROVENANCE]}.json"
+        return own if own.is_file() else shared
 
     def positions(self) -> "pd.DataFrame | None":
-        """Rank positions per user and target, None when the run recorded none."""
-        import pandas as pd
+        """Rank positions per user and target, None when the run recorded none.
 
+        Raises:
+            RecordFileError: the file is cut short, or is no table of rank positions.
+        """
         path = self.folder / "ranks.parquet"
-        return pd.read_parquet(path) if path.is_file() else None
+        return read_table(path, POSITIONS) if path.is_file() else None
+
+
+def read_table(path: Path, columns: tuple[str, ...] = ()) -> "pd.DataFrame":
+    """A table that a run recorded.
+
+    Args:
+        columns: that it must have.
+
+    Raises:
+        RecordFileError: it is cut short, no Parquet file, or lacks a column.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    place = "/".join(path.parts[-3:])
+    mend = "take it from git again where it is committed, else repeat the run with --force"
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise RecordFileError(f"{place} cannot be read ({str(error).splitlines()[0]:.90}): {mend}") from None
+    lacking = [name for name in columns if name not in table]
+    if lacking:
+        raise RecordFileError(f"{place} has no column {', '.join(lacking)}: {mend}")
+    return table
 
 
 @cache
@@ -60,11 +99,29 @@ def _read_provenance(path: Path, name: str) -> dict[str, Any] | None:
 
 def read_record(folder: Path) -> Record | None:
     """The record of a run folder; None when there is none or it is not whole."""
+    found = _read(folder)
+    return Record(folder, found) if isinstance(found, dict) else None
+
+
+def not_whole(folder: Path) -> str | None:
+    """Why the record.json of a run folder is no record; None where it is one, or is not there."""
+    found = _read(folder)
+    return found if isinstance(found, str) else None
+
+
+def _read(folder: Path) -> dict[str, Any] | str | None:
+    """What record.json holds; else why it is no record; None where there is no such file."""
+    from recsys.runs.record_shape import fault
+
     try:
         raw = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return None
-    return Record(folder, raw) if isinstance(raw, dict) and raw.get("format") == FORMAT else None
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    except (ValueError, RecursionError):
+        return "it is no JSON"
+    return fault(raw) or raw
 
 
 def load_records(folder: Path, experiment: str | None = None) -> list[Record]:

@@ -11,7 +11,7 @@ from recsys.runs.evidence.claims import load_claims
 from recsys.runs.evidence.judge import judge
 from recsys.runs.evidence.stored import update_states
 from recsys.runs.grid.experiment import Experiment, choose, load_experiments
-from recsys.runs.grid.fingerprint import change_since
+from recsys.runs.grid.fingerprint import change_since, sha256_of_file
 from recsys.runs.grid.git import missing_commits
 from recsys.runs.grid.plan import plan
 from recsys.runs.records import PROVENANCE, Record, load_records
@@ -65,8 +65,7 @@ def _publish(experiment: Experiment, runs: Path, reference: Path, prune: bool) -
         else:
             yield f"{old.name}: kept, though the grid no longer holds it; --prune would remove it"
     if published := load_records(reference, experiment.name):
-        text = json.dumps(cost(published), indent=1) + "\n"
-        (reference / experiment.name / COST).write_text(text, encoding="utf-8")
+        _write(reference / experiment.name / COST, json.dumps(cost(published), indent=1) + "\n")
 
 
 def _provenance_without_records(reference: Path, prune: bool) -> Iterator[str]:
@@ -94,18 +93,42 @@ def _refusal(record: Record, experiment: Experiment) -> str | None:
         return f"its commit {commit[:8]} is not in this repository"
     if own := [v for v in record.parameters.values() if isinstance(v, str) and v.startswith(("/", "~"))]:
         return f"it read {own[0]}, which lies on this machine alone"
+    for name, recorded in record.files.items():
+        path = record.folder / name
+        if not path.is_file() or sha256_of_file(path) != recorded:
+            return f"{name} beside it is not the file that was recorded"
     changed = change_since(record.raw, record.provenance(), experiment.metrics)
     return f"out of date: {changed}" if changed else None
 
 
 def _copy(record: Record, reference: Path) -> None:
+    """Whole or not at all: a kill or a full disk leaves what was there, no half of this record."""
     target = reference / record.experiment / record.run
-    target.mkdir(parents=True, exist_ok=True)
-    for name in record.files:
-        shutil.copyfile(record.folder / name, target / name)
+    beside, old = (target.with_name(f".{target.name}.{word}") for word in ("part", "old"))
+    if old.exists() and not target.exists():  # a publish was killed just there
+        old.rename(target)
+    for left in (beside, old):
+        shutil.rmtree(left, ignore_errors=True)
     shared = reference / PROVENANCE / f"{record.code[PROVENANCE]}.json"
-    if not shared.is_file():
-        shared.parent.mkdir(exist_ok=True)
-        shared.write_text(json.dumps(record.provenance(), indent=0) + "\n", encoding="utf-8")
-    text = json.dumps(with_checksums(record.raw), indent=1, ensure_ascii=False) + "\n"
-    (target / "record.json").write_text(text, encoding="utf-8")
+    if not shared.is_file():  # before the record that names it
+        _write(shared, json.dumps(record.provenance(), indent=0) + "\n")
+    try:
+        beside.mkdir(parents=True)
+        for name in record.files:
+            shutil.copyfile(record.folder / name, beside / name)
+        text = json.dumps(with_checksums(record.raw), indent=1, ensure_ascii=False) + "\n"
+        (beside / "record.json").write_text(text, encoding="utf-8")
+        if target.exists():  # a folder is not replaced by one that holds files: it steps aside
+            target.rename(old)
+        beside.rename(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -8,7 +8,7 @@ from recsys.runs import paths
 from recsys.runs.grid.experiment import PROFILES, load_experiments
 from recsys.runs.grid.parameters import resolve
 from recsys.runs.grid.plan import declared_parameters
-from recsys.runs.records import Record, load_records
+from recsys.runs.records import Record, load_records, read_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ def recorded_tables(experiment: str, table: str, *parameters: str) -> pd.DataFra
     """
     files = [(record, record.folder / f"{table}.parquet") for record in _chosen(experiment)[0]]
     frames = [
-        pd.read_parquet(path).assign(**{name: record.parameters[name] for name in parameters})
+        read_table(path).assign(**{name: record.parameters[name] for name in parameters})
         for record, path in files
         if path.is_file()
     ]

@@ -7,8 +7,12 @@ records are older than the code that made them. With re-running: records are rep
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
 from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
 
 from recsys.runs import paths
 from recsys.runs.checksums import altered, values
@@ -18,19 +22,19 @@ from recsys.runs.evidence.publish import COST, cost
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.fingerprint import change_since, sha256_of_file
 from recsys.runs.grid.git import missing_commits
-from recsys.runs.records import PROVENANCE, Record, load_records, read_record
+from recsys.runs.records import PROVENANCE, Record, RecordFileError, load_records, not_whole
 
 ACCURACY = "accuracy"  # of classes: whose right one stands first
 # Metrics come from the same float64 code: only the order of summation may differ between machines.
 RELATIVE_TOLERANCE = 1e-9
 
 
-def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list[str], int]:
+def verify_all(rerun: int = 0, say: Callable[[str | Table], None] = print) -> tuple[list[str], int]:
     """Check everything that is committed.
 
     Args:
         rerun: how many experiments' cheapest records to repeat at their own commits.
-        say: told what is being done.
+        say: told what is being done; rich.print or a console's, where tables are to be seen.
 
     Returns:
         The problems, each naming its number, and how many numbers were checked.
@@ -55,9 +59,9 @@ def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list
         if r.code["commit"] is None or r.code["commit"] in lost
     ]
     changed = standing(reference)
-    say(f"{len(reference) - len(changed)} records are current; of {len(changed)} the code has changed since:")
-    for reason, number in Counter((n.partition("/")[0], why) for n, why in changed.items()).items():
-        say(f"  {reason[0]}: {number} records; {reason[1]}")
+    say(f"{len(reference) - len(changed)} of {len(reference)} records are current")
+    if changed:
+        say(changed_table(reference, changed))
     for path in sorted(paths.REFERENCE.glob(f"*/{COST}")):
         stated = json.loads(path.read_text(encoding="utf-8"))
         summed = cost([record for record in reference if record.experiment == path.parent.name])
@@ -86,7 +90,8 @@ def verify_all(rerun: int = 0, say: Callable[[str], None] = print) -> tuple[list
 def unreadable(folder: Path) -> list[str]:
     """Record files that cannot be read as records: they would silently be left out of everything."""
     found = sorted(folder.glob("*/*/record.json"))
-    return [f"{p.relative_to(folder)}: is no whole record" for p in found if read_record(p.parent) is None]
+    whys = ((p, not_whole(p.parent)) for p in found if not p.parent.name.startswith("."))
+    return [f"{p.relative_to(folder)}: is no whole record ({why})" for p, why in whys if why]
 
 
 def check_record(record: Record) -> tuple[list[str], int]:
@@ -106,7 +111,10 @@ def check_record(record: Record) -> tuple[list[str], int]:
         elif sha256_of_file(path) != recorded:
             problems.append(f"{name}: {file} is not the file that was recorded (sha256 differs)")
     counted = len(record.files) + sum(1 for _ in values(record.raw))
-    positions = record.positions()
+    try:
+        positions = record.positions()
+    except RecordFileError as error:
+        return [*problems, str(error)], counted
     if positions is None:
         return problems, counted
     cutoffs = sorted({int(metric.rpartition("@")[2]) for metric in record.metrics if _is_cut_off(metric)})
@@ -143,6 +151,26 @@ def standing(reference: Iterable[Record]) -> dict[str, str]:
         elif reason := change_since(record.raw, record.provenance(), metrics):
             changed[record.name] = reason
     return changed
+
+
+def changed_table(reference: Iterable[Record], changed: Mapping[str, str]) -> Table:
+    """One row for each experiment with records older than their code: how many are current, and what changed.
+
+    Args:
+        changed: from `standing`.
+    """
+    table = Table("experiment", "records", "current", "older", "what changed since", title="Older records")
+    for column in table.columns[1:4]:
+        column.justify = "right"
+    for experiment, records in groupby(
+        sorted(reference, key=lambda one: one.name), lambda one: one.experiment
+    ):
+        names = [record.name for record in records]
+        reasons = Counter(changed[name] for name in names if name in changed)
+        for place, (why, number) in enumerate(reasons.most_common()):
+            counted = (str(len(names)), str(len(names) - reasons.total())) if place == 0 else ("", "")
+            table.add_row(experiment if place == 0 else "", *counted, str(number), escape(why))
+    return table
 
 
 def other_seeds(record: Record, reference: Iterable[Record]) -> list[Record]:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -61,3 +62,9 @@ def missing_commits(commits: Iterable[str]) -> set[str]:
 
 def file_blob(path: Path) -> str:
     return blob_sha1(path.read_bytes())
+
+
+def content_at(commit: str, path: str) -> str | None:
+    """A text file as it stood at a commit; None where this repository does not hold it."""
+    # the commit is from a record: nothing that git would take for an option
+    return git("show", f"{commit}:{path}") if re.fullmatch("[0-9a-f]{7,64}", commit) else None

@@ -11,7 +11,7 @@ from recsys.runs.grid.experiment import EMBEDDED_DATA, PROFILES, Experiment, Nee
 from recsys.runs.grid.fingerprint import change_since, run_hash
 from recsys.runs.grid.notebook_cells import read_cells
 from recsys.runs.grid.parameters import Parameter, ParameterError, read_parameters, resolve
-from recsys.runs.records import Record, read_record
+from recsys.runs.records import Record, not_whole, read_record
 
 DATA_CHOICES = ("demo", "real", "all")
 
@@ -121,7 +121,9 @@ def _planned_run(
     record = read_record(folder)
     if record is None:
         failed = folder.with_name(folder.name + ".failed").is_dir()
-        reason = "failed last time" if failed else "not run yet"
+        broken = not_whole(folder)
+        reason = f"its record is not whole ({broken})" if broken else "not run yet"
+        reason = "failed last time" if failed else reason
     else:
         reason = change_since(record.raw, record.provenance(), experiment.metrics) or _lesser(record, profile)
     seconds = record.seconds if record else None

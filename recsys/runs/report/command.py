@@ -12,6 +12,7 @@ from recsys.runs import paths
 from recsys.runs.evidence.claims import load_claims
 from recsys.runs.evidence.judge import judge
 from recsys.runs.evidence.preregistration import confirming_records, histories
+from recsys.runs.evidence.verify import standing
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.records import load_records
 from recsys.runs.report.pages import write_report
@@ -27,8 +28,9 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
     claims = load_claims()
     judged = judge(claims, reference, experiments), judge(claims, own, experiments)
     known = histories(judged[0], judge(claims, confirming_records(reference), experiments))
-    index = write_report(out, own, reference, failures, claims, experiments, runs, judged, known)
-    table, untested = _verdict_table(verdict_rows(*judged, known))
+    changed = {"reference": standing(reference), "yours": standing(own)}
+    index = write_report(out, own, reference, failures, claims, experiments, runs, judged, known, changed)
+    table, untested = _verdict_table(verdict_rows(*judged, known, changed))
     console.print(table)
     console.print(f"{untested} further claims are not yet tested or can't be; the report lists all.")
     for entry in failures:

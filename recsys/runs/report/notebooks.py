@@ -12,6 +12,8 @@ from markupsafe import Markup
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from recsys.runs.report.experiments import page_of
+
 RECORD_LINK = re.compile(r"experiments/reference/([^/]+)/([^/]+)/record\.json(?:#(.*))?$")
 NOTEBOOK_LINK = re.compile(r"^(?:\.\./notebooks/|\./)?(\d\d_\w+)\.ipynb(?:#.*)?$")
 # Widgets need a live kernel; the text that Jupyter stores beside them does not.
@@ -94,7 +96,7 @@ def link_target(
     """Where a link of a notebook leads inside the site.
 
     Args:
-        experiments: names with a section on the site.
+        experiments: names with a page on the site.
         records: (experiment, run) of the committed records that the site holds copies of.
         to_root: from the notebook's page to the site's root, such as "../../".
     """
@@ -105,7 +107,7 @@ def link_target(
             return f"{to_root}records/reference/{record[1]}/{record[2]}.json"
         notebook = NOTEBOOK_LINK.match(url)
         if notebook and notebook[1] in experiments:
-            return f"{to_root}index.html#{notebook[1]}"
+            return f"{to_root}{page_of(notebook[1])}"
         return None
 
     return target

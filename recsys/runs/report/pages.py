@@ -1,12 +1,13 @@
 """The report: one static site of verdicts, comparisons, records and executed notebooks.
 
-It works from disk and without a network: no scripts, no fonts or styles from elsewhere, formulas as
-MathML, plots as SVG in a light and a dark variant.
+The index holds the verdicts and one entry for each experiment; plots, tables and runs stand on a page for
+each experiment, so that the index stays small however many records there are. The site works from disk and
+without a network: no scripts, no fonts or styles from elsewhere, formulas as MathML, plots as SVG in a light
+and a dark variant.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,84 +22,13 @@ from recsys.runs.evidence.statistics.policy import load_policy
 from recsys.runs.evidence.verdicts import Verdict, verdicts
 from recsys.runs.grid.experiment import Experiment
 from recsys.runs.records import Record
+from recsys.runs.report.experiments import ORIGINS, Section, page_of, section
 from recsys.runs.report.numbers import setting
-from recsys.runs.report.plots import Picture, draw
 from recsys.runs.report.provenance import provenance
-from recsys.runs.report.tables import Table, cells, results_table
-from recsys.runs.report.verdicts import VerdictRow, counts, effect, interval_picture, sides, verdict_rows
+from recsys.runs.report.site import Site
+from recsys.runs.report.verdicts import counts, effect, interval_picture, sides, verdict_rows
 
 TEMPLATES = Path(__file__).with_name("templates")
-MANIFEST = "site.json"
-ORIGINS = {"reference": "Committed reference", "yours": "Your runs"}
-
-
-class ReportError(RuntimeError):
-    """The site can't be written where it was asked for."""
-
-
-@dataclass(frozen=True)
-class RunLink:
-    """One record behind the numbers: a copy of it on the site and, where there is one, its notebook."""
-
-    label: str
-    record: str
-    notebook: str | None
-    time: str
-    memory: str
-    commit: str
-
-
-@dataclass(frozen=True)
-class Results:
-    """One experiment's records of one origin, ready to show."""
-
-    title: str
-    picture: Picture | None
-    table: Table
-    runs: list[RunLink]
-
-
-@dataclass(frozen=True)
-class Section:
-    """One experiment on the page."""
-
-    experiment: Experiment
-    results: list[Results]
-    claims: list[VerdictRow]
-    failures: list[Mapping[str, Any]]
-
-
-@dataclass
-class Site:
-    """The folder being written; it knows every file that this command put there."""
-
-    root: Path
-    written: set[str] = field(default_factory=set)
-
-    def write(self, name: str, text: str) -> str:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        self.written.add(name)
-        return name
-
-    def begin(self) -> None:
-        """Refuse a folder with somebody else's site."""
-        if (self.root / "index.html").exists() and not (self.root / MANIFEST).exists():
-            raise ReportError(
-                f"{self.root} holds an index.html that no report wrote; give another folder with --out"
-            )
-        self.root.mkdir(parents=True, exist_ok=True)
-
-    def finish(self) -> None:
-        """Remove what an earlier report left and this one did not write again; keep the new list."""
-        manifest = self.root / MANIFEST
-        earlier = json.loads(manifest.read_text(encoding="utf-8"))["files"] if manifest.exists() else []
-        for name in set(earlier) - self.written:
-            path = (self.root / name).resolve()
-            if path.is_relative_to(self.root.resolve()):
-                path.unlink(missing_ok=True)
-        manifest.write_text(json.dumps({"files": sorted(self.written)}, indent=1) + "\n", encoding="utf-8")
 
 
 def write_report(
@@ -111,6 +41,7 @@ def write_report(
     runs_folder: Path | None = None,
     judged: tuple[list[Verdict], list[Verdict]] | None = None,
     histories: Mapping[str, History] | None = None,
+    changed: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Path:
     """Write the site and return its index.html.
 
@@ -124,6 +55,8 @@ def write_report(
         runs_folder: where failed runs left their executed notebooks (default: where `runs` lie).
         judged: verdicts of the reference and of the reader's runs (default: from all of the records).
         histories: what git says of the reference's verdicts.
+        changed: by origin ("reference", "yours"), the names of records whose code, data or packages have
+            changed since, with what changed (`recsys.runs.evidence.verify.standing`).
 
     Raises:
         ReportError: `out` holds an index.html that this command did not write.
@@ -136,28 +69,42 @@ def write_report(
             text = json.dumps(record.raw, indent=1, ensure_ascii=False) + "\n"
             site.write(f"records/{origin}/{record.experiment}/{record.run}.json", text)
     runs_folder = runs_folder or (runs[0].folder.parent.parent if runs else paths.RUNS)
-    pages = _write_notebooks(site, runs, reference, failures, runs_folder, experiments)
-    rows = verdict_rows(*(judged or (verdicts(claims, reference), verdicts(claims, runs))), histories)
+    notebooks = _write_notebooks(site, runs, reference, failures, runs_folder, experiments)
+    judged = judged or (verdicts(claims, reference), verdicts(claims, runs))
+    rows = verdict_rows(*judged, histories, changed)
     sections = [
-        _section(site, experiment, by_origin, pages, rows, failures) for experiment in experiments.values()
+        section(site, one, by_origin, notebooks, rows, failures, changed or {})
+        for one in experiments.values()
     ]
     _write_styles(site)
-    page = _environment().get_template("index.html.j2")
-    text = page.render(
+    environment = _environment()
+    template = environment.get_template("experiment.html.j2")
+    for one in sections:
+        site.write(one.page, template.render(section=one))
+    text = environment.get_template("index.html.j2").render(
         rows=rows,
         counts=counts(rows),
         sections=sections,
-        failures=[{**failure, "page": pages.get(_key(failure))} for failure in failures],
+        homes=_homes(sections),
+        failures=[{**failure, "page": notebooks.get(_key(failure))} for failure in failures],
         errors=claims.errors,
-        claims=claims,
         policy=load_policy(),
-        own_runs=runs,
         columns=[c for o, t in ORIGINS.items() if (c := provenance(t, by_origin[o])) is not None],
         now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     site.write("index.html", text)
     site.finish()
     return out / "index.html"
+
+
+def _homes(sections: list[Section]) -> dict[str, str]:
+    """The page that tells how a claim was decided, by the claim's id: its own experiment's where shown."""
+    own_last = sorted(
+        (row.claim.experiment == one.experiment.name, one.page, row.claim.id)
+        for one in sections
+        for row in one.claims
+    )
+    return {claim: page for _, page, claim in own_last}
 
 
 def _environment() -> jinja2.Environment:
@@ -207,63 +154,18 @@ def _write_notebooks(
     committed = {(record.experiment, record.run) for record in reference}
     exporter = OfflineExporter(link_target(set(experiments), committed, "../../"))
     template = _environment().get_template("notebook.html.j2")
-    pages = {}
+    shown, pages = set(experiments), {}
     for (experiment, run), (path, parameters, state) in executed.items():
         title, body = notebook_body(path, exporter)
         name = f"notebooks/{experiment}/{run}.html"
         text = template.render(
-            title=title, body=body, experiment=experiment, run=run, parameters=parameters, state=state
+            title=title,
+            body=body,
+            experiment=experiment,
+            back=page_of(experiment) if experiment in shown else "index.html",
+            run=run,
+            parameters=parameters,
+            state=state,
         )
         pages[experiment, run] = site.write(name, text)
     return pages
-
-
-def _section(
-    site: Site,
-    experiment: Experiment,
-    by_origin: Mapping[str, list[Record]],
-    pages: Mapping[tuple[str, str], str],
-    rows: list[VerdictRow],
-    failures: list[Mapping[str, Any]],
-) -> Section:
-    results = []
-    for origin, title in ORIGINS.items():
-        records = [record for record in by_origin[origin] if record.experiment == experiment.name]
-        if records:
-            results.append(_results(site, experiment, origin, title, records, pages))
-    return Section(
-        experiment,
-        results,
-        [row for row in rows if row.claim.experiment == experiment.name or row.claim.id in experiment.claims],
-        [failure for failure in failures if failure["experiment"] == experiment.name],
-    )
-
-
-def _results(
-    site: Site,
-    experiment: Experiment,
-    origin: str,
-    title: str,
-    records: list[Record],
-    pages: Mapping[tuple[str, str], str],
-) -> Results:
-    found = cells(records)
-    picture = None
-    if experiment.plot:
-        name = f"{experiment.name}-{origin}"
-        picture = draw(found, experiment.plot, site.root / "plots", site.root, name)
-    if picture:
-        site.written |= set(picture.files.values())
-    links = [
-        RunLink(
-            label=", ".join(filter(None, [cell.label(), f"seed={record.seed}"])),
-            record=f"records/{origin}/{record.experiment}/{record.run}.json",
-            notebook=pages.get((record.experiment, record.run)) if origin == "yours" else None,
-            time=duration(record.seconds),
-            memory=f"{record.peak_memory_mb:,.0f} MB",
-            commit=(record.code.get("commit") or "uncommitted")[:8],
-        )
-        for cell in found
-        for record in cell.records
-    ]
-    return Results(title, picture, results_table(found, experiment.metrics), links)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ class VerdictRow:
     agreement: str
     tone: str  # good | bad | open | none: the colour of `agreement`
     history: History | None = None  # of the reference's verdict
+    aged: str = ""  # how many of the reference's records are older than their code, in words
+    own_aged: str = ""  # of the reader's
 
     @property
     def shown(self) -> Verdict:
@@ -45,6 +47,8 @@ class VerdictRow:
             told.append(f"fragile ({q})" if verdict.fragile else q)
         if self.history and verdict.state in ("supported", "refuted"):
             told.append(self.history.standing)
+        if self.aged:
+            told.append(self.aged)
         if need := would_decide(verdict):
             told.append(f"would decide it: {need}")
         return told
@@ -60,16 +64,37 @@ class VerdictRow:
 
 
 def verdict_rows(
-    reference: list[Verdict], own: list[Verdict], histories: Mapping[str, History] | None = None
+    reference: list[Verdict],
+    own: list[Verdict],
+    histories: Mapping[str, History] | None = None,
+    changed: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[VerdictRow]:
-    """Pair the verdicts by claim; `histories`: what git says of the reference's, by claim."""
+    """Pair the verdicts by claim.
+
+    Args:
+        histories: what git says of the reference's verdicts, by claim.
+        changed: by origin ("reference", "yours"), what has changed since a record was made, by its name.
+    """
     mine = {verdict.claim.id: verdict for verdict in own}
+    old = {origin: {name.partition("/")[2] for name in names} for origin, names in (changed or {}).items()}
     rows = []
     for verdict in reference:
         other = mine[verdict.claim.id]
         said = agreement(verdict.state, other.state)
-        rows.append(VerdictRow(verdict.claim, verdict, other, *said, (histories or {}).get(verdict.claim.id)))
+        aged = (_aged(verdict, old.get("reference", set())), _aged(other, old.get("yours", set())))
+        history = (histories or {}).get(verdict.claim.id)
+        rows.append(VerdictRow(verdict.claim, verdict, other, *said, history, *aged))
     return rows
+
+
+def _aged(verdict: Verdict, old: Collection[str]) -> str:
+    """How many of the records that it rests on are older than their code; "" when none is."""
+    count, of = sum(run in old for run in verdict.records), len(verdict.records)
+    if not count:
+        return ""
+    if of == 1:
+        return "its record is older than its code"
+    return f"{'all ' if count == of else f'{count} of '}{of} records are older than their code"
 
 
 def agreement(reference: str, own: str) -> tuple[str, str]:
@@ -151,16 +176,15 @@ def interval_picture(finding: Finding, width: int = 132, height: int = 16) -> Ma
     def x(value: float) -> str:
         return f"{6 + (width - 12) * (value - low) / span:.1f}"
 
-    middle = height / 2
+    # nothing that a browser would take for granted: the index holds two of these for each claim
     return Markup(
-        '<svg class="interval" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-hidden="true">'
-        '<line class="line" x1="{line}" y1="0" x2="{line}" y2="{h}"/>'
-        '<line class="range" x1="{low}" y1="{m}" x2="{high}" y2="{m}"/>'
+        '<svg class="interval" width="{w}" height="{h}" aria-hidden="true">'
+        '<path class="line" d="M{line} 0V{h}"/><path class="range" d="M{low} {m}H{high}"/>'
         '<circle cx="{at}" cy="{m}" r="4"/></svg>'
     ).format(
         w=width,
         h=height,
-        m=middle,
+        m=height // 2,
         line=x(finding.line),
         low=x(finding.low),
         high=x(finding.high),

@@ -66,7 +66,7 @@ def base(tmp_path_factory):
     return base
 
 
-def build(base, failures=FAILURES, own=None):
+def build(base, failures=FAILURES, own=None, changed=None):
     other = experiment(
         "02_other",
         metrics=["peak_mb"],
@@ -81,6 +81,7 @@ def build(base, failures=FAILURES, own=None):
         CLAIMS,
         {EXPERIMENT: experiment(), "02_other": other, "03_empty": experiment("03_empty")},
         base / "runs",
+        changed=changed,
     )
 
 

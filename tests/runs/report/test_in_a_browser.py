@@ -23,7 +23,8 @@ def browser():
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_no_sideways_scroll_no_complaint_no_request(site, browser, width, dark):
     failed = site / "notebooks" / EXPERIMENT / "objective=bpr-1234.html"
-    for page in (site / "index.html", notebook_page(site), failed):
+    own_page = site / "experiments" / f"{EXPERIMENT}.html"
+    for page in (site / "index.html", own_page, notebook_page(site), failed):
         visit = browser.visit(page, width, dark)
         assert visit.scroll <= width, visit.wide
         assert visit.inner == width
@@ -56,7 +57,7 @@ def test_keyboard_reaches_the_skip_link_first_and_then_the_sections(site, browse
 @with_chromium
 def test_dark_pages_are_dark_and_take_the_dark_drawing(site, browser):
     for dark, colour, drawing in ((False, "light", "-light-wide"), (True, "dark", "-dark-wide")):
-        browser.visit(site / "index.html", 1280, dark)
+        browser.visit(site / "experiments" / f"{EXPERIMENT}.html", 1280, dark)
         ground = browser.run("getComputedStyle(document.body).backgroundColor")
         brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
         assert (brightness < 128) == dark, colour

@@ -11,11 +11,10 @@ from recsys.runs.durations import duration
 from recsys.runs.records import load_records
 from recsys.runs.report.notebooks import mathml
 from recsys.runs.report.numbers import mean_and_half_width, number, p_value, setting
-from recsys.runs.report.pages import ReportError, write_report
+from recsys.runs.report.pages import write_report
+from recsys.runs.report.site import ReportError
 from recsys.runs.report.verdicts import agreement
-from tests.runs.made_records import (
-    experiment,
-)
+from tests.runs.made_records import experiment, make_record
 from tests.runs.report.conftest import CLAIMS, EXPERIMENT, build
 
 
@@ -94,7 +93,7 @@ def test_text_is_escaped(site):
 
 
 def test_experiment_shows_table_records_and_plot_with_its_numbers(site, base):
-    elements = Elements(site / "index.html")
+    elements = Elements(site / "experiments" / f"{EXPERIMENT}.html")
     bce = [
         record
         for record in load_records(base / "reference", EXPERIMENT)
@@ -102,16 +101,62 @@ def test_experiment_shows_table_records_and_plot_with_its_numbers(site, base):
     ]
     mean = sum(record.metrics["ndcg@10"] for record in bce) / 3
     pictures = [attributes for tag, attributes in elements.tags if tag == "img"]
-    assert len(pictures) == 4  # two experiments, two origins
+    assert len(pictures) == 2  # two origins
     assert f"objective=bce: {number(mean)} (" in pictures[0]["alt"]
     assert f"{number(mean)} ±" in elements.text
     links = {attributes.get("href") for tag, attributes in elements.tags if tag == "a"}
     for record in bce:
         copy = f"records/reference/{EXPERIMENT}/{record.run}.json"
-        assert copy in links
+        assert f"../{copy}" in links
         assert json.loads((site / copy).read_text()) == record.raw
-    assert sum(link.startswith("notebooks/") for link in links if link) == 4  # three finished, one failed
-    assert "recsys run 03_empty --profile quick" in elements.text
+    assert sum(link.startswith("../notebooks/") for link in links if link) == 3
+    assert "recsys run 03_empty --profile quick" in Elements(site / "experiments/03_empty.html").text
+
+
+def test_the_index_has_one_entry_an_experiment_and_a_claim_leads_to_how_it_was_decided(site):
+    index = Elements(site / "index.html")
+    links = [attributes.get("href") for tag, attributes in index.tags if tag == "a"]
+    for name in (EXPERIMENT, "02_other", "03_empty"):
+        assert f"experiments/{name}.html" in links
+    assert f"experiments/{EXPERIMENT}.html#claim-claim-0" in links
+    assert "recsys run 03_empty --profile quick" in index.text
+    assert not any("records/" in link for link in links if link)
+    assert "9 records, all current" in index.text
+    page = Elements(site / "experiments" / f"{EXPERIMENT}.html").text
+    assert "Gain. In words." in page
+    assert "6 runs." in page
+
+
+def test_the_index_grows_by_nothing_with_further_records(site, base, tmp_path):
+    """600 records more: the index is the same but for their count, the experiment's page lists them."""
+    for seed in range(600):
+        make_record(tmp_path, "02_other", {"items": 10, "seed": seed}, {"peak_mb": seed}, profile="reference")
+    many = load_records(tmp_path)
+    other = experiment("02_other", metrics=["peak_mb"], primary_metric="peak_mb", plot=None)
+    few = write_report(tmp_path / "few", [], many[:1], [], CLAIMS, {"02_other": other})
+    before = len(few.read_text())
+    index = write_report(tmp_path / "all", [], many, [], CLAIMS, {"02_other": other})
+    assert len(index.read_text()) < before + 100
+    page = (tmp_path / "all" / "experiments" / "02_other.html").read_text()
+    assert page.count("records/reference/02_other/") == 600
+
+
+def test_what_changed_since_a_record_was_made_is_told_beside_it_and_in_the_verdict(base, tmp_path):
+    """The records of bce and random are older than their code; those of the printed loss are current."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("runs", "reference"):
+        (copy / name).symlink_to(base / name)
+    old = [r for r in load_records(base / "reference", EXPERIMENT) if r.parameters["objective"] != "printed"]
+    changed = {"reference": {record.name: "changed: losses.<click>.bce" for record in old}}
+    index = Elements(build(copy, changed=changed))
+    assert "Committed reference: 9 records, 3 current" in index.text
+    assert "Your runs: 9 records, all current" in index.text
+    first, second = index.text.split("The printed loss does too.", 1)
+    assert "all 6 records are older than their code" in first
+    assert "3 of 6 records are older than their code" in second
+    page = (copy / "site" / "experiments" / f"{EXPERIMENT}.html").read_text()
+    assert page.count("Since then: changed: losses.&lt;click&gt;.bce") == 6
 
 
 def test_light_and_dark_drawings_differ_in_colours_only(site):
@@ -144,7 +189,7 @@ def test_notebook_page_has_formulas_outputs_and_links(site):
     assert "100%" in page  # the text beside a widget
     assert "../../records/reference/01_loss_derivation/objective=bce" in page
     assert '<span class="in-repository" title="../recsys/losses/softmax.py">the module</span>' in page
-    assert 'href="../../index.html#01_loss_derivation">the next one' in page
+    assert 'href="../../experiments/01_loss_derivation.html">the next one' in page
     assert 'href="https://arxiv.org/abs/1702.01992"' in page
     assert 'alt="Figure drawn by the code above"' in page
 

@@ -28,14 +28,14 @@ def page(tmp_path_factory):
     notebook = executed_notebook(nbformat.v4.new_code_cell("show()", outputs=[shown]))
     settings = {"objective": "bce", "dataset": "demo_store", "seed": 0}
     make_record(base / "runs", EXPERIMENT, settings, {"ndcg@10": 0.1}, notebook=notebook)
-    claims = claims_of({"paraphrase": "Cities.", "state": "untestable", "reason": "No measure."})
+    claims = claims_of({"paraphrase": "Cities.", "reason": "No measure."})
     records = load_records(base / "runs")
     write_report(base / "site", records, [], [], claims, {EXPERIMENT: experiment()}, base / "runs")
     return next(page for page in (base / "site").rglob("*.html") if "a link" in page.read_text())
 
 
 def test_every_page_states_the_policy(page):
-    for one in page.parents[1].rglob("*.html"):
+    for one in page.parents[2].rglob("*.html"):
         policy = re.search(r'Content-Security-Policy" content="([^"]+)"', one.read_text())[1]
         assert "default-src 'none'" in policy
         assert "script-src" not in policy

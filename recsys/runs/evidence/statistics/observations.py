@@ -10,7 +10,7 @@ import pandas as pd
 from recsys.metrics.ranking import ranking_metrics
 from recsys.metrics.variance_components import Side
 from recsys.runs.evidence.statistics.criterion import Criterion, Matched
-from recsys.runs.records import Record
+from recsys.runs.records import POSITIONS, Record, RecordFileError, read_table
 
 
 class NotRecorded(ValueError):
@@ -113,7 +113,7 @@ def _of_users(folder: Path, metric: str, seen_at_most: int | None, _started: str
         raise NotRecorded(f"{folder.name} recorded no rank positions to pair users by")
     cutoff = metric.rpartition("@")[2]
     cutoffs = (int(cutoff),) if cutoff.isdigit() else (10,)
-    positions = pd.read_parquet(ranks)
+    positions = _table(ranks, POSITIONS)
     if seen_at_most is not None:
         if "train_count" not in positions:
             raise NotRecorded(f"{folder.name} recorded no train_count beside its rank positions")
@@ -127,7 +127,14 @@ def _of_users(folder: Path, metric: str, seen_at_most: int | None, _started: str
 @lru_cache(maxsize=1024)
 def _of_lists(folder: Path, metric: str, _started: str) -> pd.Series:
     path = folder / "lists.parquet"
-    table = pd.read_parquet(path).set_index("list") if path.is_file() else pd.DataFrame()
+    table = _table(path, ("list",)).set_index("list") if path.is_file() else pd.DataFrame()
     if metric not in table:
         raise NotRecorded(f"{folder.name} recorded no '{metric}' for each list")
     return table[metric].sort_index()
+
+
+def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        return read_table(path, columns)
+    except RecordFileError as error:
+        raise NotRecorded(str(error)) from None

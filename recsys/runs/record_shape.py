@@ -1,0 +1,77 @@
+"""What a whole record.json of format 2 holds: a file that lacks any of it is no record, whatever else it is.
+
+Read from disk, and disks fill up, files are merged by hand and copied in halves: without this, a missing
+field would come to light as a KeyError somewhere in a report. Names that become paths stay inside a folder.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+FileName = Annotated[str, Field(pattern=r"^[^./\\][^/\\]*$")]
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+class _Whole(BaseModel):
+    # Fields may be added without a new format; numbers are finite.
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class _Notebook(_Whole):
+    path: str
+    sha256: str
+
+
+class _Code(_Whole):
+    commit: str | None
+    dirty: bool
+    notebook: _Notebook
+    loaded: list[str]
+    provenance: FileName
+
+
+class _Machine(_Whole):
+    device: str
+    processor: str
+    cores: int | None  # unknown to the system
+    memory_gb: float
+
+
+class _Record(_Whole):
+    format: Literal[2]
+    experiment: FileName
+    run: FileName
+    profile: Literal["smoke", "quick", "reference", "full"]
+    parameters: dict[str, Any]
+    seed: int | None
+    threads: int
+    metrics: dict[str, float]
+    code: _Code
+    data: dict[str, str]
+    machine: _Machine
+    files: dict[FileName, str]
+    notes: str
+    seconds: float
+    peak_memory_mb: float
+    started: Annotated[str, AfterValidator(_moment)]
+
+
+def fault(raw: Any) -> str | None:
+    """The first thing that keeps a JSON value from being a record, such as "code.commit: Field required".
+
+    Returns:
+        None where it is a whole record.
+    """
+    if not isinstance(raw, dict):
+        return "it is no JSON object"
+    try:
+        _Record.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return None
