@@ -182,6 +182,39 @@ def plot_sizes(frame: pd.DataFrame, limits: Mapping[str, float] | None = None) -
     return axes[0].figure
 
 
+def plot_cost_sensitivity(frame: pd.DataFrame, price: float, rate: float) -> Figure:
+    """What a million queries cost by load, and by the price of a core at one load: a line a variant.
+
+    The price is a factor: lines of the right panel are straight, and their order never changes. Load is not:
+    few requests need a whole core, and at a high load waiting adds less to it.
+
+    Args:
+        frame: of `recsys.benchmarks.cost_per_query.cost_by_load`, at `price`; `rate` is among its loads.
+        price: of a core for an hour, marked. rate: requests a second, marked.
+    """
+    left, right = panels(2, width=5.6, height=3.8)
+    names = list(dict.fromkeys(frame["variant"]))
+    for colour, name in zip(sns.color_palette("husl", len(names)), names, strict=True):
+        part = frame[frame["variant"] == name].sort_values("requests_per_second")
+        left.plot(part["requests_per_second"], part["cost_per_million"], "o-", color=colour, label=name)
+        here = part.loc[part["requests_per_second"] == rate, "cost_per_million"]
+        prices = price * np.array([0.25, 0.5, 1.0, 2.0, 4.0])
+        for cost in here:
+            right.plot(prices, cost * prices / price, color=colour, label=name)
+    left.axvline(rate, color="0.4", linewidth=1.2, linestyle="--")
+    right.axvline(price, color="0.4", linewidth=1.2, linestyle="--")
+    left.set(xscale="log", yscale="log", xlabel="requests a second", ylabel="cost of a million queries")
+    left.set_title(f"By load, a core-hour at {price:g}")
+    right.set(xscale="log", yscale="log", xlabel="price of a core for an hour")
+    right.set_title(f"By price, at {rate:g} requests a second")
+    for axes in (left, right):
+        _plain_log(axes.xaxis)
+        _plain_log(axes.yaxis)
+    if names:
+        left.legend(fontsize=9)
+    return left.figure
+
+
 def _points(axes: Axes, table: pd.DataFrame, lower: bool) -> np.ndarray:
     """Draw the points and their front; [m, 2] corners of the latter."""
     front = pareto_front(table, "value", lower).sort_values("overlap").drop_duplicates("overlap")
