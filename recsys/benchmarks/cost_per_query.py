@@ -91,8 +91,8 @@ def cost_by_load(
         seconds, within, price: see `cores_table`. rates: requests a second.
 
     Returns:
-        A row a variant and load: variant, requests_per_second, cores, cost_per_hour, cost_per_million. Variants
-        whose single query takes longer than `within` are left out.
+        A row a variant and load: variant, requests_per_second, cores, cost_per_hour, cost_per_million.
+        Variants whose single query takes longer than `within` are left out.
 
     Raises:
         ValueError: see `cores_table`.

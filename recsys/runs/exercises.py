@@ -1,4 +1,4 @@
-"""Answers to a notebook's exercises, told right or not yet, and predictions held against the runs they foresaw."""
+"""Answers to a notebook's exercises, and predictions held against the runs that they foresaw."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def check_prediction(
         ValueError: the run has no such metric.
 
     Example:
-        >>> check_prediction(0.9, "01_loss_derivation", "ndcg@10", {"objective": "bpr"}, {"objective": "softmax"})
+        >>> check_prediction(0.8, "05_resources", "checkpointing:memory_ratio", {"tokens": 32})
     """
     asked = [run] if control is None else [run, control]
     found = [_newest(experiment, parameters) for parameters in asked]

@@ -33,9 +33,11 @@ def test_a_prediction_is_held_against_the_readers_own_newest_run(tmp_path, monke
     assert told == "run it: recsys run 01_loss -p objective=bpr; recsys run 01_loss -p objective=softmax"
     _run(tmp_path, "a", {"ndcg@10": 0.1}, objective="bpr", seed=0)
     _run(tmp_path, "b", {"ndcg@10": 0.2}, objective="softmax", seed=0)
-    _run(tmp_path, "c", {"ndcg@10": 0.9}, started="2026-01-02T00:00:00+00:00", profile="smoke", objective="bpr")
+    later = {"started": "2026-01-02T00:00:00+00:00"}
+    _run(tmp_path, "c", {"ndcg@10": 0.9}, profile="smoke", objective="bpr", **later)
     found = check_prediction(0.55, *asked).iloc[0]
-    assert found["recorded"] == pytest.approx(0.5) and found["verdict"].startswith("within")
+    assert found["recorded"] == pytest.approx(0.5)
+    assert found["verdict"].startswith("within")
     assert pd.isna(check_prediction(None, *asked)["recorded"].iloc[0]), "predict before you look"
     _run(tmp_path, "d", {"ndcg@10": 0.4}, started="2026-01-03T00:00:00+00:00", objective="bpr")
     assert check_prediction(0.5, *asked)["verdict"].iloc[0].startswith("off by")
