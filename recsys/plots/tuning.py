@@ -161,8 +161,9 @@ def plot_pareto(frame: pd.DataFrame, cost: str, label: str) -> Axes:
             method, (point[cost], point["relative"]), xytext=(4, 3), textcoords="offset points", fontsize=8
         )
     front = points[points["relative"] == points["relative"].cummax()].drop_duplicates("relative")
-    axes.plot(front[cost], front["relative"], color=COLOURS[1], linewidth=1.2)
-    axes.axhline(1, color="0.6", linewidth=1, linestyle="--")
+    axes.plot(front[cost], front["relative"], color=COLOURS[1], linewidth=1.2, label="none better in both")
+    axes.axhline(1, color="0.6", linewidth=1, linestyle="--", label="full tuning")
+    axes.legend(fontsize=8, loc="lower right")
     axes.set(xscale="log", xlabel=label, ylabel="quality, full tuning = 1")
     return axes
 
