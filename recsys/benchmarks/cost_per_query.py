@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -80,6 +80,30 @@ def cores_table(
     columns = ["variant", "seconds", "cores", "utilisation", "cost_per_million"]
     table = pd.DataFrame(rows, columns=columns).astype({"cores": "Int64"})
     return table.sort_values(["cores", "seconds"], ignore_index=True)
+
+
+def cost_by_load(
+    seconds: Mapping[str, float], rates: Sequence[float], *, within: float, price: float
+) -> pd.DataFrame:
+    """How the answer hangs on load and price: cores at each load, and what they cost.
+
+    Args:
+        seconds, within, price: see `cores_table`. rates: requests a second.
+
+    Returns:
+        A row a variant and load: variant, requests_per_second, cores, cost_per_hour, cost_per_million.
+        Variants whose single query takes longer than `within` are left out.
+
+    Raises:
+        ValueError: see `cores_table`.
+    """
+    parts = [
+        cores_table(seconds, rate=rate, within=within, price=price).assign(requests_per_second=rate)
+        for rate in rates
+    ]
+    table = pd.concat(parts, ignore_index=True).dropna(subset="cores")
+    table["cost_per_hour"] = price * table["cores"].astype(float)
+    return table[["variant", "requests_per_second", "cores", "cost_per_hour", "cost_per_million"]]
 
 
 def cores_needed(seconds: float, rate: float, within: float, share: float = 0.99) -> int:

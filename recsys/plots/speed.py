@@ -182,6 +182,47 @@ def plot_sizes(frame: pd.DataFrame, limits: Mapping[str, float] | None = None) -
     return axes[0].figure
 
 
+def plot_cost_sensitivity(frame: pd.DataFrame, price: float, rate: float) -> Figure:
+    """What a million queries cost by load, and by the price of a core at one load: a line a variant.
+
+    The price is a factor: lines of the right panel are straight, and their order never changes. Load is not:
+    few requests need a whole core, and at a high load waiting adds less to it.
+
+    Args:
+        frame: of `recsys.benchmarks.cost_per_query.cost_by_load`, at `price`; `rate` is among its loads.
+        price: of a core for an hour, marked. rate: requests a second, marked.
+    """
+    left, right = panels(2, width=5.6, height=3.8)
+    names = list(dict.fromkeys(frame["variant"]))
+    thick = np.linspace(5, 1.5, len(names))  # variants that need as many cores lie on one another
+    for colour, name, wide in zip(sns.color_palette("husl", len(names)), names, thick, strict=True):
+        part = frame[frame["variant"] == name].sort_values("requests_per_second")
+        left.plot(
+            part["requests_per_second"],
+            part["cost_per_million"],
+            "o-",
+            color=colour,
+            linewidth=wide,
+            label=name,
+        )
+        here = part.loc[part["requests_per_second"] == rate, "cost_per_million"]
+        prices = price * np.array([0.25, 0.5, 1.0, 2.0, 4.0])
+        for cost in here:
+            right.plot(prices, cost * prices / price, color=colour, linewidth=wide, label=name)
+    left.axvline(rate, color="0.4", linewidth=1.2, linestyle="--")
+    right.axvline(price, color="0.4", linewidth=1.2, linestyle="--")
+    left.set(xscale="log", yscale="log", xlabel="requests a second", ylabel="cost of a million queries")
+    left.set_title(f"By load, a core-hour at {price:g}")
+    right.set(xscale="log", yscale="log", xlabel="price of a core for an hour")
+    right.set_title(f"By price, at {rate:g} requests a second")
+    for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
+        _plain_log(axis, (1, 3))
+    if names:
+        left.legend(fontsize=9)
+        right.legend(fontsize=9)
+    return left.figure
+
+
 def _points(axes: Axes, table: pd.DataFrame, lower: bool) -> np.ndarray:
     """Draw the points and their front; [m, 2] corners of the latter."""
     front = pareto_front(table, "value", lower).sort_values("overlap").drop_duplicates("overlap")
@@ -216,9 +257,9 @@ def _precision_legend(axes: Axes, table: pd.DataFrame, markers: bool = False) ->
     axes.legend(marks, there, ncols=3, fontsize=9, handletextpad=0.4, columnspacing=1.2, **place)
 
 
-def _plain_log(axis: Axis) -> None:
+def _plain_log(axis: Axis, digits: tuple[float, ...] = (1, 1.5, 2, 3, 5, 7)) -> None:
     """1, 1.5, 2, 3, 5, 7 on a log axis instead of powers."""
-    axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axis.set_major_locator(LogLocator(subs=digits))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
     axis.set_minor_formatter(NullFormatter())
 

@@ -1,5 +1,7 @@
 """Figures of parameter-efficient tuning: the algebra, ranks, singular values, quality against cost."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -159,7 +161,21 @@ def plot_pareto(frame: pd.DataFrame, cost: str, label: str) -> Axes:
             method, (point[cost], point["relative"]), xytext=(4, 3), textcoords="offset points", fontsize=8
         )
     front = points[points["relative"] == points["relative"].cummax()].drop_duplicates("relative")
-    axes.plot(front[cost], front["relative"], color=COLOURS[1], linewidth=1.2)
-    axes.axhline(1, color="0.6", linewidth=1, linestyle="--")
+    axes.plot(front[cost], front["relative"], color=COLOURS[1], linewidth=1.2, label="none better in both")
+    axes.axhline(1, color="0.6", linewidth=1, linestyle="--", label="full tuning")
+    axes.legend(fontsize=8, loc="lower right")
     axes.set(xscale="log", xlabel=label, ylabel="quality, full tuning = 1")
+    return axes
+
+
+def mark_lines(axes: Axes, lines: Mapping[str, float]) -> Axes:
+    """Draw a dashed line for each data set, in the data set's colour of the picture, named in the legend.
+
+    Args:
+        axes: of a comparison with the data set as hue, in the same order.
+        lines: data set -> place on the x axis.
+    """
+    for (name, place), colour in zip(lines.items(), COLOURS, strict=False):
+        axes.axvline(place, color=colour, linestyle="--", linewidth=1.4, label=f"line of {name}")
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return axes

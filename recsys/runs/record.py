@@ -55,7 +55,7 @@ def record(
     metrics = {name: _finite(name, value) for name, value in metrics.items()}
     request_file = os.environ.get(REQUEST)
     if request_file is None:
-        _show(metrics)
+        print(f"{len(metrics)} metrics are complete; by hand nothing is kept: `recsys run` records them")
         return
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     used = _parameters_used(request["parameters"])
@@ -74,7 +74,7 @@ def record(
         from recsys.runs.evidence.scores import write_scores
 
         kept = write_scores(folder, scores)
-    _show(metrics)
+    print(f"{len(metrics)} metrics recorded")
     _write_record(folder, request, used, metrics, files, kept, notes)
 
 
@@ -187,9 +187,3 @@ def _machine() -> dict[str, Any]:
         "cores": psutil.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
     }
-
-
-def _show(metrics: Mapping[str, float]) -> None:
-    width = max((len(name) for name in metrics), default=0)
-    for name, value in metrics.items():
-        print(f"{name:<{width}}  {value:.6g}")

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.benchmarks.cost_per_query import cores_needed, cores_table, cost_table, waiting_at_most
+from recsys.benchmarks.cost_per_query import (
+    cores_needed,
+    cores_table,
+    cost_by_load,
+    cost_table,
+    waiting_at_most,
+)
 
 
 def test_cost_by_hand():
@@ -78,3 +84,12 @@ def test_what_cannot_be():
         waiting_at_most(0.0, 1.0, 2.0, 2)
     with pytest.raises(ValueError, match="share"):
         cores_needed(0.1, 1, 0.2, 1.0)
+
+
+def test_cost_by_load_leaves_out_what_is_too_slow_and_a_million_gets_cheaper_with_load():
+    table = cost_by_load({"a": 0.01, "slow": 1.0}, [1, 50, 500], within=0.05, price=0.04)
+    assert set(table["variant"]) == {"a"}
+    assert table["cost_per_million"].is_monotonic_decreasing
+    assert table["cost_per_hour"].tolist() == pytest.approx((0.04 * table["cores"]).tolist())
+    dear = cost_by_load({"a": 0.01}, [50], within=0.05, price=0.08)
+    assert dear["cost_per_million"].iloc[0] == pytest.approx(2 * table["cost_per_million"].iloc[1])

@@ -156,3 +156,14 @@ def test_short_numbers():
         "12k",
         "2.5M",
     ]
+
+
+def test_cost_sensitivity():
+    costs = pd.DataFrame(
+        [("a", 20, 8.0), ("a", 200, 2.0), ("b", 20, 4.0), ("b", 200, 1.0)],
+        columns=["variant", "requests_per_second", "cost_per_million"],
+    )
+    left, right = speed.plot_cost_sensitivity(costs, price=0.04, rate=200).axes
+    assert left.lines[0].get_ydata().tolist() == [8.0, 2.0]
+    assert right.lines[1].get_ydata().tolist() == pytest.approx([0.25, 0.5, 1.0, 2.0, 4.0])
+    assert [text.get_text() for text in left.get_legend().get_texts()] == ["a", "b"]

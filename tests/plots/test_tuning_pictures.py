@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from recsys.plots import tuning
+from recsys.plots.style import panels
 
 QUALITY = {"full": 0.8, "lora": 0.8, "frozen": 0.4}
 SECONDS = {"full": 0.6, "lora": 0.5, "frozen": 0.3}
@@ -101,3 +102,10 @@ def test_spread_has_a_line_for_each_method_and_matrix():
     assert all(list(mean) == [20.0, 20.0] for mean in means)
     assert (left.get_legend(), right.get_legend() is None) == (None, False)
     assert len(tuning.plot_spread(frame.iloc[:0])) == 2
+
+
+def test_every_line_of_the_policy_stands_in_the_legend():
+    (axes,) = panels(1)
+    tuning.mark_lines(axes, {"a": 0.98, "b": 0.99})
+    assert [line.get_xdata()[0] for line in axes.lines] == [0.98, 0.99]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["line of a", "line of b"]

@@ -77,6 +77,27 @@ def recorded_tables(experiment: str, table: str, *parameters: str) -> pd.DataFra
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
+def policy_lines(shares: pd.DataFrame, metric: str) -> dict[str, float]:
+    """How low the share of the control's mean may lie in each data set, by experiments/policy.yaml.
+
+    A verdict of "keeps" needs the whole interval of the difference above it.
+
+    Args:
+        shares: of `recsys.plots.tuning.relative_quality`: dataset, and control, the control's metric.
+        metric: whose family of the policy is asked.
+
+    Returns:
+        data set -> share, such as 0.98 where the line is 2 % of the control; in the frame's order.
+    """
+    from recsys.runs.evidence.statistics.policy import load_policy
+
+    policy, found = load_policy(), {}
+    for dataset, part in shares.groupby("dataset", sort=False) if len(shares) else ():
+        mean = float(part["control"].mean())
+        found[str(dataset)] = 1 - policy.family(metric, {"dataset": dataset}).line.of(mean) / mean
+    return found
+
+
 def _chosen(experiment: str) -> tuple[list[Record], str]:
     """What `results` says, and whose it is."""
     own = [record for record in load_records(paths.RUNS, experiment) if record.profile != "smoke"]

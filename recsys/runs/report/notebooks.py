@@ -16,6 +16,8 @@ from recsys.runs.report.experiments import page_of
 
 RECORD_LINK = re.compile(r"experiments/reference/([^/]+)/([^/]+)/record\.json(?:#(.*))?$")
 NOTEBOOK_LINK = re.compile(r"^(?:\.\./notebooks/|\./)?(\d\d_\w+)\.ipynb(?:#.*)?$")
+# A bar of tqdm: "rates of lora:  33%|███▎      | 1/3 [00:02<00:04,  2.1s/it]", "0step [00:00, ?step/s]".
+PROGRESS = re.compile(r"\d+%\|.*\| [\d.,?kMG]+/[\d.,?kMG]+|\[\d[\d:]+[<,].*/s\]|\[\d[\d:]+[<,].*s/\w+\]")
 # Widgets need a live kernel; the text that Jupyter stores beside them does not.
 NEEDS_A_KERNEL = ("application/vnd.jupyter.widget-view+json",)
 UNKNOWN_COMMAND = "<mi>\\"  # how latex2mathml passes on what it does not know
@@ -117,6 +119,8 @@ def notebook_body(path: Path, exporter: OfflineExporter) -> tuple[str, Markup]:
     """Title and HTML of an executed notebook."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             for kind in NEEDS_A_KERNEL:
@@ -131,6 +135,13 @@ def notebook_body(path: Path, exporter: OfflineExporter) -> tuple[str, Markup]:
     title = next((heading[1].strip() for heading in headings if heading), path.parent.name)
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(path.parent)}})
     return title, Markup(body.replace(NO_ALT, "Figure drawn by the code above"))
+
+
+def _is_progress(output: nbformat.NotebookNode) -> bool:
+    """A progress bar's last state: on a page nothing progresses any more."""
+    text = output.get("text") or output.get("data", {}).get("text/plain", "")
+    lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
+    return bool(lines) and all(PROGRESS.search(line) for line in lines)
 
 
 def code_style() -> str:

@@ -4,7 +4,14 @@ import pandas as pd
 import pytest
 
 from recsys.runs import paths
-from recsys.runs.evidence.results import as_frame, comparison_plot, one_at_a_time, recorded_tables, results
+from recsys.runs.evidence.results import (
+    as_frame,
+    comparison_plot,
+    one_at_a_time,
+    policy_lines,
+    recorded_tables,
+    results,
+)
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.plan import plan
 from recsys.runs.records import load_records
@@ -103,3 +110,10 @@ def test_numbers_are_compared_as_names_in_their_order():
     assert {text.get_text() for text in axes.get_legend().get_texts()} == {"default", "adafactor"}
     low, high = axes.get_xlim()
     assert 0 < low < 0.1 < 0.3 < high < 0.4
+
+
+def test_the_line_is_the_policys_absolute_for_accuracy_and_relative_for_a_ranking():
+    shares = pd.DataFrame({"dataset": ["banking77", "online_retail"], "control": [0.8, 0.1]})
+    lines = policy_lines(shares, "quality")
+    assert lines == {"banking77": pytest.approx(1 - 0.01 / 0.8), "online_retail": pytest.approx(0.98)}
+    assert policy_lines(pd.DataFrame(), "quality") == {}

@@ -4,12 +4,13 @@ import html.parser
 import json
 import re
 
+import nbformat
 import pytest
 
 from recsys.metrics.significance import Interval
 from recsys.runs.durations import duration
 from recsys.runs.records import load_records
-from recsys.runs.report.notebooks import mathml
+from recsys.runs.report.notebooks import OfflineExporter, mathml, notebook_body
 from recsys.runs.report.numbers import mean_and_half_width, number, p_value, setting
 from recsys.runs.report.pages import write_report
 from recsys.runs.report.site import ReportError
@@ -192,6 +193,22 @@ def test_notebook_page_has_formulas_outputs_and_links(site):
     assert 'href="../../experiments/01_loss_derivation.html">the next one' in page
     assert 'href="https://arxiv.org/abs/1702.01992"' in page
     assert 'alt="Figure drawn by the code above"' in page
+
+
+def test_a_page_has_no_progress_bars(tmp_path):
+    bar = "lora:  33%|███▎  | 1/3 [00:02<00:04,  2.1s/it]\rlora: 100%|█| 3/3 [00:03<00:00, 1.2s/it]\n"
+    widget = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "  0%| | 0/60 [00:00<?, ?step/s]"}
+    outputs = [
+        nbformat.v4.new_output("stream", name="stderr", text=bar),
+        nbformat.v4.new_output("display_data", data=widget),
+        nbformat.v4.new_output("stream", name="stdout", text="50% of the users | 3/4 of the items\n"),
+    ]
+    cell = nbformat.v4.new_code_cell("train()", outputs=outputs)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "a.ipynb")
+    _, body = notebook_body(tmp_path / "a.ipynb", OfflineExporter(lambda url: None))
+    assert "50% of the users" in body
+    assert "it]" not in body
+    assert "step/s" not in body
 
 
 def test_failed_notebook_is_shown_up_to_its_error(site):
