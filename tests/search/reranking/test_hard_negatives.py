@@ -14,7 +14,8 @@ def test_no_judged_pair_and_no_better_title_is_drawn():
     train = data.part("train")
     train = train[train["query"].isin(train["query"].unique()[:20])]
     found = mine(train, data.table["title"], load_backbone("random-bert", seed=0), skip=0, margin=0.0)
-    assert len(found) and (found.groupby("query").size() <= 2).all()
+    assert len(found) > 5
+    assert (found.groupby("query").size() <= 2).all()
     both = found.merge(train, on=["query", "title"])
     assert both.empty
     assert (found["grade"] == train["grade"].min()).all()
