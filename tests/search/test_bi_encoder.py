@@ -23,7 +23,7 @@ def pairs():
     return zip(*rows, strict=True)
 
 
-@pytest.mark.parametrize("loss", ["order", "in_batch", "both"])
+@pytest.mark.parametrize("loss", ["order", "in_batch", "both", "pointwise"])
 def test_a_relation_that_words_do_not_show_is_learnt(loss):
     queries, titles, grades = pairs()
     backbone = load_backbone("random-bert", seed=0)
