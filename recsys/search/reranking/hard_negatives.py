@@ -2,7 +2,7 @@
 
 In-batch negatives are mostly of other categories and soon teach nothing. A mined one is near, and sometimes
 it is a product that nobody judged but that is right: so the first ranks are skipped, and what lies nearer to
-the query than its own good title does is left out ("denoised": Qu et al. 2021, RocketQA, arXiv:2010.08191, §3.2).
+the query than its own good title does is left out ("denoised": Qu et al. 2021, arXiv:2010.08191, §3.2).
 
 Q: queries. N: titles.
 """

@@ -89,7 +89,7 @@ def user_ndcg(rows: pd.DataFrame, score: str) -> pd.Series:
 
 
 def _calibration(rows: pd.DataFrame, bins: int = 10) -> float:
-    """Expected calibration error of column feedback on the views of the first place, which it is asked for."""
+    """Expected calibration error of column feedback on views of the first place, which it is asked for."""
     first = rows[rows["position"] == 0]
     bin_of = (first["feedback"].rank(pct=True) * bins).astype(int).clip(upper=bins - 1)
     means = first.groupby(bin_of)[["feedback", "click"]].mean()

@@ -81,7 +81,7 @@ def _own_taste(events: pd.DataFrame, table: pd.DataFrame, titles: np.ndarray) ->
     clicks = events[events["kind"] == "click"].sort_values(["user", "time"], kind="stable")
     starts = table.groupby("search")["time"].transform("min")
     out = np.zeros(len(table))
-    by_user = {user: group for user, group in clicks.groupby("user")}
+    by_user = dict(iter(clicks.groupby("user")))
     for user, rows in table.groupby("user").indices.items():
         own = by_user.get(user)
         if own is None:

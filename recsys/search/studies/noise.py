@@ -1,7 +1,7 @@
 """Queries as people really type them: slips of the keyboard, other words for one thing, other word orders.
 
-Each function changes a query with a generator of its own draw, so that one seed gives one set of noisy queries
-to every scorer.
+Each function changes a query with a generator of its own draw, so that one seed gives one set of noisy
+queries to every scorer.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ NEIGHBOURS = dict(zip("qwertyuiopasdfghjklzxcvbnm", "wqwertyuiosasdfghjkxzxcvbn"
 SHORTEST = 4  # letters: a slip in "tv" makes another word
 # groups of everyday shop words; the demo store's own synonyms are of its vocabulary and not used here
 _GROUPS = """
-sofa couch settee | rug carpet mat | lamp light | tap faucet | refrigerator fridge | television tv | laptop notebook
-| sneakers trainers | trousers pants | sweater jumper pullover | purse handbag | bag tote | cup mug | blanket throw
-| curtain drape | dresser bureau | wardrobe armoire | hoover vacuum | torch flashlight | bin trash | screw fastener
-| picture image | phone handset | headphones headset earphones | cable cord lead | backpack rucksack | pan skillet
-| ring band | necklace pendant | bike bicycle | watch timepiece | shoe footwear | jacket coat | toy plaything
-| kids children | women ladies | men mens | bathroom bath | cheap inexpensive | small little | big large
+sofa couch settee | rug carpet mat | lamp light | tap faucet | refrigerator fridge | television tv |
+laptop notebook | sneakers trainers | trousers pants | sweater jumper pullover | purse handbag | bag
+tote | cup mug | blanket throw | curtain drape | dresser bureau | wardrobe armoire | hoover vacuum |
+torch flashlight | bin trash | screw fastener | picture image | phone handset | headphones headset
+earphones | cable cord lead | backpack rucksack | pan skillet | ring band | necklace pendant | bike
+bicycle | watch timepiece | shoe footwear | jacket coat | toy plaything | kids children | women
+ladies | men mens | bathroom bath | cheap inexpensive | small little | big large
 """
 SYNONYMS = {
     word: [other for other in group.split() if other != word]

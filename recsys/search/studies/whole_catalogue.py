@@ -1,8 +1,8 @@
 """Recall over the whole catalogue: are the products that judges found relevant among the first 10 and 100?
 
 A judged pool comes from some search's results; a product that nobody judged is not irrelevant. So beside the
-recall of the judged relevant stand judged@10 (the share of the first ten that anybody judged: where it is low,
-a low recall says little) and NDCG@10 of the condensed list (unjudged products taken out; Sakai 2007).
+recall of the judged relevant stand judged@10 (the share of the first ten that anybody judged: where it is
+low, a low recall says little) and NDCG@10 of the condensed list (unjudged products taken out; Sakai 2007).
 
 Q: queries. N: products.
 """
