@@ -74,16 +74,21 @@ def long_queries(settings: StudySettings) -> Study:
 
     Long: more words than the median test query. The two groups are different queries, so `long:difference`
     holds each list's influence on the difference of the means: its mean is that difference, and its spread
-    over √L is the standard error of two independent groups.
+    over √L is the standard error of two independent groups. `meaning_words:difference` and
+    `meaning_random:difference`: the encoder minus BM25, and minus the expectation of a random order, over
+    all lists.
     """
     data = load_graded(settings.dataset, settings.fold, settings.salt)
     found = match(data, ("bm25", "zero_shot"), settings.backbone, seed=settings.seed)
-    judged = {name: judge(data, found.scores[name]).per_list for name in ("bm25", "zero_shot")}
+    meaning = judge(data, found.scores["zero_shot"])
+    judged = {"bm25": judge(data, found.scores["bm25"]).per_list, "zero_shot": meaning.per_list}
     gain = judged["zero_shot"] - judged["bm25"]
     text = data.part("test").drop_duplicates("list").set_index("list")["query"]
     length = text.map(lambda query: len(words(query))).reindex(gain.index)
     is_long = length > length.median()
     lists = pd.DataFrame({"long:difference": group_influence(gain, is_long)})
+    lists["meaning_words:difference"] = gain
+    lists["meaning_random:difference"] = meaning.per_list - meaning.random
     shown = pd.DataFrame({"long": is_long, "words": length, "gain": gain}).groupby("long").mean()
     return study(lists, shown.reset_index(), long_share=float(is_long.mean()))
 

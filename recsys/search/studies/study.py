@@ -16,8 +16,9 @@ ALL_FOLDS = -1
 class StudySettings:
     """dataset: of `recsys.search.graded.LOWEST`; studies of logged searches take the demo store's log.
 
-    fold, salt: of the division; fold −1 asks every fold in turn, each with its own train part. max_steps: of each training; 0 the settings' own two passes. repeats: of
-    what is drawn again within one run. seed: of training and of draws.
+    fold, salt: of the division; fold −1 asks every fold in turn, each with its own train part. loss: of the
+    contrastive model. max_steps: of each training; 0 the settings' own two passes. repeats: of what is drawn
+    again within one run. seed: of training and of draws.
     """
 
     dataset: str = "demo_store"
