@@ -54,7 +54,7 @@ def ask(name: str, settings: StudySettings) -> Study:
         RegistryError: no such study. SearchError: as the study.
 
     Example:
-        >>> ask("cosine", StudySettings(dataset="demo_store", backbone="minilm")).metrics["spearman:difference"]
+        >>> ask("cosine", StudySettings(dataset="demo_store")).metrics["spearman:difference"]
     """
     function = STUDIES.load(name)
     if settings.fold != ALL_FOLDS:
