@@ -42,9 +42,12 @@ class Study:
 
 
 def study(lists: pd.DataFrame, table: pd.DataFrame, **metrics: float) -> Study:
-    """A study's answer; each difference's mean over lists stands among the metrics under its own name."""
+    """A study's answer; each difference's mean over lists stands among the metrics under its own name, and
+    that of the first, which the study is about, as `difference`, with its standard error over lists."""
     means = {name: float(value) for name, value in lists.mean().items() if name.endswith(":difference")}
-    return Study(means | {"lists": float(len(lists))} | metrics, lists.rename_axis("list"), table)
+    first = lists.iloc[:, 0]
+    own = {"difference": float(first.mean()), "difference_error": float(first.sem())}
+    return Study(means | own | {"lists": float(len(lists))} | metrics, lists.rename_axis("list"), table)
 
 
 def ask(name: str, settings: StudySettings) -> Study:
@@ -67,5 +70,7 @@ def ask(name: str, settings: StudySettings) -> Study:
     tables = pd.concat([one.table for one in found])
     words = [column for column in tables if not pd.api.types.is_numeric_dtype(tables[column])]
     table = tables.groupby(list(dict.fromkeys([tables.columns[0], *words])), sort=False).mean().reset_index()
-    rest = pd.DataFrame([one.metrics for one in found]).mean().drop("lists")
+    rest = (
+        pd.DataFrame([one.metrics for one in found]).mean().drop(["lists", "difference", "difference_error"])
+    )
     return study(lists, table, **{key: float(rest[key]) for key in rest.index if key not in lists})
