@@ -30,6 +30,7 @@ from recsys.training.result import TrainingResult
 from recsys.training.settings import TrainingSettings
 
 QUERY_TOKENS, TITLE_TOKENS = 32, 64
+LOSSES = ("order", "in_batch", "both", "pointwise")
 SETTINGS = TrainingSettings(
     epochs=2,
     learning_rate=5e-5,
@@ -47,8 +48,8 @@ class GradedTraining:
     """What a bi-encoder is tuned with.
 
     loss: "order" (every better pair above every worse one, `recsys.losses.cosine_order`), "in_batch" (pairs
-    of the highest grades, the other titles of the batch as negatives), "both": their sum. settings: of
-    training.
+    of the highest grades, the other titles of the batch as negatives), "both": their sum, "pointwise" (the
+    cosine shall be the grade, brought to 0 … 1; squared error). settings: of training.
     """
 
     loss: str = "order"
@@ -103,12 +104,12 @@ def tune(
         SearchError: no such loss, sides of different lengths, grades that are all alike.
     """
     how = GradedTraining() if how is None else how
-    if how.loss not in ("order", "in_batch", "both"):
-        raise SearchError(f"loss must be order, in_batch or both, not {how.loss!r}")
+    if how.loss not in LOSSES:
+        raise SearchError(f"loss must be one of {', '.join(LOSSES)}, not {how.loss!r}")
     samples = GradedPairs(backbone, queries, titles, grades)
     if len(samples) == 0 or np.ptp(samples.grades) == 0:
         raise SearchError("the grades are all alike: they tell no better pair from a worse one")
-    best = float(samples.grades.max())
+    best, lowest = float(samples.grades.max()), float(samples.grades.min())
 
     def loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
         ids, masks = ([batch[f"{side}_{what}"] for side in ("query", "title")] for what in ("ids", "mask"))
@@ -116,6 +117,9 @@ def tune(
         count, total = len(query), query.new_zeros(())
         if how.loss in ("order", "both"):
             total = total + count * cosine_order_loss(cosine_similarity(query, title), batch["grade"])
+        if how.loss == "pointwise":
+            wanted = (batch["grade"] - lowest) / (best - lowest)
+            total = total + (cosine_similarity(query, title) - wanted).square().sum()
         good = batch["grade"] >= best
         if how.loss in ("in_batch", "both") and int(good.sum()) > 1:
             total = total + in_batch_softmax(query[good], title[good])

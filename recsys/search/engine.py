@@ -23,12 +23,14 @@ from recsys.ensembling.score_fusion import convex
 from recsys.search.bi_encoder import QUERY_TOKENS, TITLE_TOKENS
 from recsys.search.errors import SearchError
 from recsys.search.lexical import LONGEST, LexicalIndex
+from recsys.search.query_cache import TimedLruCache
 from recsys.search.vector_index import NO_PRODUCT, VectorIndex
 
 FORMAT = 1
 CATALOGUE, MANIFEST = "catalogue.parquet", "engine.json"
 CANDIDATES = 100  # of words and of meaning each
 WORDS_WEIGHT = 0.4
+ANSWERS = 10_000  # the last queries whose answers are kept, until a product is added or deleted
 
 
 class SearchEngine:
@@ -52,8 +54,7 @@ class SearchEngine:
             raise SearchError(f"words_weight must be in [0, 1], got {words_weight}")
         self.catalogue, self.backbone, self.vectors = catalogue, backbone, vectors
         self.words_weight = words_weight
-        self._rows = vectors.vectors()[0]
-        self._words = LexicalIndex(catalogue["title"].to_numpy()[self._rows])
+        self._reindex()
 
     @classmethod
     def build(
@@ -100,6 +101,14 @@ class SearchEngine:
         query = query.replace("\0", " ")[:LONGEST].strip()
         if not query:
             return self._told(np.empty(0, int), *(np.empty(0),) * 3)
+        answers = self._answers
+        known = answers.get((query, k))
+        if known is None:
+            known = self._found(query, k)
+            answers.put((query, k), known)
+        return known.copy()
+
+    def _found(self, query: str, k: int) -> pd.DataFrame:
         vector = embed_texts(self.backbone, [query], max_tokens=QUERY_TOKENS)
         near, cosines = (x[0] for x in self.vectors.search(vector, max(CANDIDATES, k)))
         near, cosines = near[near != NO_PRODUCT], cosines[near != NO_PRODUCT]
@@ -193,6 +202,7 @@ class SearchEngine:
         # BM25's weights depend on every title: one that forgot this would drift from a new index
         self._rows = self.vectors.vectors()[0]
         self._words = LexicalIndex(self.catalogue["title"].to_numpy()[self._rows])
+        self._answers = TimedLruCache(ANSWERS)  # a new one: no answer outlives its catalogue
 
     def _told(self, rows: np.ndarray, *columns: np.ndarray) -> pd.DataFrame:
         table = self.catalogue.iloc[rows][["id", "title"]].reset_index(drop=True)

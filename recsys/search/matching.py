@@ -1,7 +1,8 @@
 """Intent matching (意图匹配) by name: every scorer of graded pairs, judged in the same way.
 
 Names: random; bm25 (titles); zero_shot (an untuned encoder's cosine); convex (both, weight from validation);
-tuned (the encoder trained on the train part); tuned_convex (with BM25, weight from validation).
+tuned (the encoder trained on the train part); tuned_convex (with BM25, weight from validation); reranked (a
+cross-encoder trained on the train part over zero_shot's cosine); reranked_convex.
 
 P: pairs.
 """
@@ -14,15 +15,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from recsys.encoders.backbone import load_backbone
+from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.metrics.judged_lists import JudgedNdcg, judged_ndcg
 from recsys.search.bi_encoder import SETTINGS, GradedTraining, pair_cosines, tune
 from recsys.search.errors import SearchError
 from recsys.search.graded import Graded
 from recsys.search.lexical import LexicalIndex
 from recsys.search.ranking import alpha_surface, choose_alpha, rank_scores
+from recsys.search.reranking.cross_encoder import ReRanker
+from recsys.search.reranking.hard_negatives import mine
 
-METHODS = ("random", "bm25", "zero_shot", "convex", "tuned", "tuned_convex")
+COMBINED = {"convex": "zero_shot", "tuned_convex": "tuned", "reranked_convex": "reranked"}
+METHODS = ("random", "bm25", "zero_shot", "convex", "tuned", "tuned_convex", "reranked", "reranked_convex")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def match(
     loss: str = "order",
     max_steps: int = 0,
     seed: int = 0,
+    mined: int = 0,
 ) -> Matched:
     """Score validation and test rows by every method asked for.
 
@@ -51,6 +56,8 @@ def match(
         backbone: that is tuned, and that zero_shot is.
         loss: see `GradedTraining`. max_steps: of training; 0: the settings' own two passes.
         seed: of training and of the random order.
+        mined: hard negatives of each training query (`recsys.search.reranking.hard_negatives`) that are
+            learnt from besides the judged pairs.
 
     Raises:
         SearchError: no such method; tuning, or choosing a weight, on a set that is all test.
@@ -64,16 +71,13 @@ def match(
     rows = np.concatenate([data.parts["validation"], data.parts["test"]])
     asked, found = data.table.iloc[rows], Matched({}, {}, {})
     for name in METHODS:
-        base = {"convex": "zero_shot", "tuned_convex": "tuned"}.get(name)
-        wanted = name in methods or any(
-            other in methods and name in needed
-            for other, needed in (("convex", ("bm25", "zero_shot")), ("tuned_convex", ("bm25", "tuned")))
-        )
-        if not wanted:
+        base = COMBINED.get(name)
+        asked_for_another = any(c in methods and name in ("bm25", other) for c, other in COMBINED.items())
+        if name not in methods and not asked_for_another:
             continue
         start = time.perf_counter()
         if base is None:
-            own = _scores(name, data, asked, backbone, loss, max_steps, seed)
+            own = _scores(name, data, asked, backbone, loss, max_steps, seed, mined)
         else:
             own = _combined(data, rows, found, base, name)
         found.scores[name] = np.full(len(data.table), np.nan)
@@ -104,7 +108,14 @@ def comparison_table(data: Graded, found: Matched, k: int = 10) -> pd.DataFrame:
 
 
 def _scores(
-    name: str, data: Graded, asked: pd.DataFrame, backbone: str, loss: str, max_steps: int, seed: int
+    name: str,
+    data: Graded,
+    asked: pd.DataFrame,
+    backbone: str,
+    loss: str,
+    max_steps: int,
+    seed: int,
+    mined: int,
 ) -> np.ndarray:
     queries, titles = asked["query"].tolist(), asked["title"].tolist()
     if name == "random":
@@ -114,12 +125,31 @@ def _scores(
         everything = list(texts) + sorted(set(data.table["title"]) - set(texts))
         return LexicalIndex(everything).pair_scores(queries, rows)
     network = load_backbone(backbone, seed=seed)
+    settings = replace(SETTINGS, max_steps=max_steps or None)
+    if name == "zero_shot":
+        return pair_cosines(network, queries, titles)
+    train = training_pairs(data, network, mined, seed)
+    pairs = (train["query"].tolist(), train["title"].tolist())
     if name == "tuned":
-        train = data.part("train")
-        settings = replace(SETTINGS, max_steps=max_steps or None)
-        how = GradedTraining(loss, settings)
-        tune(network, train["query"].tolist(), train["title"].tolist(), train["grade"].to_numpy(), how, seed)
-    return pair_cosines(network, queries, titles)
+        tune(network, *pairs, train["grade"].to_numpy(), GradedTraining(loss, settings), seed)
+        return pair_cosines(network, queries, titles)
+    first = pair_cosines(network, *pairs)
+    cosines = pair_cosines(network, queries, titles)
+    ranker = ReRanker(network, settings).fit(*pairs, first, train["grade"].to_numpy(), seed)
+    return ranker.score(queries, titles, cosines)
+
+
+def training_pairs(data: Graded, backbone: Backbone, mined: int = 0, seed: int = 0) -> pd.DataFrame:
+    """Query, title, grade of the train part, and so many hard negatives a query with the lowest grade.
+
+    They are mined among the titles of the train part alone: a title of the test part, graded 1 here, would
+    tell the model of the test.
+    """
+    own = data.part("train")[["query", "title", "grade"]]
+    if not mined:
+        return own
+    found = mine(own, own["title"], backbone, per_query=mined, seed=seed)
+    return pd.concat([own, found[["query", "title", "grade"]]], ignore_index=True)
 
 
 def _combined(data: Graded, rows: np.ndarray, found: Matched, base: str, name: str) -> np.ndarray:

@@ -23,7 +23,7 @@ def pairs():
     return zip(*rows, strict=True)
 
 
-@pytest.mark.parametrize("loss", ["order", "in_batch", "both"])
+@pytest.mark.parametrize("loss", ["order", "in_batch", "both", "pointwise"])
 def test_a_relation_that_words_do_not_show_is_learnt(loss):
     queries, titles, grades = pairs()
     backbone = load_backbone("random-bert", seed=0)
@@ -31,7 +31,8 @@ def test_a_relation_that_words_do_not_show_is_learnt(loss):
     before = judged_ndcg(queries, grades, pair_cosines(backbone, queries, titles)).mean
     tune(backbone, queries, titles, np.array(grades), GradedTraining(loss, settings))
     after = judged_ndcg(queries, grades, pair_cosines(backbone, queries, titles)).mean
-    assert after > max(before + 0.1, 0.85)
+    # a squared error moves cosines that all start near 1 slowly
+    assert after > (before + 0.1 if loss == "pointwise" else max(before + 0.1, 0.85))
 
 
 def test_what_teaches_nothing_is_refused():

@@ -110,3 +110,12 @@ def test_the_command_answers_in_the_terminal(tmp_path):
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     with pytest.raises(SearchError, match="no column title"):
         read_catalogue(tmp_path / "bad.csv")
+
+
+def test_a_kept_answer_is_no_ones_to_change_and_dies_with_the_catalogue(engine):
+    first = engine.search("lamp", 3)
+    first["id"] = "changed"
+    again = engine.search("lamp", 3)
+    assert "changed" not in set(again["id"])
+    engine.delete(["p3"])
+    assert "p3" not in set(engine.search("lamp", 5)["id"])

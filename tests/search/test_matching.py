@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from recsys.encoders.backbone import load_backbone
 from recsys.search.errors import SearchError
 from recsys.search.graded import load_graded
-from recsys.search.matching import comparison_table, judge, match
+from recsys.search.matching import comparison_table, judge, match, training_pairs
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,20 @@ def test_a_few_steps_of_tuning_run_and_move_the_scores(data):
     rows = data.parts["test"]
     assert np.isfinite(found.scores["tuned"][rows]).all()
     assert not np.allclose(found.scores["tuned"][rows], found.scores["zero_shot"][rows])
+
+
+def test_mined_negatives_and_a_re_ranker_run_from_the_train_part_alone(data):
+    rows = training_pairs(data, load_backbone("minilm"), mined=1)
+    train = data.part("train")
+    added = rows.iloc[len(train) :]
+    assert len(added) > 20
+    assert (added["grade"] == train["grade"].min()).all()
+    assert set(added["query"]) <= set(train["query"])
+    assert set(added["title"]) <= set(train["title"])
+    found = match(data, ("reranked_convex",), backbone="random-bert", max_steps=2, mined=1)
+    assert set(found.scores) == {"bm25", "reranked", "reranked_convex"}
+    assert 0 <= found.alpha["reranked_convex"] <= 1
+    assert np.isfinite(found.scores["reranked"][data.parts["test"]]).all()
 
 
 def test_what_is_not_there_is_said(data):

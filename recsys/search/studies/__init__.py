@@ -1,0 +1,1 @@
+"""Studies on graded queries and logged searches: each asks one question of one data set, list by list."""

@@ -1,0 +1,95 @@
+"""A shop's logged result lists, divided by time, with what was known of query, product and user before each.
+
+Four times follow each other: counts (click rates are counted), learning, choosing (α), judging. A list's
+features look at what happened before the list alone: of products, clicks of the first time; of the user, his
+own earlier clicks; of reviews, those that were published before (`recsys.search.feedback.review_feedback`).
+
+n: views (one product at one place of one list). D: width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from recsys.data import demo_store
+from recsys.data.tables import Dataset
+from recsys.encoders.backbone import Backbone, load_backbone
+from recsys.encoders.embed import embed_texts
+from recsys.search.bi_encoder import QUERY_TOKENS, TITLE_TOKENS
+from recsys.search.feedback.result_lists import click_rates, examination_curve, result_lists
+
+TIMES = {
+    "counts": 0.5,
+    "learning": 0.7,
+    "choosing": 0.85,
+    "judging": 1.0,
+}  # ends, as shares of the log's span
+
+
+@dataclass(frozen=True)
+class LoggedLists:
+    """table: n rows: search, user, item, position, click, time, part, match (cosine of query and title),
+    rate (click rate of the first time, corrected for places), own (cosine of the title with the mean of the
+    titles that the user clicked before; 0 without any), price (its logarithm)."""
+
+    shop: Dataset
+    table: pd.DataFrame
+
+    def part(self, name: str) -> pd.DataFrame:
+        """Rows of one time."""
+        return self.table[self.table["part"] == name]
+
+
+def logged_lists(backbone: str = "minilm", seed: int = 0) -> LoggedLists:
+    """The demo store's lists that were shown in random order (others' clicks follow the production order).
+
+    Counting takes all lists, weighted by their propensities; learning, choosing and judging the random ones.
+    """
+    shop = demo_store.load()
+    lists = result_lists(shop.events)
+    start, end = lists["time"].min(), lists["time"].max()
+    share = (lists["time"] - start) / (end - start)
+    names = list(TIMES)
+    place = np.searchsorted(list(TIMES.values()), share, side="left").clip(max=len(names) - 1)
+    lists = lists.assign(part=np.array(names, dtype=object)[place])
+    counted = lists[lists["part"] == "counts"]
+    rates = click_rates(counted, shop.n_items, examination_curve(counted))
+    chance = lists["propensity"].groupby(lists["search"]).transform("min") < 0.1
+    same = lists["propensity"].groupby(lists["search"]).transform("nunique") == 1
+    table = lists[chance & same & (lists["part"] != "counts")].reset_index(drop=True)
+    network = load_backbone(backbone, seed=seed)
+    titles = embed_texts(network, shop.items["title"].tolist(), max_tokens=TITLE_TOKENS)
+    query, row = _queries(network, table["query"])
+    items = table["item"].to_numpy()
+    table["match"] = np.einsum("nd,nd->n", query[row], titles[items])
+    table["rate"] = pd.Series(rates[items]).fillna(float(np.nanmean(rates))).to_numpy()
+    table["own"] = _own_taste(shop.events, table, titles)
+    table["price"] = np.log(shop.items["price"].to_numpy()[items])
+    return LoggedLists(shop, table)
+
+
+def _queries(network: Backbone, queries: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    texts, rows = np.unique(queries.to_numpy(object), return_inverse=True)
+    return embed_texts(network, list(texts), max_tokens=QUERY_TOKENS), rows
+
+
+def _own_taste(events: pd.DataFrame, table: pd.DataFrame, titles: np.ndarray) -> np.ndarray:
+    """[n] cosine of each row's title with the mean title of the user's clicks before the row's list."""
+    clicks = events[events["kind"] == "click"].sort_values(["user", "time"], kind="stable")
+    starts = table.groupby("search")["time"].transform("min")
+    out = np.zeros(len(table))
+    by_user = dict(iter(clicks.groupby("user")))
+    for user, rows in table.groupby("user").indices.items():
+        own = by_user.get(user)
+        if own is None:
+            continue
+        sums = np.cumsum(titles[own["item"].to_numpy()], axis=0)
+        seen = np.searchsorted(own["time"].to_numpy(), starts.to_numpy()[rows], side="left")
+        known = seen > 0
+        mean = sums[seen[known] - 1]
+        mean /= np.linalg.norm(mean, axis=1, keepdims=True).clip(1e-9)
+        out[rows[known]] = np.einsum("nd,nd->n", mean, titles[table["item"].to_numpy()[rows[known]]])
+    return out

@@ -1,0 +1,84 @@
+"""Queries as people really type them: slips of the keyboard, other words for one thing, other word orders.
+
+Each function changes a query with a generator of its own draw, so that one seed gives one set of noisy
+queries to every scorer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+NEIGHBOURS = dict(zip("qwertyuiopasdfghjklzxcvbnm", "wqwertyuiosasdfghjkxzxcvbn", strict=True))
+SHORTEST = 4  # letters: a slip in "tv" makes another word
+# groups of everyday shop words; the demo store's own synonyms are of its vocabulary and not used here
+_GROUPS = """
+sofa couch settee | rug carpet mat | lamp light | tap faucet | refrigerator fridge | television tv |
+laptop notebook | sneakers trainers | trousers pants | sweater jumper pullover | purse handbag | bag
+tote | cup mug | blanket throw | curtain drape | dresser bureau | wardrobe armoire | hoover vacuum |
+torch flashlight | bin trash | screw fastener | picture image | phone handset | headphones headset
+earphones | cable cord lead | backpack rucksack | pan skillet | ring band | necklace pendant | bike
+bicycle | watch timepiece | shoe footwear | jacket coat | toy plaything | kids children | women
+ladies | men mens | bathroom bath | cheap inexpensive | small little | big large
+"""
+SYNONYMS = {
+    word: [other for other in group.split() if other != word]
+    for group in _GROUPS.replace("\n", " ").split("|")
+    for word in group.split()
+}
+
+
+def typed_errors(query: str, rng: np.random.Generator) -> str:
+    """One slip in the longest word: two letters change places, one is missing, doubled, or its neighbour."""
+    words = query.split()
+    lengths = [len(word) if word.isalpha() else 0 for word in words]
+    if not words or max(lengths) < SHORTEST:
+        return query
+    place = int(np.argmax(lengths))
+    word, at = words[place], int(rng.integers(1, lengths[place] - 1))
+    slips = (
+        word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+        word[:at] + word[at + 1 :],
+        word[:at] + word[at] + word[at:],
+        word[:at] + NEIGHBOURS.get(word[at].lower(), word[at]) + word[at + 1 :],
+    )
+    words[place] = slips[int(rng.integers(len(slips)))]
+    return " ".join(words)
+
+
+def synonyms(query: str, rng: np.random.Generator) -> str:
+    """Every word of `SYNONYMS` replaced by another one of its group."""
+    words = query.split()
+    changed = [SYNONYMS.get(word.lower()) for word in words]
+    return " ".join(
+        word if others is None else others[int(rng.integers(len(others)))]
+        for word, others in zip(words, changed, strict=True)
+    )
+
+
+def word_order(query: str, rng: np.random.Generator) -> str:
+    """The same words in another order, where there are two."""
+    words = query.split()
+    return " ".join(words[i] for i in rng.permutation(len(words)))
+
+
+NOISES: dict[str, Callable[[str, np.random.Generator], str]] = {
+    "typos": typed_errors,
+    "synonyms": synonyms,
+    "order": word_order,
+}
+
+
+def noisy(queries: list[str], kind: str, seed: int) -> list[str]:
+    """Each distinct query changed once, by a draw that depends on seed and query alone.
+
+    Raises:
+        KeyError: no such kind.
+    """
+    change = NOISES[kind]
+    made = {
+        query: change(query, np.random.default_rng([seed, *query.encode()]))
+        for query in dict.fromkeys(queries)
+    }
+    return [made[query] for query in queries]

@@ -1,0 +1,109 @@
+"""Recall over the whole catalogue: are the products that judges found relevant among the first 10 and 100?
+
+A judged pool comes from some search's results; a product that nobody judged is not irrelevant. So beside the
+recall of the judged relevant stand judged@10 (the share of the first ten that anybody judged: where it is
+low, a low recall says little) and NDCG@10 of the condensed list (unjudged products taken out; Sakai 2007).
+
+Q: queries. N: products.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from recsys.data import sources
+from recsys.data.labelled import chorus_electronics
+from recsys.encoders.backbone import Backbone, load_backbone
+from recsys.encoders.embed import embed_texts
+from recsys.ensembling.score_fusion import convex
+from recsys.metrics.judged_lists import judged_ndcg
+from recsys.search.bi_encoder import QUERY_TOKENS, TITLE_TOKENS
+from recsys.search.errors import SearchError
+from recsys.search.graded import Graded, load_graded
+from recsys.search.lexical import LexicalIndex
+from recsys.search.studies.study import Study, StudySettings, study
+
+RELEVANT = 2 / 3  # of the way from the lowest grade to the highest
+SHARE = 0.5  # of meaning in the combination: nothing is chosen on the queries that are judged
+DEPTHS = (10, 100)
+
+
+def whole_catalogue(settings: StudySettings) -> Study:
+    """Random, BM25, cosine and their convex combination over all products, for the test queries.
+
+    Lists: `fused_recall@10:difference` and `@100`: the combination minus the better single scorer by its
+    mean over the validation queries (by the cosine, where there is no validation part).
+    """
+    data = load_graded(settings.dataset, settings.fold, settings.salt)
+    titles, product = catalogue(data)
+    network, lexical = load_backbone(settings.backbone, seed=settings.seed), LexicalIndex(titles)
+    vectors = embed_texts(network, titles, max_tokens=TITLE_TOKENS)
+    rng = np.random.default_rng(settings.seed)
+    found: dict[str, dict[str, pd.DataFrame]] = {}
+    for part in ("validation", "test"):
+        rows = data.parts[part]
+        if not len(rows):
+            continue
+        table = data.table.iloc[rows].assign(place=product[rows])
+        found[part] = _of_part(table, data, network, vectors, lexical, rng)
+    chosen = found.get("validation", {})
+    lists = pd.DataFrame(index=found["test"]["fused"].index)
+    for k in DEPTHS:
+        column = f"recall@{k}"
+        means = (
+            {name: chosen[name][column].mean() for name in ("bm25", "cosine")} if chosen else {"cosine": 1.0}
+        )
+        best = max(means, key=means.get)
+        lists[f"fused_recall@{k}:difference"] = found["test"]["fused"][column] - found["test"][best][column]
+    shown = pd.DataFrame({name: frame.mean() for name, frame in found["test"].items()}).T
+    return study(lists, shown.rename_axis("scorer").reset_index(), products=float(len(titles)))
+
+
+def catalogue(data: Graded) -> tuple[list[str], np.ndarray]:
+    """(N texts, place of each pair's product among them): the shop's own where it is known (Chorus), else the
+    distinct titles of all pairs."""
+    if data.name == "chorus_electronics":
+        products = chorus_electronics.catalogue(sources.all_sources()[data.name])
+        return products["title"].tolist(), data.table["product"].to_numpy()
+    titles, places = np.unique(data.table["title"].to_numpy(object), return_inverse=True)
+    return list(titles), places
+
+
+def _of_part(
+    table: pd.DataFrame,
+    data: Graded,
+    network: Backbone,
+    vectors: np.ndarray,
+    lexical: LexicalIndex,
+    rng: np.random.Generator,
+) -> dict[str, pd.DataFrame]:
+    """Scorer -> measures, one row a query with a relevant product."""
+    highest = float(data.table["grade"].max())
+    limit = data.lowest + RELEVANT * (highest - data.lowest)
+    kept = table.groupby("list")["grade"].transform("max") >= limit
+    if not kept.any():
+        raise SearchError(f"no query of {data.name} has a product of grade {limit:g} or more")
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    for key, judged in table[kept].groupby("list"):
+        query = str(judged["query"].iloc[0])
+        vector = embed_texts(network, [query], max_tokens=QUERY_TOKENS)[0]
+        words, cosine = lexical.scores(query), vectors @ vector
+        scores = {"random": rng.random(len(vectors)), "bm25": words, "cosine": cosine}
+        scores["fused"] = convex([cosine[None], words[None]], [SHARE, 1 - SHARE])[0]
+        for name, own in scores.items():
+            rows.setdefault(name, {})[key] = _measures(own, judged, limit, data.lowest)
+    return {name: pd.DataFrame(values).T.rename_axis("list") for name, values in rows.items()}
+
+
+def _measures(scores: np.ndarray, judged: pd.DataFrame, limit: float, lowest: float) -> dict[str, float]:
+    # a product judged twice (equal titles) counts once, with its mean grade
+    grades = judged.groupby("place")["grade"].mean()
+    relevant = grades.index[grades >= limit]
+    order = np.argsort(-scores, kind="stable")[: max(DEPTHS)]
+    found = {f"recall@{k}": np.isin(relevant, order[:k]).mean() if len(relevant) else np.nan for k in DEPTHS}
+    found["judged@10"] = float(np.isin(order[:10], grades.index).mean())
+    constant = grades.nunique() < 2
+    own = scores[grades.index.to_numpy()]
+    condensed = None if constant else judged_ndcg(np.zeros(len(grades)), grades, own, 10, lowest)
+    return found | {"condensed_ndcg@10": np.nan if condensed is None else condensed.mean}

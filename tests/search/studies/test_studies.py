@@ -1,0 +1,75 @@
+"""Every study answers on the demo store, list by list, and names differences that the policy knows."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from recsys.runs.evidence.claims import load_claims
+from recsys.search.errors import SearchError
+from recsys.search.studies.logged_lists import logged_lists
+from recsys.search.studies.printed_formula import printed_faults
+from recsys.search.studies.study import StudySettings, ask
+
+QUICK = StudySettings(backbone="random-bert", max_steps=2, repeats=1)
+EXPECTED = {
+    "cosine": "spearman:difference",
+    "long_queries": "long:difference",
+    "noise": "typos:difference",
+    "active_learning": "active:difference",
+    "whole_catalogue": "fused_recall@100:difference",
+    "carried_weights": "carried_words:difference",
+    "next_feedback": "auc_feedback:difference",
+    "two_stages": "two_stages:difference",
+    "review_sentiment": "sentiment:difference",
+}
+
+
+@cache
+def asked(name):
+    return ask(name, QUICK)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_it_answers_list_by_list(name):
+    found = asked(name)
+    assert found.lists.index.name == "list"
+    assert found.lists.index.is_unique
+    assert np.isfinite(found.lists[EXPECTED[name]]).all()
+    assert found.metrics[EXPECTED[name]] == pytest.approx(found.lists[EXPECTED[name]].mean())
+    assert len(found.table)
+
+
+def test_every_criterion_reads_a_difference_that_its_study_makes():
+    for claim in load_claims().claims:
+        for criterion in claim.criteria if claim.experiment == "07_search_studies" else ():
+            assert criterion.metric in asked(criterion.treatment["study"]).lists
+
+
+def test_all_folds_are_asked_in_turn():
+    found = ask("cosine", StudySettings(backbone="random-bert", fold=-1))
+    alone = ask("cosine", StudySettings(backbone="random-bert", fold=1))
+    assert set(alone.lists.index) < set(found.lists.index)
+    assert len(found.table) == len(alone.table)
+    with pytest.raises(SearchError, match="pointwise"):
+        ask("noise", StudySettings(loss="pointwise"))
+
+
+def test_the_log_is_divided_by_time_and_its_features_look_back():
+    log = logged_lists("random-bert")
+    ends = log.table.groupby("part")["time"].agg(["min", "max"])
+    assert ends.loc["learning", "max"] <= ends.loc["choosing", "min"]
+    assert ends.loc["choosing", "max"] <= ends.loc["judging", "min"]
+    first = log.table.sort_values("time").drop_duplicates("user")
+    clicks = log.shop.events[log.shop.events["kind"] == "click"].groupby("user")["time"].min()
+    untouched = first[first["time"] <= first["user"].map(clicks)]
+    assert (untouched["own"] == 0).all()
+
+
+def test_what_is_printed_is_shown_wrong_and_mended():
+    faults = printed_faults(logged_lists("random-bert")).set_index("erratum")
+    assert faults.loc["f-vector-and-function", "as_printed"] > 1
+    assert faults.loc["scales-of-s-and-f", "as_printed"] == 1 > faults.loc["scales-of-s-and-f", "mended"]
+    assert faults.loc["feedback-before-display", "as_printed"] > 0.9
+    assert faults.loc["feedback-before-display", "mended"] < 0.7
+    assert faults.loc["no-user-in-score", "as_printed"] == 0 < faults.loc["no-user-in-score", "mended"]
