@@ -18,6 +18,8 @@ from recsys.runs.records import load_records
 from recsys.runs.report.pages import write_report
 from recsys.runs.report.verdicts import DECIDED, effect, verdict_rows
 
+WIDE = 150  # columns of a terminal
+
 
 def report_command(console: Console, out: Path, runs: Path) -> None:
     """Write the site and print the verdict table."""
@@ -30,7 +32,7 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
     known = histories(judged[0], judge(claims, confirming_records(reference), experiments))
     changed = {"reference": standing(reference), "yours": standing(own)}
     index = write_report(out, own, reference, failures, claims, experiments, runs, judged, known, changed)
-    table, untested = _verdict_table(verdict_rows(*judged, known, changed))
+    table, untested = _verdict_table(verdict_rows(*judged, known, changed), console.width >= WIDE)
     console.print(table)
     console.print(f"{untested} further claims are not yet tested or can't be; the report lists all.")
     for entry in failures:
@@ -42,22 +44,22 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
     console.print(f"Report: [bold]{index}[/]", soft_wrap=True)
 
 
-def _verdict_table(rows: list[Any]) -> tuple[Table, int]:
-    """The claims that either set of records tested, and how many it leaves out."""
-    table = Table("claim", "paper", "reference says", "your runs say", "kind", "effect", "beside it")
-    table.title = "Verdicts"
+def _verdict_table(rows: list[Any], wide: bool) -> tuple[Table, int]:
+    """The claims that either set of records tested, and how many it leaves out.
+
+    Args:
+        wide: there is room for effects and what stands beside them; the report shows them in any case.
+    """
+    table = Table("claim", "paper", "reference says", "your runs say", title="Verdicts")
+    for name in ("kind", "effect", "beside it") if wide else ():
+        table.add_column(name)
     shown = [row for row in rows if {row.reference.state, row.own.state} & {*DECIDED, "invalid"}]
     for row in shown:
         finding = row.shown.decisive
         told = " ".join(effect(finding)) if finding else row.reference.message
+        more = (row.claim.kind, escape(told), escape("; ".join(row.notes))) if wide else ()
         table.add_row(
-            escape(row.claim.paraphrase),
-            row.claim.place,
-            row.reference.state,
-            row.own.state,
-            row.claim.kind,
-            escape(told),
-            escape("; ".join(row.notes)),
+            escape(row.claim.paraphrase), row.claim.place, row.reference.state, row.own.state, *more
         )
     return table, len(rows) - len(shown)
 
