@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recsys.baselines.candidates import BASELINES
 from recsys.code.registry import Registry
 from recsys.ensembling.candidate_lists import Kept
 from recsys.ensembling.errors import EnsembleError
@@ -42,9 +43,11 @@ def is_drawn(model: str) -> bool:
     Raises:
         RegistryError: no such model.
     """
-    if model in EXTRA or model in comparison.DRAWN or model == "random":
+    if model in EXTRA or model == "random":
         return True
     comparison.names().check(model)
+    if model in BASELINES:
+        return BASELINES.load(model).seeded
     return model in MODELS and MODELS.load(model).trained
 
 
