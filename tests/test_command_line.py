@@ -154,8 +154,11 @@ def test_a_notebook_without_metadata_runs(plain, monkeypatch):
         parameters={"rank": 3},
         threads=1,
         metrics=["score"],
-        code={"commit": None, "dirty": None},
     )
     outcome = execute(request)
     assert (outcome.ok, outcome.reason) == (True, "")
-    assert sorted(path.name for path in folder.iterdir()) == ["executed.ipynb", "record.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "executed.ipynb",
+        "provenance.json",
+        "record.json",
+    ]

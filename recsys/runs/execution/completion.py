@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recsys.runs import paths
 from recsys.runs.checksums import content_name
 from recsys.runs.execution.failures import RunFailed
 from recsys.runs.grid.fingerprint import dependencies
@@ -39,7 +38,8 @@ def complete_record(request: "Request", working: Path, started: datetime, second
 
 def _code(request: "Request", code: dict[str, Any], notebook_blob: str, working: Path) -> dict[str, Any]:
     blobs = {**code["imported"], request.notebook: notebook_blob}
-    edited = [name for name, blob in blobs.items() if _blob_now(name) != blob]
+    project = Path(request.project)
+    edited = [name for name, blob in blobs.items() if _blob_now(project / name) != blob]
     if edited:
         raise RunFailed(f"{', '.join(edited)} was edited while this run was going; run it again")
     commit = code["commit"]
@@ -51,7 +51,7 @@ def _code(request: "Request", code: dict[str, Any], notebook_blob: str, working:
             "--allow-dirty for a trial that `recsys publish` will not take"
         )
     imported = {_module(name) for name in code["imported"]}
-    found = dependencies(Path(request.project) / request.notebook, code["loaded"], imported=imported)
+    found = dependencies(project / request.notebook, code["loaded"], imported=imported)
     (working / f"{PROVENANCE}.json").write_text(json.dumps(found.provenance) + "\n", encoding="utf-8")
     return {
         "commit": commit,
@@ -69,6 +69,5 @@ def _module(file: str) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _blob_now(name: str) -> str | None:
-    path = paths.PROJECT / name
+def _blob_now(path: Path) -> str | None:
     return file_blob(path) if path.is_file() else None

@@ -15,9 +15,9 @@ from tests.conftest import ROOT
 
 LISTENING = """
 import psutil
-from recsys.runs.execution.runner import _ray
+from recsys.runs.execution.runner import started_ray
 
-with _ray(None, 1) as ray:
+with started_ray(None, 1) as ray:
     ray.get(ray.remote(lambda: 1).remote())
     me = psutil.Process()
     for process in [me, *me.children(recursive=True)]:
@@ -46,7 +46,7 @@ def started(monkeypatch):
         fake = types.SimpleNamespace(init=init, shutdown=lambda: None)
         monkeypatch.setitem(sys.modules, "ray", fake)
         monkeypatch.setattr(os, "environ", {**os.environ})
-        with runner._ray(address, 1):
+        with runner.started_ray(address, 1):
             return len(calls)
 
     return start
