@@ -2,18 +2,17 @@
 
 from recsys.code.registry import Registry
 
-_HERE = "recsys.search.studies"
 STUDIES = Registry(
     "search study",
     {
-        "cosine": f"{_HERE}.query_groups:cosine_and_grade",
-        "long_queries": f"{_HERE}.query_groups:long_queries",
-        "noise": f"{_HERE}.noise_falls:noise_falls",
-        "active_learning": f"{_HERE}.active_learning:active_learning",
-        "whole_catalogue": f"{_HERE}.whole_catalogue:whole_catalogue",
-        "carried_weights": f"{_HERE}.carried_weights:carried_weights",
-        "next_feedback": f"{_HERE}.logged_feedback:next_feedback",
-        "two_stages": f"{_HERE}.logged_feedback:two_stages",
-        "review_sentiment": f"{_HERE}.review_ranking:review_sentiment",
+        "cosine": "recsys.search.studies.query_groups:cosine_and_grade",
+        "long_queries": "recsys.search.studies.query_groups:long_queries",
+        "noise": "recsys.search.studies.noise_falls:noise_falls",
+        "active_learning": "recsys.search.studies.active_learning:active_learning",
+        "whole_catalogue": "recsys.search.studies.whole_catalogue:whole_catalogue",
+        "carried_weights": "recsys.search.studies.carried_weights:carried_weights",
+        "next_feedback": "recsys.search.studies.logged_feedback:next_feedback",
+        "two_stages": "recsys.search.studies.logged_feedback:two_stages",
+        "review_sentiment": "recsys.search.studies.review_ranking:review_sentiment",
     },
 )
