@@ -14,7 +14,6 @@ from recsys.code.definitions import Definition, aliases_of, code_of
 from recsys.runs.grid.notebook_cells import Cell, code_cells
 from recsys.runs.grid.parameters import parse_cell
 
-RECORD = "recsys.runs.record"
 SHOWS = ("recsys.plots", "recsys.runs", "IPython", "matplotlib", "seaborn", "pandas", "display")
 BY_HAND = "by-hand"  # tag of the cell that sets threads where there is no runner
 CHANGES = ("exec", "eval", "setattr", "delattr", "next", "open", "input")  # of the built-in functions
