@@ -23,5 +23,7 @@ MODALITIES = Registry(
         "situation": "recsys.multimodal.modalities.numbers:encode_situation",
         "profile": "recsys.multimodal.modalities.profile:encode",
         "reviews": "recsys.multimodal.modalities.reviews:encode",
+        "tree": "recsys.multimodal.modalities.symbols:encode_tree",
+        "graph": "recsys.multimodal.modalities.symbols:encode_graph",
     },
 )
