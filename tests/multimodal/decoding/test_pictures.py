@@ -21,7 +21,7 @@ def is_upright(array: np.ndarray) -> bool:
     return top[0] > 200 and top[2] < 60 and bottom[2] > 200 and bottom[0] < 60
 
 
-@pytest.mark.parametrize("orientation", [3, 6, 8])
+@pytest.mark.parametrize("orientation", range(2, 9))
 def test_exif_orientation_is_applied(orientation):
     assert is_upright(decoded(rotated(orientation)))
 

@@ -58,7 +58,8 @@ def test_what_no_claim_asks_is_judged_by_the_policy(runs, cell):
     better = np.random.default_rng(0).choice([-1, 0, 1], 4000, p=[0.02, 0.96, 0.02])
     for seed in range(3):
         made = make_record(paths.REFERENCE, NAME, cell | {"seed": seed}, profile="reference")
-        lists = pd.DataFrame({"list": range(4000), "spoilt:difference": better, "lost:difference": better - 0.1})
+        lists = pd.DataFrame({"list": range(4000), "spoilt:difference": better})
+        lists["lost:difference"] = better - 0.1
         lists.to_parquet(made.folder / "lists.parquet")
     one = {"treatment": {}, "value": 0.0, "pair": "list", "alternative": "greater"}
     asked = {kind: one | {"metric": f"{kind}:difference"} for kind in ("spoilt", "lost", "nothing")}
