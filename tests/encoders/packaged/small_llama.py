@@ -1,4 +1,4 @@
-"""A small random Llama in a gguf file laid out as SmolLM2's: 4 bits, three query heads a key head, tied words."""
+"""A small random Llama in a gguf file laid out as SmolLM2's: 4 bits, grouped query heads, tied words."""
 
 import numpy as np
 import pytest
