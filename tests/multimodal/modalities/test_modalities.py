@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from recsys.multimodal.features import FeatureError
 from recsys.multimodal.modalities import numbers, picture_scratch, profile, reviews, symbols, words
@@ -88,6 +89,20 @@ def test_reviews_after_the_moment_change_nothing():
     assert first.present.tolist() == [True, True, False]
     with pytest.raises(FeatureError, match="no time"):
         reviews.encode(table, np.arange(3), early.drop(columns="time"), moment)
+
+
+def test_varied_pictures_keep_their_shape_and_their_colours():
+    pixels = torch.zeros(6, 3, 16, 16)
+    pixels[:, 0, :8], pixels[:, 2, 8:] = 200, 200  # red above, blue below
+    seen = picture_scratch.varied(pixels, np.random.default_rng(0))
+    assert seen.shape == pixels.shape
+    assert (seen[:, 0, 0] > 150).all()
+    assert (seen[:, 2, -1] > 150).all()
+    assert (seen[:, 1] == 0).all()
+    assert not torch.equal(seen[0], seen[1])
+    whole = torch.arange(16.0).expand(400, 3, 16, 16)
+    turned = picture_scratch.varied(whole, np.random.default_rng(1))[:, 0, 8]
+    assert 0.4 < (turned[:, -1] > turned[:, 0]).float().mean() < 0.6
 
 
 def test_a_network_from_nothing_tells_red_from_blue(tmp_path):
