@@ -92,8 +92,8 @@ def compare(
         seconds: of search and training together; 0: `settings.max_steps` count instead.
         rates_tried, search_share: of the search for a learning rate, as `learn_by_name`.
         judged, tested, train_share: as `load_tuned_task`.
-        fresh_test: the seed also draws the `tested` rows or queries, of labelled texts: of what trains nothing
-            three seeds on one and the same test would be one run told three times.
+        fresh_test: the seed also draws the `tested` rows or queries, of labelled texts: of what trains
+            nothing three seeds on one and the same test would be one run told three times.
 
     Raises:
         ValueError: shots or a fresh test of a shop, seconds of a method that trains nothing; what loaders and

@@ -47,8 +47,8 @@ def budget(task: LabelledTask, shots: int, seed: int) -> LabelledTask:
 def fresh_part(part: Part, most: int, seed: int) -> Part:
     """Rows of a part for one seed: what trains nothing differs between seeds in nothing but what it is asked.
 
-    Seeds take blocks of one fixed order that do not overlap, until the part is used up and it starts again; of
-    a part with lists whole lists are taken.
+    Seeds take blocks of one fixed order that do not overlap, until the part is used up and it starts again;
+    of a part with lists whole lists are taken.
 
     Args:
         most: rows, or lists; 0 keeps all.
