@@ -126,6 +126,8 @@ def next_items(
     if same_items:
         complete = np.logical_and.reduce([features[name].present for name in same_items])
         positions = positions[complete[positions["item"]]]
+    seen = np.bincount(task.split.train["item"], minlength=task.split.n_items)
+    positions = positions.assign(train_count=seen[positions["item"]])  # 0: films held out, and new ones
     breadth, lists = _list_metrics(informed, task, positions, features[yardstick])
     metrics = _metrics(task, positions) | breadth
     metrics |= {"fit_seconds": seconds} | cost_metrics(

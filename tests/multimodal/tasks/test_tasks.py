@@ -118,8 +118,10 @@ def test_cold_items_are_out_of_training_and_found_by_their_words():
     assert not set(task.split.train["item"]) & set(task.cold)
     assert set(task.split.test["item"]) & set(task.cold)
     behaviour = next_items(task, "ease").metrics["hr@10_cold_items"]
-    side = next_items(task, "side_information", ("words",)).metrics["hr@10_cold_items"]
-    assert side > behaviour + 0.2
+    found = next_items(task, "side_information", ("words",))
+    assert found.metrics["hr@10_cold_items"] > behaviour + 0.2
+    unseen = set(found.positions.loc[found.positions["train_count"] == 0, "item"])
+    assert set(task.cold) >= unseen >= set(task.cold) & set(found.positions["item"])
 
 
 def test_splits_follow_each_user_s_order():
