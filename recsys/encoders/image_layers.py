@@ -1,9 +1,9 @@
 """A packaged image network read at several depths, each picture and its mirror image together.
 
 The last layer of a network trained on ImageNet tells kinds of things; colours and textures, by which one
-apple differs from another, are clearer before. Reading the mean over places of earlier stages too is as old as
-transfer from such networks (Zeiler & Fergus 2014, arXiv:1311.2901, §5), and costs nothing: they are computed
-anyway.
+apple differs from another, are clearer before. Reading the mean over places of earlier stages too is as old
+as transfer from such networks (Zeiler & Fergus 2014, arXiv:1311.2901, §5), and costs nothing: they are
+computed anyway.
 
 B: pictures. H, W: rows and columns of pixels.
 """
@@ -41,7 +41,7 @@ def both_ways(network: EfficientNetLite0, pixels: Tensor) -> Tensor:
 
 
 def layer_means(network: EfficientNetLite0, pixels: Tensor) -> Tensor:
-    """[B, 3, H, W] scaled -> [B, WIDTH] float32: means over places of the stages in READ and of the last map."""
+    """[B, 3, H, W] scaled -> [B, WIDTH] float32: means over places of the stages in READ and of the head."""
     x = relu6(network.bn0(network.conv_stem(pixels)))
     found, place = [], 0
     for stage, (repeats, *_) in enumerate(STAGES):

@@ -1,4 +1,4 @@
-"""Pictures read at several depths of the frozen network, larger than in `picture`: for classes that look alike.
+"""Pictures read at several depths of the frozen network, larger than in `picture`: for classes much alike.
 
 n: items.
 """
@@ -19,7 +19,11 @@ SIDE = 224  # pixels: what the network was trained at
 
 
 def encode(
-    table: pd.DataFrame, known: np.ndarray, side: int = SIDE, column: str = "picture", workers: int | None = None
+    table: pd.DataFrame,
+    known: np.ndarray,
+    side: int = SIDE,
+    column: str = "picture",
+    workers: int | None = None,
 ) -> Features:
     """The modality "picture_layers" of a table with paths in `column`: [n, 1944].
 

@@ -13,6 +13,7 @@ MODALITIES = Registry(
         "words": "recsys.multimodal.modalities.words:encode",
         "tags": "recsys.multimodal.modalities.words:encode_tags",
         "picture": "recsys.multimodal.modalities.picture:encode",
+        "picture_layers": "recsys.multimodal.modalities.picture_layers:encode",
         "picture_top": "recsys.multimodal.modalities.picture:encode_top",
         "picture_scratch": "recsys.multimodal.modalities.picture_scratch:encode",
         "colours": "recsys.multimodal.modalities.colours:encode",
