@@ -15,7 +15,7 @@ from recsys.multimodal.features import Features
 from recsys.multimodal.file_vectors import Encode, FileEncoder, file_vectors
 
 NETWORK = "efficientnet-lite0"
-SIDE = 224  # pixels: what the network was trained at
+SIDE = 320  # pixels: photos of 128 scaled up to it tell more than at the 224 that the network was trained at
 
 
 def encode(
@@ -29,7 +29,7 @@ def encode(
 
     Args:
         table: n rows. known: not used, the network is frozen.
-        side: pixels that a picture is scaled to.
+        side: root of the number of pixels that a picture is scaled to, in its own shape.
 
     Raises:
         BackboneError: the network cannot be had.
@@ -39,8 +39,8 @@ def encode(
         name=f"{NETWORK} layers",
         width=width(),
         parameters=model.parameters,
-        decoder="recsys.multimodal.decoding.pictures:decode_picture",
-        options={"width": side, "height": side},
+        decoder="recsys.multimodal.decoding.pictures:decode_in_shape",
+        options={"side": side},
         load=layer_network,
         weights=model.files[0].sha256,
         code=("recsys.multimodal.modalities.picture_layers:layer_network",),

@@ -53,7 +53,8 @@ def classify(
         files_decoded, 0 from a warm store. The table "lists" has the rival's differences.
     """
     codes, names, parts = subjects.coded(label)
-    options = {"picture": {"side": side}, "picture_scratch": {"label": label, "seed": settings.seed}}
+    options = {name: {"side": side} for name in ("picture", "picture_layers")}
+    options |= {"picture_scratch": {"label": label, "seed": settings.seed}}
     features = encoded(subjects.table, modalities, parts["train"], options)
     fitted = fit_classifier(features, codes, parts["train"], parts["validation"], settings, TRIED[:trials])
     test = parts["test"]
