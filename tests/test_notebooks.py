@@ -13,6 +13,7 @@ from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.notebook_cells import code_cells, read_cells
 from recsys.runs.grid.parameters import parse_cell, read_parameters, reassigned
 from tests.conftest import ROOT
+from tests.drills.by_hand import stated_seconds
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXPERIMENTS = load_experiments(ROOT / "experiments")
@@ -54,6 +55,7 @@ def test_teaches(path):
     for heading in ("Learning goals", "What the grid says", "Exercises"):
         assert re.search(heading, prose, re.IGNORECASE), f"no '{heading}'"
     assert re.search(r"§\s?\d", prose), "name the paper's section"
+    assert stated_seconds(path) > 0, "say how long it takes by hand"
     assert "record(" in list(code_cells(cells))[-1].source
 
 
