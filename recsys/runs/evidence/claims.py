@@ -11,13 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml.comments import CommentedMap
 
 from recsys.runs import paths
 from recsys.runs.evidence.statistics.criterion import Criterion
 from recsys.runs.evidence.statistics.policy import Kind
-from recsys.runs.strict_yaml import line_of, plain, read_yaml
+from recsys.runs.strict_yaml import Strict, line_of, plain, read_yaml
 
 CLAIM_STATES = (
     "supported",
@@ -39,18 +39,14 @@ class ClaimsError(ValueError):
     """A file of experiments/claims is wrong; the message says where and what to mend."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Disclosed(_Strict):
+class Disclosed(Strict):
     """A change that was made after something was known, told with the verdict."""
 
     commit: str = Field(pattern=r"^[0-9a-f]{7,40}$")
     what: str
 
 
-class Claim(_Strict):
+class Claim(Strict):
     """One sentence of an article, paraphrased, and what decides it.
 
     Attributes:
@@ -114,7 +110,7 @@ class Claim(_Strict):
         return self
 
 
-class PaperError(_Strict):
+class PaperError(Strict):
     """Something wrong in an article, and its mended form."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -132,19 +128,19 @@ class PaperError(_Strict):
         return f"{' and '.join(file.partition('_')[0] for file in files)} §{self.section}"
 
 
-class _File(_Strict):
+class _File(Strict):
     claims: list[Claim] = []
     errata: list[PaperError] = []
 
 
-class _Articles(_Strict):
+class _Articles(Strict):
     notebooks: list[str]
     experiments: list[str] = []
     sections: dict[str, dict[str, list[str] | str]]
     untestable: list[Claim] = []
 
 
-class Claims(_Strict):
+class Claims(Strict):
     """All files together."""
 
     claims: list[Claim]
@@ -223,7 +219,7 @@ def load_claims(folder: Path | None = None) -> Claims:
         raise ClaimsError(f"experiments/{folder.name}: {told}") from None
 
 
-def _validated(model: type[_Strict], path: Path) -> _Strict:
+def _validated(model: type[Strict], path: Path) -> Strict:
     tree = read_yaml(path, ClaimsError)
     try:
         return model.model_validate(plain(tree))

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from recsys.runs import paths
-from recsys.runs.strict_yaml import validated
+from recsys.runs.strict_yaml import Strict, validated
 
 PROFILES = ("smoke", "quick", "reference", "full")
 EMBEDDED_DATA = (None, "demo_store", "planted")  # what the package itself can make
@@ -20,11 +20,7 @@ class ExperimentError(ValueError):
     """An experiment file, or the choice of experiments, is wrong."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Needs(_Strict):
+class Needs(Strict):
     """What one run asks Ray for."""
 
     threads: int = Field(default=1, ge=1)
@@ -32,7 +28,7 @@ class Needs(_Strict):
     gpus: float = Field(default=0, ge=0)
 
 
-class Plot(_Strict):
+class Plot(Strict):
     """What the comparison plot shows: `metric` against `x`, one colour per `hue`, one scale per `panel`.
 
     Without x each cell is named by what it changes of the settings that most cells have.
@@ -44,7 +40,7 @@ class Plot(_Strict):
     panel: str | None = None
 
 
-class Cells(_Strict):
+class Cells(Strict):
     """A block of the grid: the product over `grid`, each with `fixed` added."""
 
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
@@ -56,11 +52,11 @@ class Cells(_Strict):
             yield {**self.fixed, **dict(zip(self.grid, values, strict=True))}
 
 
-class Profile(_Strict):
+class Profile(Strict):
     cells: list[Cells]
 
 
-class Experiment(_Strict):
+class Experiment(Strict):
     """One experiment: a notebook, the question it answers, its grids and what every run must record."""
 
     name: str = Field(pattern=r"^[0-9]{2}[a-z0-9_]*$")
