@@ -9,18 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedBase, CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class Strict(BaseModel):
-    """What a YAML file of the kit may hold: these keys and no others, each of its own type and no other."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def read_yaml(path: Path, error: type[ValueError]) -> CommentedMap:

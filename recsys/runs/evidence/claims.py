@@ -11,13 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml.comments import CommentedMap
 
 from recsys.runs import paths
 from recsys.runs.evidence.statistics.criterion import Criterion
 from recsys.runs.evidence.statistics.policy import Kind
-from recsys.runs.strict_yaml import Strict, line_of, plain, read_yaml
+from recsys.runs.strict_yaml import line_of, plain, read_yaml
 
 CLAIM_STATES = (
     "supported",
@@ -39,14 +39,18 @@ class ClaimsError(ValueError):
     """A file of experiments/claims is wrong; the message says where and what to mend."""
 
 
-class Disclosed(Strict):
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Disclosed(_Strict):
     """A change that was made after something was known, told with the verdict."""
 
     commit: str = Field(pattern=r"^[0-9a-f]{7,40}$")
     what: str
 
 
-class Claim(Strict):
+class Claim(_Strict):
     """One sentence of an article, paraphrased, and what decides it.
 
     Attributes:
@@ -110,7 +114,7 @@ class Claim(Strict):
         return self
 
 
-class PaperError(Strict):
+class PaperError(_Strict):
     """Something wrong in an article, and its mended form."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -128,19 +132,19 @@ class PaperError(Strict):
         return f"{' and '.join(file.partition('_')[0] for file in files)} §{self.section}"
 
 
-class _File(Strict):
+class _File(_Strict):
     claims: list[Claim] = []
     errata: list[PaperError] = []
 
 
-class _Articles(Strict):
+class _Articles(_Strict):
     notebooks: list[str]
     experiments: list[str] = []
     sections: dict[str, dict[str, list[str] | str]]
     untestable: list[Claim] = []
 
 
-class Claims(Strict):
+class Claims(_Strict):
     """All files together."""
 
     claims: list[Claim]
@@ -219,7 +223,7 @@ def load_claims(folder: Path | None = None) -> Claims:
         raise ClaimsError(f"experiments/{folder.name}: {told}") from None
 
 
-def _validated(model: type[Strict], path: Path) -> Strict:
+def _validated(model: type[_Strict], path: Path) -> _Strict:
     tree = read_yaml(path, ClaimsError)
     try:
         return model.model_validate(plain(tree))

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from recsys.runs import paths
-from recsys.runs.strict_yaml import Strict, validated
+from recsys.runs.strict_yaml import validated
 
 PROFILES = ("smoke", "quick", "reference", "full")
 EMBEDDED_DATA = (None, "demo_store", "planted")  # what the package itself can make
@@ -20,7 +20,11 @@ class ExperimentError(ValueError):
     """An experiment file, or the choice of experiments, is wrong."""
 
 
-class Needs(Strict):
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Needs(_Strict):
     """What one run asks Ray for."""
 
     threads: int = Field(default=1, ge=1)
@@ -28,7 +32,7 @@ class Needs(Strict):
     gpus: float = Field(default=0, ge=0)
 
 
-class Plot(Strict):
+class Plot(_Strict):
     """What the comparison plot shows: `metric` against `x`, one colour per `hue`, one scale per `panel`.
 
     Without x each cell is named by what it changes of the settings that most cells have.
@@ -40,7 +44,7 @@ class Plot(Strict):
     panel: str | None = None
 
 
-class Cells(Strict):
+class Cells(_Strict):
     """A block of the grid: the product over `grid`, each with `fixed` added."""
 
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
@@ -52,11 +56,11 @@ class Cells(Strict):
             yield {**self.fixed, **dict(zip(self.grid, values, strict=True))}
 
 
-class Profile(Strict):
+class Profile(_Strict):
     cells: list[Cells]
 
 
-class Experiment(Strict):
+class Experiment(_Strict):
     """One experiment: a notebook, the question it answers, its grids and what every run must record."""
 
     name: str = Field(pattern=r"^[0-9]{2}[a-z0-9_]*$")

@@ -5,24 +5,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from recsys.runs.evidence.statistics.policy import Rule
 from recsys.runs.grid.experiment import PROFILES
 from recsys.runs.records import Record
-from recsys.runs.strict_yaml import Strict
 
 
 class Ambiguous(ValueError):
     """Two runs of one seed match a side: the criterion does not say which."""
 
 
-class Criterion(Strict):
+class Criterion(BaseModel):
     """One comparison, treatment minus control, and the direction that the claim asserts.
 
     Rule and line follow from the kind and the metric (experiments/policy.yaml); `kind` here is needed where
     it differs from the claim's, as in "faster, and keeps its quality".
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     metric: str
     treatment: dict[str, Any] = Field(description="parameters of the runs that are claimed to differ")

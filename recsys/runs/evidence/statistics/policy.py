@@ -7,10 +7,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from recsys.runs import paths
-from recsys.runs.strict_yaml import Strict, validated
+from recsys.runs.strict_yaml import validated
 
 # what one criterion may ask; the three others say how criteria come together
 Rule = Literal["gain", "keeps", "faster", "no effect", "level", "fact"]
@@ -21,7 +21,11 @@ class PolicyError(ValueError):
     """policy.yaml is wrong, or says nothing about a metric."""
 
 
-class Line(Strict):
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Line(_Strict):
     """The smallest difference that matters, in one of three forms."""
 
     absolute: float | None = Field(default=None, gt=0)
@@ -52,7 +56,7 @@ class Line(Strict):
         return f"{100 * self.relative:g} % of the control{floor}"
 
 
-class Family(Strict):
+class Family(_Strict):
     """Metrics that share scale and line."""
 
     name: str
@@ -69,7 +73,7 @@ class Family(Strict):
         )
 
 
-class Untrained(Strict):
+class Untrained(_Strict):
     """Runs in which no seed changes anything."""
 
     parameters: dict[str, list[Any]] = {}
@@ -82,7 +86,7 @@ class Untrained(Strict):
         )
 
 
-class Policy(Strict):
+class Policy(_Strict):
     """The whole file."""
 
     level: float = Field(gt=0, lt=0.5)
