@@ -11,9 +11,9 @@ from recsys.models.next_item.registry import MODELS
 from recsys.training.hyperparameter_search.spaces import Range
 from recsys.training.settings import TrainingSettings
 
-# What a notebook's parameter says when it leaves the choice to the model. Not None: a parameter's type, which the
-# runner and the sweeps check what they are given against, is that of its default.
-LEFT_TO_THE_MODEL = {
+# What a notebook's parameter says when it leaves the choice to the model. Not None: a parameter's default is of the
+# type that the runner and the sweeps check values against.
+MODELS_CHOICE = {
     "learning_rate": 0.0,
     "optimizer": "",
     "schedule": "",
@@ -73,7 +73,7 @@ class ModelEntry:
 
     make: (data of `recsys.models.next_item.data`, settings) -> the unfitted model.
     trained: whether the training loop fits it, with a look at validation.
-    takes: names of `LEFT_TO_THE_MODEL` that it heeds.
+    takes: names of `MODELS_CHOICE` that it heeds.
     ranges: of what may be searched; none: it is taken as it is.
     reads: from the values of a run, those left alone included, to further options of the model's class.
     """
@@ -100,17 +100,15 @@ def model_settings(
 
     Args:
         model: of `recsys.models.next_item.registry.MODELS`, or a tuned baseline.
-        values: parameters named in `LEFT_TO_THE_MODEL`; those left out, or equal to it, are the model's own choice.
+        values: parameters named in `MODELS_CHOICE`; those left out, or equal to it, are the model's own choice.
 
     Raises:
         ValueError: no such model, a parameter that it does not take, or a word that is none of those allowed.
         TypeError: no such parameter.
     """
-    if unknown := values.keys() - LEFT_TO_THE_MODEL.keys():
-        raise TypeError(
-            f"no parameter {', '.join(sorted(unknown))}; there are {', '.join(LEFT_TO_THE_MODEL)}"
-        )
-    asked = {name: value for name, value in values.items() if value != LEFT_TO_THE_MODEL[name]}
+    if unknown := values.keys() - MODELS_CHOICE.keys():
+        raise TypeError(f"no parameter {', '.join(sorted(unknown))}; there are {', '.join(MODELS_CHOICE)}")
+    asked = {name: value for name, value in values.items() if value != MODELS_CHOICE[name]}
     entry = None if model in BASELINES else MODELS.load(model)
     taken = entry.takes if entry else ()
     if refused := [f"{name}={value!r}" for name, value in asked.items() if name not in taken]:
@@ -123,7 +121,7 @@ def model_settings(
         raise ValueError("learning_rate is the backbone's, and with trainable='none' it does not learn")
     options = {name: asked[name] for name in OPTIONS if name in asked}
     if entry and entry.reads:
-        options |= entry.reads(LEFT_TO_THE_MODEL | asked)
+        options |= entry.reads(MODELS_CHOICE | asked)
     training = {name: asked[name] for name in TRAINING if name in asked}
     backbone = asked.get("backbone", "minilm")
     searched = (trained_trials, search_seconds)
