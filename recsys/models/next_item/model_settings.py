@@ -11,8 +11,8 @@ from recsys.models.next_item.registry import MODELS
 from recsys.training.hyperparameter_search.spaces import Range
 from recsys.training.settings import TrainingSettings
 
-# What a notebook's parameter says when it leaves the choice to the model. Not None: a parameter's default is of the
-# type that the runner and the sweeps check values against.
+# What a notebook's parameter says when it leaves the choice to the model. Not None: the runner and the sweeps check
+# a value against the type of the parameter's default.
 MODELS_CHOICE = {
     "learning_rate": 0.0,
     "optimizer": "",
@@ -100,7 +100,7 @@ def model_settings(
 
     Args:
         model: of `recsys.models.next_item.registry.MODELS`, or a tuned baseline.
-        values: parameters named in `MODELS_CHOICE`; those left out, or equal to it, are the model's own choice.
+        values: parameters named in `MODELS_CHOICE`; those left out, or equal to it, are the model's.
 
     Raises:
         ValueError: no such model, a parameter that it does not take, or a word that is none of those allowed.
