@@ -11,8 +11,8 @@ from recsys.models.next_item.registry import MODELS
 from recsys.training.hyperparameter_search.spaces import Range
 from recsys.training.settings import TrainingSettings
 
-# What a notebook's parameter says when it leaves the choice to the model. Not None: the runner and the sweeps check
-# a value against the type of the parameter's default.
+# What a notebook's parameter says when it leaves the choice to the model. Not None: the runner and the sweeps
+# check a value against the type of the parameter's default.
 MODELS_CHOICE = {
     "learning_rate": 0.0,
     "optimizer": "",
