@@ -67,7 +67,9 @@ class Selector:
         found = [r for r in reference if r.experiment == self.experiment and self._fits(r.parameters)]
         if not found:
             raise FindingsError(f"{self}: no committed record has these parameters")
-        cells = {tuple(sorted((k, repr(v)) for k, v in r.parameters.items() if k != "seed")) for r in found}
+        # what only some of them have came to their notebook, or left it, between their runs
+        common = set.intersection(*(set(r.parameters) for r in found)) - {"seed"}
+        cells = {tuple(sorted((name, repr(r.parameters[name])) for name in common)) for r in found}
         if len(cells) > 1:
             differ = sorted(
                 {name for name, _ in set.union(*map(set, cells)) - set.intersection(*map(set, cells))}
