@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsys.runs.evidence.findings_page import FindingsError, expand, problems
+from recsys.runs.evidence.findings_page import FindingsError, cost_table, expand, problems
 from tests.runs.made_records import make_record
 
 SHOP = {"dataset": "shop", "model": "ease"}
@@ -60,3 +60,11 @@ def test_a_page_that_is_not_what_its_records_say_is_told(tmp_path):
     assert "run `recsys findings`" in problems(reference, docs)[0]
     (docs / "findings.template.md").write_text("{{ 02_x | model=als | mrr | .1f }}")
     assert "no committed record" in problems(reference, docs)[0]
+
+
+def test_costs_are_listed_with_their_files(tmp_path):
+    (tmp_path / "02_x").mkdir()
+    (tmp_path / "02_x" / "cost.json").write_text('{"runs": 3, "core_minutes": 12.4}')
+    last = cost_table(tmp_path).splitlines()[-1]
+    path = "../experiments/reference/02_x/cost.json"
+    assert last == f"| `02_x` | [3]({path}#runs) | [12]({path}#core_minutes) |"
