@@ -79,6 +79,12 @@ class Selector:
                 {name for name, _ in set.union(*map(set, cells)) - set.intersection(*map(set, cells))}
             )
             raise FindingsError(f"{self}: chooses {len(cells)} cells, which differ in {', '.join(differ)}")
+        seeds = [r.seed for r in found]
+        if len(set(seeds)) < len(seeds):
+            again = [r.run for r in found if seeds.count(r.seed) > 1][:2]
+            raise FindingsError(
+                f"{self}: two records of one seed, {' and '.join(again)}: remove the older one"
+            )
         if lacking := [r for r in found if self.metric not in r.metrics]:
             raise FindingsError(f"{self}: {lacking[0].run} has no metric '{self.metric}'")
         return found

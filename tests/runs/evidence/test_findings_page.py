@@ -36,6 +36,12 @@ def test_a_parameter_that_only_some_records_have_makes_no_other_cell(tmp_path):
     assert " to " in expand("{{ 02_x | model=ease | mrr | .1f }}", reference)
 
 
+def test_two_records_of_one_seed_are_refused(tmp_path):
+    reference = made(tmp_path, (SHOP | {"seed": 0, "price": 1.0}, 0.1), (SHOP | {"seed": 0}, 0.2))
+    with pytest.raises(FindingsError, match="two records of one seed"):
+        expand("{{ 02_x | model=ease | mrr | .1f }}", reference)
+
+
 @pytest.mark.parametrize(
     ("selector", "message"),
     [
