@@ -163,6 +163,8 @@ class Arm:
         seed = self.spec.seed + 1000 * self.repeat
         # a grid holds what it holds: the defaults would be tried twice, or be a point that it lacks
         first = [] if self.method.sampler == "grid" else self.spec.first
+        if self.method.scheduler == "pbt":  # what is changed a little must be a number, not the model's own
+            first = [one for one in first if one.keys() >= self.spec.ranges.keys()]
         return Listed(first, make_sampler(self.method.sampler, self.spec.ranges, seed, **options))
 
 
