@@ -1,4 +1,4 @@
-"""Population-based training beside as many independent trainings, live: it cannot be replayed over a table."""
+"""Population-based training beside as many independent trainings, live: no table could replay it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def population(
     Returns:
         population_best, independent_best (ndcg@10 of validation), population_gain (their difference),
         population_median, independent_median (over members), exchanges, population_core_seconds,
-        independent_core_seconds, failed_trials. A row a report: training ("population", "independent"), member,
-        epoch, donor, the settings, ndcg@10.
+        independent_core_seconds, failed_trials. A row a report: training ("population", "independent"),
+        member, epoch, donor, the settings, ndcg@10.
     """
     spec = write_spec(
         folder,
