@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,12 @@ def timed_sweep(folder: Path, spec: Spec, *options: str) -> float:
 def runs_of(folder: Path) -> Path:
     """Where `timed_sweep` has its runs."""
     return folder / "runs"
+
+
+def in_own_folder(study: Callable[..., Any], **arguments: Any) -> Any:
+    """What a study returns that writes into an empty folder, which is removed again."""
+    with tempfile.TemporaryDirectory(prefix="recsys-study-") as folder:
+        return study(Path(folder), **arguments)
 
 
 def ends(folder: Path, spec: Spec) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,6 @@ def _planted(folder: Path, name: str, trials: int, seconds: float, seed: int) ->
     )
 
 
-def as_table(metrics: dict[str, float]) -> pd.DataFrame:
+def as_table(metrics: Mapping[str, float]) -> pd.DataFrame:
     """Metrics as a reader sees them, a row each."""
     return pd.Series(metrics, dtype=float).map("{:.4g}".format).rename("measured").to_frame()
