@@ -30,8 +30,11 @@ def core_seconds_to_reach(
 
     Returns:
         A row a repeat that both have: repeat, slow_core_seconds (when its last choice was found), slow_spent
-        (all of it), fast_core_seconds, ratio (fast_core_seconds ÷ slow_spent), reached.
+        (all of it), fast_core_seconds, ratio (fast_core_seconds ÷ slow_spent), reached;
+        empty where the frame is.
     """
+    if frame.empty:
+        return frame
     sign = 1.0 if direction == "max" else -1.0
     chosen = frame[(frame["state"] == DONE) & frame["counts"]].dropna(subset=[metric])
     rows = []
