@@ -66,15 +66,24 @@ def population(
     return {name: float(value) for name, value in found.items()}, reports.drop(columns="arm")
 
 
-def plot_population(reports: pd.DataFrame, setting: str = "learning_rate") -> list[Axes]:
+def first_repeat(reports: pd.DataFrame) -> pd.DataFrame:
+    """Reports of a sweep with a population (`sweep_reports`), those of its first repeat, as `population`'s."""
+    first = reports[reports["arm"].str.endswith("-0")]
+    kinds = first["arm"].str.contains("+pbt-", regex=False).map({True: "population", False: "independent"})
+    return first.assign(training=kinds, member=first["arm"] + first["number"].astype(str))
+
+
+def plot_population(
+    reports: pd.DataFrame, setting: str = "learning_rate", metric: str = METRIC, log: bool = True
+) -> list[Axes]:
     """What the members scored, and the path of one setting, pass by pass; a ring: taken over from another.
 
     Args:
-        reports: of `population`. setting: a number that is searched, drawn over its logarithm.
+        reports: of `population`, or of `first_repeat`. setting: a number that is searched; log: drawn so.
     """
     left, right = panels(2, width=5.6, height=4.0)
     kinds = dict(zip(("independent", "population"), (COLOURS[1], COLOURS[0]), strict=True))
-    for axes, name in ((left, METRIC), (right, setting)):
+    for axes, name in ((left, metric), (right, setting)):
         sns.lineplot(
             reports,
             x="epoch",
@@ -94,7 +103,7 @@ def plot_population(reports: pd.DataFrame, setting: str = "learning_rate") -> li
             taken["epoch"], taken[name], s=34, facecolor="none", edgecolor=kinds["population"], linewidth=1.3
         )
         axes.set(xlabel="passes")
-    left.set(ylabel=f"validation {METRIC}", title="Members (ring: taken over)")
-    right.set(ylabel=setting, yscale="log", title="Their settings")
-    sns.move_legend(left, "lower right", title=None)
+    left.set(ylabel=f"validation {metric}", title="Members (ring: taken over)")
+    right.set(ylabel=setting, yscale="log" if log else "linear", title="Their settings")
+    sns.move_legend(left, "upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, title=None)
     return [left, right]

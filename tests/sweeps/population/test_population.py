@@ -10,6 +10,7 @@ import yaml
 
 from recsys.sweeps.arm import Arm
 from recsys.sweeps.population.scheduler import _mutations, _within, make_population
+from recsys.sweeps.report import write_sweep_report
 from recsys.sweeps.results import failures, status_table, sweep_folder, sweep_reports, sweep_trials
 from recsys.sweeps.spec import Method
 from recsys.sweeps.trial_client import NotSaved, TrialClient
@@ -85,6 +86,8 @@ def test_members_exchange_and_one_that_fails_holds_nobody_up(tmp_path):
     last = reports[reports["epoch"] == EPOCHS].set_index("number")["x"]
     finished = trials[trials["state"] == DONE].set_index("number")["x"]
     assert last.to_dict() == finished.to_dict()  # a trial's settings are those that it ended with
+    page = write_sweep_report("crowd", runs).read_text()
+    assert "The population, first repeat" in page
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert "up to date; 0 trials run" in again.stdout
 
