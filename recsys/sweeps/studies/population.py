@@ -67,7 +67,7 @@ def population(
 
 
 def first_repeat(reports: pd.DataFrame) -> pd.DataFrame:
-    """Reports of a sweep with a population (`sweep_reports`), those of its first repeat, as `population`'s."""
+    """Of a sweep's reports (`sweep_reports`) those of its first repeat, in the form of `population`."""
     first = reports[reports["arm"].str.endswith("-0")]
     kinds = first["arm"].str.contains("+pbt-", regex=False).map({True: "population", False: "independent"})
     return first.assign(training=kinds, member=first["arm"] + first["number"].astype(str))
