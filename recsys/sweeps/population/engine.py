@@ -67,6 +67,10 @@ class PopulationLog(Callback):
         self.seconds: dict[int, dict[str, float]] = {}
         self.epochs: dict[int, int] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """As of `recsys.sweeps.searcher.ArmSearcher`: an open log cannot be part of Tune's snapshots."""
+        return {}
+
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Later its configuration may be another member's, number included."""
         self.numbers.setdefault(trial.trial_id, trial.config["ask"]["number"])
