@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.sweeps.replay import METHODS, planted_table, replay_all
+from recsys.sweeps.replay import METHODS, replay_all
 from recsys.sweeps.studies.commands import MeasurementFailed, in_own_folder, timed_sweep, write_spec
 from recsys.sweeps.studies.engine_costs import one_after_another, overhead, reached
 from recsys.sweeps.studies.halving import core_seconds_to_reach, reach_metrics
 from recsys.sweeps.studies.population import plot_population
+from recsys.sweeps.tables import planted_table
 
 
 def trials(method, values, seconds, repeat=0, state="done"):
