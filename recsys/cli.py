@@ -189,8 +189,17 @@ def report(
 def power(
     experiment: Annotated[str, typer.Argument(help="Its name or leading number.")],
     profile: Annotated[str, typer.Option(help="Whose grid is looked at.")] = "reference",
+    state: Annotated[
+        bool,
+        typer.Option("--state", help="Keep it in experiments/power, to be committed before the records."),
+    ] = False,
 ) -> None:
     """Say, before anything runs, which effects a grid can detect, and which claims it cannot decide."""
+    if state:
+        from recsys.runs.report.power_statement import state_power
+
+        state_power(console, experiment, _profile(profile))
+        return
     from recsys.runs.evidence.power_command import power_command
 
     power_command(console, experiment, _profile(profile))
