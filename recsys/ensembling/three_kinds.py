@@ -30,16 +30,16 @@ FEWEST_SEEDS = 4  # two groups of two
 
 
 def parted(members: str) -> tuple[str, list[str]]:
-    """The first of blank-separated models that starts from random numbers, and the others that do not.
+    """Of blank-separated models the one that starts from random numbers, and the others, which do not.
 
     Raises:
-        EnsembleError: no such model, or none beside it.
+        EnsembleError: not one such model, or none beside it.
     """
     drawn = [name for name in members.split() if is_drawn(name)]
     others = [name for name in members.split() if not is_drawn(name)]
-    if not drawn or not others:
+    if len(drawn) != 1 or not others:
         raise EnsembleError(
-            f"steadiness by kind needs a model with seeds and one without beside it, got {members!r}"
+            f"steadiness by kind needs one model with seeds and one without beside it, got {members!r}"
         )
     return drawn[0], others
 
@@ -139,10 +139,10 @@ def over_changes(
     return pd.concat(rows, ignore_index=True)
 
 
-def steady_metrics(over: pd.DataFrame, changes: pd.DataFrame | None = None) -> dict[str, float]:
+def steady_metrics(over: pd.DataFrame | None, changes: pd.DataFrame | None = None) -> dict[str, float]:
     """The tables as metrics: sd_single, overlap@10_mixed, worst_group_seeds, drop_overlap@10_mixed, ..."""
     found = {}
-    for _, row in over.iterrows():
+    for _, row in over.iterrows() if over is not None else ():
         for name in ("sd", "user_sd", f"overlap@{CUTOFF}", "worst_group", "worst_group_sd"):
             found[f"{name}_{row['kind']}"] = float(row[name])
     for _, row in changes.iterrows() if changes is not None else ():
