@@ -27,6 +27,15 @@ STEP_EXPERIMENTS = {
     "fusion": "09_model_fusion",
     "tuning": "06_ray_tune_sweeps",
 }
+# differences to the stack without the step, as `recsys.runs.evidence.step_gains` gives them
+BESIDE_WORDS = {
+    "conversion": "{:+.4f} purchases a list by estimate",
+    "conversion_truth": "{:+.4f} in truth",
+    "repeat_hr@10": "{:+.4f} of the customers buy a listed product again",
+    "core_seconds": "{:+.1f} core seconds",
+    "stored_bytes": "{:+,.0f} bytes",
+    "list_ms": "{:+.2f} ms a list",
+}
 README_PICTURE = "docs/ladder.svg"
 PAPER = "#ffffff"  # under the README's picture: its reader may have a dark page
 BLOCK = re.compile(r"(<!-- ladder -->\n).*?(\n<!-- /ladder -->)", re.DOTALL)
@@ -121,16 +130,22 @@ def _variants(site: Site, gains: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 def _link(step: str, gains: pd.DataFrame, origin: str, experiments: Mapping[str, object]) -> StepLink:
     own = gains[gains["step"] == step]
-    words = "; ".join(_told(row) for _, row in own[own["way"].isin(("added", "together"))].iterrows())
+    added = own[own["way"].isin(("added", "together"))]
+    words = "; ".join(_told(row) + _beside(row) for _, row in added.iterrows())
     experiment = STEP_EXPERIMENTS.get(step, "")
     page = page_of(experiment) if experiment in experiments else ""
-    added = own[own["way"].isin(("added", "together"))]
     run = (added if len(added) else own)["run"].iloc[0]
     return StepLink(step.replace("_", " "), words, page, f"records/{origin}/{EXPERIMENT}/{run}.json")
 
 
 def _told(row: pd.Series) -> str:
     return f"{row['dataset']} {row['gain']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})"
+
+
+def _beside(row: pd.Series) -> str:
+    """What else the step changes, where it was recorded: ", +0.0100 purchases a list, +12.0 core seconds"."""
+    known = [(name, form) for name, form in BESIDE_WORDS.items() if pd.notna(row.get(name))]
+    return "".join(f", {form.format(row[name])}" for name, form in known)
 
 
 def _alt(gains: pd.DataFrame) -> str:
