@@ -79,13 +79,7 @@ def _titles(
 
         return vectors, size, _milliseconds(one_title, texts)
     with tempfile.TemporaryDirectory() as folder:  # its cost is part of the step's: nothing is kept
-        encoder = fast_encoder(
-            backbone if "fine_tuned" in steps else settings.backbone,
-            variant=variant,
-            texts=texts,
-            cache=folder,
-            progress=False,
-        )
+        encoder = fast_encoder(backbone, variant=variant, texts=texts, cache=folder, progress=False)
         vectors, size = encoder.encode(texts), round(megabytes(Path(folder)) * 1e6)
         return vectors, size, _milliseconds(encoder.encode, texts)
 

@@ -21,10 +21,8 @@ from recsys.ensembling.one_model.weight_averaging import average
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
 from recsys.models.next_item.text_models import PER_USER
-from recsys.models.next_item.text_recommender import SETTINGS, Reading, TextRecommender
+from recsys.models.next_item.text_recommender import SETTINGS, TextRecommender
 from recsys.models.tuning_method import Tuning
-
-READING = Reading(max_items=2, max_tokens=48)  # as far as two cores allow, as `text_models` has it
 
 
 class MergedTextRecommender(TextRecommender):
@@ -83,7 +81,7 @@ class MergedTextRecommender(TextRecommender):
 
 
 def _make(data: NextItemData, settings: ModelSettings) -> MergedTextRecommender:
-    arguments = {"most_per_user": PER_USER, "reading": READING, **settings.arguments(SETTINGS)}
+    arguments = {"most_per_user": PER_USER, **settings.arguments(SETTINGS)}
     return MergedTextRecommender(data.required_titles(), backbone=settings.backbone, **arguments)
 
 

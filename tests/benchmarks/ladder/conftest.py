@@ -7,7 +7,7 @@ from recsys.benchmarks.ladder import conversion, logs, moments
 
 @pytest.fixture(scope="session")
 def store():
-    return logs.load("demo_store")
+    return logs.load("demo_store", 0.2)
 
 
 @pytest.fixture(scope="session")
