@@ -35,12 +35,14 @@ TIMED_TITLES = 40
 class ItemSide:
     """vectors: [M, D] for the sequence model, None: ids alone. titles: [M, D'] unit-length ones of the titles
     alone, None without the step "pretrained". encoder_bytes: of the title encoder. title_ms: median
-    milliseconds that one new title takes, NaN without one."""
+    milliseconds that one new title takes, NaN without one. encoded_files: pictures that were encoded now;
+    those of an earlier run are read from the store of vectors and cost nothing."""
 
     vectors: np.ndarray | None = None
     titles: np.ndarray | None = None
     encoder_bytes: int = 0
     title_ms: float = float("nan")
+    encoded_files: float = 0.0
 
 
 def item_side(
@@ -55,10 +57,12 @@ def item_side(
     titles, size, milliseconds = None, 0, float("nan")
     if "pretrained" in steps:
         titles, size, milliseconds = _titles(steps, data, settings, pairs, variant)
-    parts = [] if titles is None else [titles]
+    parts, files = [] if titles is None else [titles], 0.0
     if "multimodal" in steps:
-        parts += _modalities(data)
-    return ItemSide(np.concatenate(parts, axis=1) if parts else None, titles, size, milliseconds)
+        others, files = _modalities(data)
+        parts += others
+    vectors = np.concatenate(parts, axis=1) if parts else None
+    return ItemSide(vectors, titles, size, milliseconds, files)
 
 
 def _titles(
@@ -94,8 +98,9 @@ def _milliseconds(encode: Callable[[str], object], texts: Sequence[str]) -> floa
     return float(np.median(spent))
 
 
-def _modalities(data: NextItemData) -> list[np.ndarray]:
-    """[M, D] of each modality that the items have; rows of length 1, zeros where it is missing."""
+def _modalities(data: NextItemData) -> tuple[list[np.ndarray], float]:
+    """[M, D] of each modality that the items have (rows of length 1, zeros where it is missing), and how many
+    files were encoded for them."""
     table = item_table(data.dataset, data.train)
     names = tuple(name for name, column in MODALITIES.items() if column in table)
     if not names:
@@ -104,4 +109,5 @@ def _modalities(data: NextItemData) -> list[np.ndarray]:
         )
     features = encoded(table, names, np.unique(data.train["item"]))
     rows = [unit_rows(one) for one in features.values()]
-    return [np.asarray(one.todense() if sparse.issparse(one) else one, np.float32) for one in rows]
+    dense = [np.asarray(one.todense() if sparse.issparse(one) else one, np.float32) for one in rows]
+    return dense, float(sum(one.costs.get("encoded", 0.0) for one in features.values()))

@@ -63,7 +63,8 @@ def judge(stack: Stack, asked: Asked, data: NextItemData) -> Judged:
 
 
 def costs(stack: Stack, asked: Asked) -> dict[str, float]:
-    """list_ms, stored_bytes, core_seconds (all, and by part), title_ms where titles are encoded."""
+    """list_ms, stored_bytes, core_seconds (all, and by part), title_ms where titles are encoded,
+    encoded_files where pictures are."""
     histories, spent = asked.histories[stack.state], []
     rows = np.linspace(0, len(asked.users) - 1, min(TIMED_LISTS, len(asked.users))).astype(int)
     stack.score(histories, rows[:1])  # what is made once is not a list's
@@ -75,6 +76,8 @@ def costs(stack: Stack, asked: Asked) -> dict[str, float]:
     found = {"list_ms": float(np.median(spent)), "stored_bytes": float(stored_bytes(stack))}
     found["core_seconds"] = float(sum(stack.seconds.values()))
     found |= {f"core_seconds_{part}": seconds for part, seconds in stack.seconds.items()}
+    if "multimodal" in stack.steps:
+        found["encoded_files"] = stack.item_side.encoded_files
     return found if np.isnan(stack.item_side.title_ms) else found | {"title_ms": stack.item_side.title_ms}
 
 
