@@ -55,9 +55,9 @@ def _panel(axes: Axes, own: pd.DataFrame, steps: list[str], colours: Sequence) -
     for number, way in enumerate(ways):
         rows = own["way"] == way
         part, factor = own[rows], scale[rows]
-        place = part["step"].map(steps.index) + (number - (len(ways) - 1) / 2) * 0.2
+        aside = 0 if way == "together" else (number - (len(ways) - 1) / 2) * 0.2
+        place = part["step"].map(steps.index) + aside
         spread = [(part["gain"] - part["low"]) * factor, (part["high"] - part["gain"]) * factor]
-        place = place.where(way != "together", part["step"].map(steps.index))
         axes.errorbar(
             part["gain"] * factor,
             place,
