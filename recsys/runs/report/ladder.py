@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from recsys.plots.ladder import plot_step_gains
+from recsys.plots.fusion import plot_step_gains
 from recsys.runs import paths
-from recsys.runs.evidence.step_gains import EXPERIMENT, step_gains
 from recsys.runs.records import Record
 from recsys.runs.report.experiments import page_of
 from recsys.runs.report.plots import THEMES, WIDTHS, Picture, as_svg, recolour
 from recsys.runs.report.site import Site
+from recsys.runs.report.step_gains import EXPERIMENT, step_gains
 
 # where a step is taken apart: the experiment of its own notebook
 STEP_EXPERIMENTS = {
@@ -27,7 +27,7 @@ STEP_EXPERIMENTS = {
     "fusion": "09_model_fusion",
     "tuning": "06_ray_tune_sweeps",
 }
-# differences to the stack without the step, as `recsys.runs.evidence.step_gains` gives them
+# differences to the stack without the step, as `recsys.runs.report.step_gains` gives them
 BESIDE_WORDS = {
     "conversion": "{:+.4f} purchases a list by estimate",
     "conversion_truth": "{:+.4f} in truth",

@@ -5,13 +5,13 @@ import re
 import pytest
 
 from recsys.benchmarks.ladder.steps import stacks
-from recsys.plots.ladder import plot_step_gains
-from recsys.runs.evidence.step_gains import EXPERIMENT, step_gains
+from recsys.plots.fusion import plot_step_gains
 from recsys.runs.report.ladder import NO_RECORD, README_PICTURE, STEP_EXPERIMENTS, write_readme
 from recsys.runs.report.pages import write_report
+from recsys.runs.report.step_gains import EXPERIMENT, step_gains
 from tests.conftest import ROOT
-from tests.runs.evidence.test_step_gains import plant
 from tests.runs.made_records import claims_of, experiment
+from tests.runs.report.test_step_gains import plant
 
 README = "# Title\n\n<!-- ladder -->\nold\n<!-- /ladder -->\n\nmore\n"
 

@@ -4,8 +4,8 @@ import pytest
 
 from recsys.benchmarks.ladder.steps import ALL, STEPS, stacks, told
 from recsys.runs import paths
-from recsys.runs.evidence.step_gains import EXPERIMENT, step_gains
 from recsys.runs.records import load_records
+from recsys.runs.report.step_gains import EXPERIMENT, step_gains
 from tests.runs.made_records import make_record, positions
 
 RANK = 40  # mean rank of the ground; each step halves it
