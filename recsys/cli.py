@@ -237,17 +237,19 @@ def rerun(
 
 @app.command(cls=OnceEach)
 def findings() -> None:
-    """Write docs/findings.md from its template and the committed records.
+    """Write docs/findings.md and the README's picture of the ladder from the committed records.
 
-    Its template, docs/findings.template.md, holds a selector wherever a number belongs, such as
+    The findings' template, docs/findings.template.md, holds a selector wherever a number belongs, such as
     {{ 00_data_and_splits | dataset=beauty, scorer=random | ndcg@10 | .4f }}.
     """
     from recsys.runs.evidence.findings_page import FINDINGS, written
     from recsys.runs.records import load_records
+    from recsys.runs.report.ladder import write_readme
 
-    path = paths.PROJECT / "docs" / FINDINGS
-    path.write_text(written(load_records(paths.REFERENCE)), encoding="utf-8")
-    console.print(f"Written: {path.relative_to(paths.PROJECT)}")
+    path, reference = paths.PROJECT / "docs" / FINDINGS, load_records(paths.REFERENCE)
+    path.write_text(written(reference), encoding="utf-8")
+    names = [str(path.relative_to(paths.PROJECT)), *write_readme(reference)]
+    console.print(f"Written: {', '.join(names)}")
 
 
 @app.command(cls=OnceEach)

@@ -60,6 +60,11 @@ def results(experiment: str) -> pd.DataFrame:
     return as_frame(*_chosen(experiment))
 
 
+def chosen_records(experiment: str) -> list[Record]:
+    """The records that `results` shows, with their folders."""
+    return _chosen(experiment)[0]
+
+
 def recorded_tables(experiment: str, table: str, *parameters: str) -> pd.DataFrame:
     """A table that runs recorded beside their metrics: of all runs that `results` shows, one below another.
 
