@@ -24,7 +24,8 @@ def search_command(
     backbone: Annotated[str, typer.Option(help="Encoder that a new index is built with.")] = "minilm",
 ) -> None:
     """Search a catalogue by words and meaning."""
-    from recsys.search.engine import SearchEngine, read_catalogue
+    from recsys.search.catalogue import read_catalogue
+    from recsys.search.engine import SearchEngine
     from recsys.search.errors import SearchError
 
     folder = index or (catalogue.with_suffix(".index") if catalogue else None)
@@ -39,6 +40,8 @@ def search_command(
     else:
         engine = SearchEngine.build(read_catalogue(catalogue), backbone, progress=True)
         engine.save(folder)
+    for reason in engine.texts.reasons:
+        console.print(escape(reason), style="dim")
     table = Table("", "id", "title", "score", "words", "meaning")
     for place, row in enumerate(engine.search(query, k).itertuples(), 1):
         numbers = (f"{value:.3f}" for value in (row.score, row.words, row.meaning))
