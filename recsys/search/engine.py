@@ -95,8 +95,21 @@ class SearchEngine:
         Raises:
             SearchError: a column is missing, no product, an id twice.
         """
-        table = checked(catalogue)
         texts = text_vectors(backbone, variant, progress=progress)
+        return cls.of(catalogue, texts, kind, words_weight, progress, answers)
+
+    @classmethod
+    def of(
+        cls,
+        catalogue: pd.DataFrame,
+        texts: TextVectors,
+        kind: str = "signs",
+        words_weight: float = WORDS_WEIGHT,
+        progress: bool = False,
+        answers: int = ANSWERS,
+    ) -> SearchEngine:
+        """As `build`, with encoders that are there."""
+        table = checked(catalogue)
         engine = cls(texts, VectorIndex(texts.width, texts.model, kind), words_weight, answers)
         engine._put(table, texts.titles(table["title"].tolist(), progress))
         return engine
