@@ -33,10 +33,14 @@ TIMES = {
 class LoggedLists:
     """table: n rows: search, user, item, position, click, time, part, match (cosine of query and title),
     rate (click rate of the first time, corrected for places), own (cosine of the title with the mean of the
-    titles that the user clicked before; 0 without any), price (its logarithm)."""
+    titles that the user clicked before; 0 without any), price (its logarithm), view (row in the events).
+
+    products: [n, D] product of the unit vectors of query and title, dimension by dimension; it sums to match.
+    """
 
     shop: Dataset
     table: pd.DataFrame
+    products: np.ndarray
 
     def part(self, name: str) -> pd.DataFrame:
         """Rows of one time."""
@@ -59,16 +63,18 @@ def logged_lists(backbone: str = "minilm", seed: int = 0) -> LoggedLists:
     rates = click_rates(counted, shop.n_items, examination_curve(counted))
     chance = lists["propensity"].groupby(lists["search"]).transform("min") < 0.1
     same = lists["propensity"].groupby(lists["search"]).transform("nunique") == 1
-    table = lists[chance & same & (lists["part"] != "counts")].reset_index(drop=True)
+    kept = lists[chance & same & (lists["part"] != "counts")]
+    table = kept.rename_axis("view").reset_index()
     network = load_backbone(backbone, seed=seed)
     titles = embed_texts(network, shop.items["title"].tolist(), max_tokens=TITLE_TOKENS)
     query, row = _queries(network, table["query"])
     items = table["item"].to_numpy()
-    table["match"] = np.einsum("nd,nd->n", query[row], titles[items])
+    products = query[row] * titles[items]
+    table["match"] = products.sum(axis=1)
     table["rate"] = pd.Series(rates[items]).fillna(float(np.nanmean(rates))).to_numpy()
     table["own"] = _own_taste(shop.events, table, titles)
     table["price"] = np.log(shop.items["price"].to_numpy()[items])
-    return LoggedLists(shop, table)
+    return LoggedLists(shop, table, products)
 
 
 def _queries(network: Backbone, queries: pd.Series) -> tuple[np.ndarray, np.ndarray]:
