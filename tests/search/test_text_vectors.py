@@ -1,4 +1,4 @@
-"""Encoders of a search engine: variants give nearly the plain encoder's vectors, or it steps in and says why."""
+"""Encoders of an engine: variants give nearly the plain encoder's vectors, or it steps in and says why."""
 
 import numpy as np
 import pytest

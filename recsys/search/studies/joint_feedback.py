@@ -18,6 +18,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from recsys.metrics.classification import binary_metrics, expected_calibration_error
+from recsys.metrics.judged_lists import judged_ndcg
 from recsys.search.feedback.joint_model import TASKS, JointFeedback
 from recsys.search.feedback.outcomes import STAGES, outcomes
 from recsys.search.feedback.review_feedback import predict_sentiment, review_table, sentiment_before
@@ -32,9 +33,10 @@ PLACE = "log_place"  # learnt, so that it explains what it explains, and held at
 def joint_feedback(settings: StudySettings) -> Study:
     """AUC of later clicks by user: the joint model minus the same network on clicks alone, minus popularity.
 
-    Lists (users): `joint_click:difference`, `joint_rate:difference`. Table: each task by each model on the
-    judging time: AUC as at the first place; log loss and calibration error at the real places, raw and
-    calibrated; RMSE of the rating.
+    Lists (users): `joint_click:difference`, `joint_rate:difference`; `joint_stages:difference`, NDCG@10 of
+    the stages that a view reached (0 to 3), by the sum of the three probabilities minus by popularity.
+    Table: each task by each model on the judging time: AUC as at the first place; log loss and calibration
+    error at the real places, raw and calibrated; RMSE of the rating.
     """
     log = logged_lists(settings.backbone, settings.seed)
     features = feedback_features(log)
@@ -52,6 +54,10 @@ def joint_feedback(settings: StudySettings) -> Study:
         table += _rows(name, truth, said, model.predict(*placed), model.predict(*placed, calibrated=False))
     lists = pd.DataFrame({"joint_click:difference": users["joint"] - users["click alone"]})
     lists["joint_rate:difference"] = users["joint"] - users["rate"]
+    stages = found["joint"].predict(*first)
+    worth = {"joint": sum(stages[stage] for stage in STAGES), "rate": judged["rate"].to_numpy()}
+    by_stage = {name: _stage_ndcg(judged, truth, scores) for name, scores in worth.items()}
+    lists["joint_stages:difference"] = (by_stage["joint"] - by_stage["rate"]).reindex(lists.index)
     shown = pd.DataFrame(table)
     own = shown[shown["model"] == "joint"].set_index("task")
     metrics = {f"auc_{stage}": own.loc[stage, "auc"] for stage in STAGES}
@@ -100,6 +106,13 @@ def _learnt(log: LoggedLists, features: pd.DataFrame, tasks: Sequence[str], seed
 def _truth(log: LoggedLists, rows: np.ndarray, known: pd.Timestamp | None) -> np.ndarray:
     found = outcomes(log.shop.events, known)
     return found.loc[log.table["view"].iloc[rows], list(TASKS)].to_numpy()
+
+
+def _stage_ndcg(judged: pd.DataFrame, truth: np.ndarray, scores: np.ndarray) -> pd.Series:
+    """NDCG@10 by user; gain 2^stages − 1."""
+    found = judged_ndcg(judged["search"].to_numpy(), truth[:, :3].sum(axis=1), scores, 10, 0.0)
+    user = judged.drop_duplicates("search").set_index("search")["user"]
+    return found.per_list.groupby(user.reindex(found.per_list.index)).mean()
 
 
 def _rows(

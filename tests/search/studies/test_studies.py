@@ -22,6 +22,9 @@ EXPECTED = {
     "next_feedback": "auc_feedback:difference",
     "two_stages": "two_stages:difference",
     "review_sentiment": "sentiment:difference",
+    "next_behaviour": "cart_purchase:difference",
+    "multi_task": "joint_click:difference",
+    "grade_regression": "regression:difference",
 }
 
 
