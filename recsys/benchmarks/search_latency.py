@@ -165,14 +165,19 @@ def warm(found: Contenders, queries: Sequence[str], rounds: int = 5, threads: in
 def cold(found: Contenders, queries: Sequence[str], threads: int = 1) -> Timing:
     """Seconds of each query (a round each) where another workload runs before every answer."""
     waiting = {name: iter([queries[0], *queries]) for name in found.both}  # the first warms up
+    calls = {name: (lambda n=name, s=search: s(next(waiting[n]))) for name, search in found.both.items()}
+    return interleave(calls, rounds=len(queries), warm_up=1, threads=threads, before=other_work())
+
+
+def other_work() -> Callable[[], None]:
+    """A workload that walks through more memory than a cache holds, and multiplies."""
     crowd, square = np.ones(CROWD, dtype=np.float32), np.ones((256, 256), dtype=np.float32)
 
-    def other() -> None:
+    def work() -> None:
         np.add(crowd, 1, out=crowd)
         square @ square
 
-    calls = {name: (lambda n=name, s=search: s(next(waiting[n]))) for name, search in found.both.items()}
-    return interleave(calls, rounds=len(queries), warm_up=1, threads=threads, before=other)
+    return work
 
 
 def steps(engine: SearchEngine, queries: Sequence[str], threads: int = 1) -> pd.DataFrame:

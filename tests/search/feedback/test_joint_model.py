@@ -46,8 +46,8 @@ def test_a_stage_is_never_likelier_than_the_one_before(model):
     found = model.predict(match * 5, features * 5, calibrated=False)
     assert (found["cart"] <= found["click"] + 1e-7).all()
     assert (found["purchase"] <= found["cart"] + 1e-7).all()
-    assert all(((0 <= found[stage]) & (found[stage] <= 1)).all() for stage in STAGES)
-    assert ((1 <= found["rating"]) & (found["rating"] <= 5)).all()
+    assert all(((found[stage] >= 0) & (found[stage] <= 1)).all() for stage in STAGES)
+    assert ((found["rating"] >= 1) & (found["rating"] <= 5)).all()
 
 
 def test_calibration_mends_a_shifted_level():

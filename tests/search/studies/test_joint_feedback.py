@@ -1,4 +1,4 @@
-"""Features of feedback look back: whatever is planted after a list leaves the list's features as they were."""
+"""Features of feedback look back: what is planted after a list leaves the list's features as they were."""
 
 from dataclasses import replace
 
