@@ -25,6 +25,7 @@ from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.backbone_digest import tensors_digest
 from recsys.encoders.embed import embed_texts
 from recsys.search.bi_encoder import QUERY_TOKENS, TITLE_TOKENS
+from recsys.search.errors import SearchError
 from recsys.speed import artefact, choice
 from recsys.speed.encoder import Encoder
 from recsys.speed.fast_encoder import FLOOR, tried
@@ -77,10 +78,10 @@ def text_vectors(
         progress: say on stderr what is tried and built.
 
     Raises:
-        BackboneError: the model cannot be had. ValueError: no such variant.
+        BackboneError: the model cannot be had. SearchError: no such variant.
     """
     if variant not in (None, PLAIN, AUTO, *VARIANTS):
-        raise ValueError(f"no variant {variant!r}; there are {PLAIN}, {AUTO}, {', '.join(VARIANTS)}")
+        raise SearchError(f"no variant {variant!r}; there are {PLAIN}, {AUTO}, {', '.join(VARIANTS)}")
     loaded = not isinstance(model, str)
     variant = variant or (PLAIN if loaded else QUERY_VARIANT)
     plain = functools.cache(lambda: model if loaded else load_backbone(model))

@@ -36,11 +36,13 @@ class LoggedLists:
     titles that the user clicked before; 0 without any), price (its logarithm), view (row in the events).
 
     products: [n, D] product of the unit vectors of query and title, dimension by dimension; it sums to match.
+    backbone: name of the encoder.
     """
 
     shop: Dataset
     table: pd.DataFrame
     products: np.ndarray
+    backbone: str
 
     def part(self, name: str) -> pd.DataFrame:
         """Rows of one time."""
@@ -74,7 +76,7 @@ def logged_lists(backbone: str = "minilm", seed: int = 0) -> LoggedLists:
     table["rate"] = pd.Series(rates[items]).fillna(float(np.nanmean(rates))).to_numpy()
     table["own"] = _own_taste(shop.events, table, titles)
     table["price"] = np.log(shop.items["price"].to_numpy()[items])
-    return LoggedLists(shop, table, products)
+    return LoggedLists(shop, table, products, backbone)
 
 
 def _queries(network: Backbone, queries: pd.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -76,3 +76,6 @@ def test_what_is_printed_is_shown_wrong_and_mended():
     assert faults.loc["feedback-before-display", "as_printed"] > 0.9
     assert faults.loc["feedback-before-display", "mended"] < 0.7
     assert faults.loc["no-user-in-score", "as_printed"] == 0 < faults.loc["no-user-in-score", "mended"]
+    item = faults.loc["item-sentiment-as-user-feedback"]
+    assert item["as_printed"] == 0 < item["mended"]
+    assert faults.loc["same-symbol-text-and-vector", "as_printed"] > 1
