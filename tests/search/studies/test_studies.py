@@ -23,6 +23,7 @@ EXPECTED = {
     "two_stages": "two_stages:difference",
     "review_sentiment": "sentiment:difference",
     "next_behaviour": "cart_purchase:difference",
+    "purchase_sum": "sum_better:difference",
     "multi_task": "joint_click:difference",
     "grade_regression": "regression:difference",
 }
