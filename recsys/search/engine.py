@@ -62,7 +62,7 @@ class SearchEngine:
             raise SearchError(f"answers must be 0 or more, got {answers}")
         self.texts, self.vectors, self.words_weight, self.answers = texts, vectors, words_weight, answers
         self._catalogue, self._words = Catalogue(), WordPostings()
-        self._answers = TimedLruCache(max(1, answers))
+        self._forget()
 
     def __len__(self) -> int:
         return len(self._catalogue)
@@ -172,30 +172,32 @@ class SearchEngine:
             SearchError: an id is not there; then none is taken out.
         """
         self._take_out(ids)
-        self._answers = TimedLruCache(max(1, self.answers))
 
     def _put(self, table: pd.DataFrame, vectors: np.ndarray) -> None:
         self.vectors.add(self._catalogue.add(table), vectors)
         self._words.add(table["title"].tolist())
-        self._answers = TimedLruCache(max(1, self.answers))  # a new one: no answer outlives its catalogue
+        self._forget()
 
     def _take_out(self, ids: Sequence[str]) -> None:
         rows, titles = self._catalogue.delete(ids)
         if rows:
             self.vectors.delete(rows)
             self._words.delete(rows, titles)
+            self._forget()
         gone = self._catalogue.rows - len(self)
         if gone > max(GONE_ROWS, GONE_SHARE * self._catalogue.rows):
             self._number_anew()
 
+    def _forget(self) -> None:
+        self._answers = TimedLruCache(max(1, self.answers))  # a new one: no answer outlives its catalogue
+
     def _number_anew(self) -> None:
         """Forget the rows of products that are gone: memory follows the catalogue, not its history."""
-        rows, table = self._catalogue.live()
-        vectors = self.vectors.vectors()[1]
-        self.vectors = VectorIndex(self.vectors.width, self.vectors.model, self.vectors.kind)
+        table, self.vectors = self.catalogue, self.vectors.numbered_anew()
         self._catalogue, self._words = Catalogue(), WordPostings()
-        if len(rows):
-            self._put(table, vectors)
+        self._catalogue.add(table)
+        self._words.add(table["title"].tolist())
+        self._forget()  # answers name rows
 
     def save(self, folder: str | Path) -> None:
         """Write catalogue, vectors and settings; the encoder's weights are named, not copied."""

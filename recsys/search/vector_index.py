@@ -150,6 +150,13 @@ class VectorIndex:
         """(ids [N], ascending; vectors [N, D])."""
         return self._rows.ordered()
 
+    def numbered_anew(self) -> VectorIndex:
+        """The same vectors, to the last bit, under 0 … N − 1 in the order of their ids."""
+        index, vectors = VectorIndex(self.width, self.model, self.kind), self.vectors()[1]
+        index._rows.put(np.arange(len(vectors)), vectors)
+        index._build()
+        return index
+
     def cosines(self, query: np.ndarray, ids: Sequence[int]) -> np.ndarray:
         """[n] float32 cosines of one query ([D]) and products that are there."""
         return self._rows.of(ids) @ _unit(np.asarray(query)[None], self.width)[0]

@@ -66,6 +66,15 @@ def test_all_of_it_can_go_and_come_back():
     assert engine.search("lamp")["id"].tolist() == ["c"]
 
 
+def test_an_answer_that_is_kept_names_the_same_products_after_a_save(tmp_path):
+    titles = [f"red lamp {i}" for i in range(30)]
+    engine = SearchEngine.of(pd.DataFrame({"id": titles, "title": titles}), TEXTS)
+    engine.delete(titles[:10])
+    first = engine.search("red lamp 20")
+    engine.save(tmp_path)  # numbers the rows anew
+    pd.testing.assert_frame_equal(engine.search("red lamp 20"), first, check_exact=True)
+
+
 def test_a_deletion_that_fails_takes_nothing_out():
     engine = SearchEngine.of(pd.DataFrame({"id": ["a", "b"], "title": ["red lamp", "drill"]}), TEXTS)
     with pytest.raises(SearchError, match="no product 'x'"):

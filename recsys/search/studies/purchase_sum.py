@@ -72,7 +72,8 @@ def purchase_sum(settings: StudySettings) -> Study:
         lists[f"sum_{name}:difference"] = found["sum"] - found[name]
     shown = found.mean().rename(COLUMN).rename_axis("scorer").reset_index()
     shown.loc[len(shown)] = ["random", _of_chance(split.n_items)]
-    curve = pd.DataFrame({"scorer": [f"validation, α = {a}" for a in surface], COLUMN: list(surface.values())})
+    curve = pd.DataFrame({COLUMN: surface}).rename(lambda share: f"validation, α = {share}")
+    curve = curve.rename_axis("scorer").reset_index()
     return study(lists, pd.concat([shown, curve], ignore_index=True), alpha=float(alpha))
 
 
