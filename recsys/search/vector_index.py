@@ -1,10 +1,10 @@
 """Nearest products to a query's vector: exact (flat), by signs first (signs), graph (HNSW) or cells (IVF);
 add, delete, save, load.
 
-Signs: a bit a dimension picks the candidates (Hamming distance), float32 orders them (Yamada et al. 2021,
-arXiv:2106.00882). A query reads a thirtieth of the vectors' bytes, nothing has to be trained, and what is
-found depends on what is there alone, not on the order in which it came, as a graph's answers do. The others
-are faiss's.
+Signs: a bit a dimension picks the candidates (Hamming distance; large entries of the query count more),
+float32 orders them (Yamada et al. 2021, arXiv:2106.00882). A query reads a twentieth of the vectors' bytes,
+nothing has to be trained, and what is found depends on what is there alone, not on the order in which it
+came, as a graph's answers do. The others are faiss's.
 
 Scores are inner products of unit vectors: cosines. A saved index says which model made its vectors, how wide
 they are and what its files hash to; a load that does not fit is refused with the reason.
@@ -32,7 +32,7 @@ KINDS = ("flat", "signs", "hnsw", "ivf")
 FORMAT = 1
 VECTORS, MANIFEST = "vectors.npz", "index.json"
 HNSW_LINKS, HNSW_BUILD, HNSW_SEARCH = 32, 80, 64
-CANDIDATES, PER_RESULT = 400, 4  # that signs pick for float32: so many, or so many times the list's length
+CANDIDATES, PER_RESULT = 800, 8  # that signs pick for float32: so many, or so many times the list's length
 MASKED_SHARE = 0.25
 NO_PRODUCT = -1
 

@@ -14,6 +14,9 @@ from collections.abc import Iterable
 import numpy as np
 
 WORD_BITS = 64
+# times the mean size of a query's entries: from there one is large. Of MiniLM's ten nearest among 14,000 titles
+# 100 candidates hold .984 (.948 where all entries count alike), 400 .999 (.993)
+LARGE = 1.2
 GROWTH, SPARSE = 1.5, 4  # room is made for half as many again, and given back below a quarter
 
 
@@ -69,8 +72,8 @@ class VectorRows:
         return self._ids[order], self._vectors[order]
 
     def nearest_by_signs(self, query: np.ndarray, k: int, candidates: int) -> tuple[np.ndarray, np.ndarray]:
-        """(ids, cosines) of at most k, best first: the nearest by Hamming distance of signs, those scored in
-        float32. Exact where `candidates` reaches n.
+        """(ids, cosines) of at most k, best first: the nearest by Hamming distance of signs, in which the
+        query's large entries count three times, scored in float32. Exact where `candidates` reaches n.
 
         Args:
             query: [D] unit length.
@@ -84,9 +87,13 @@ class VectorRows:
         return self._ids[places[best]], cosines[best]
 
     def _nearest_codes(self, query: np.ndarray, candidates: int) -> np.ndarray:
+        size = np.abs(query)
+        asked = sign_codes(np.stack([query, size - LARGE * size.mean()]))
         distance = np.zeros(len(self), dtype=np.uint16)
-        for word, own in zip(self._codes[:, : len(self)], sign_codes(query[None])[0], strict=True):
-            distance += np.bitwise_count(word ^ own)
+        for word, own, large in zip(self._codes[:, : len(self)], *asked, strict=True):
+            differs = word ^ own
+            distance += np.bitwise_count(differs)
+            distance += 2 * np.bitwise_count(differs & large)
         return np.flatnonzero(distance <= np.partition(distance, candidates - 1)[candidates - 1])
 
     def _resize(self, room: int) -> None:
