@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import numpy as np
 
 WORD_BITS = 64
-# times the mean size of a query's entries: from there one is large. Of MiniLM's ten nearest among 14,000 titles
+# times the mean size of a query's entries: from there one is large. Of MiniLM's ten nearest of 14,000 titles
 # 100 candidates hold .984 (.948 where all entries count alike), 400 .999 (.993)
 LARGE = 1.2
 GROWTH, SPARSE = 1.5, 4  # room is made for half as many again, and given back below a quarter

@@ -32,11 +32,11 @@ from recsys.training.loop import train
 from recsys.training.settings import TrainingSettings
 
 TASKS = (*STAGES, "rating")
-TEXT_WIDTH, HIDDEN = 16, 32
+TEXT_WIDTH, HIDDEN = 8, 16
 LEAST = 1e-6  # probability, at the ends of the logit
 SETTINGS = TrainingSettings(
-    epochs=20,
-    learning_rate=3e-3,
+    epochs=6,
+    learning_rate=2e-3,
     schedule="linear",
     weight_decay=1e-2,
     batch_size=512,
@@ -96,7 +96,12 @@ class JointFeedback:
         self.lines: dict[str, tuple[float, float]] = {}
 
     def fit(
-        self, match: np.ndarray, features: np.ndarray, outcomes: np.ndarray, seed: int = 0
+        self,
+        match: np.ndarray,
+        features: np.ndarray,
+        outcomes: np.ndarray,
+        seed: int = 0,
+        later: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
     ) -> JointFeedback:
         """Train on n views.
 
@@ -104,6 +109,7 @@ class JointFeedback:
             match: [n, D] products of the unit vectors of query and title.
             features: [n, F], standardised here.
             outcomes: [n, 4] click, cart, purchase (0 or 1), rating (NaN: none), see `outcomes`.
+            later: the same three of a later part: the weights are kept that were best there after a pass.
 
         Raises:
             SearchError: shapes that differ, numbers that are not finite, a stage all alike.
@@ -130,8 +136,9 @@ class JointFeedback:
         scale = torch.tensor([*entropy, max(spread, 1e-3) ** 2], dtype=torch.float32)
         loss = _loss(scale, [TASKS.index(name) for name in self.tasks])
         samples = _Views(match, self._standardised(features), own)
-        settings = replace(self.settings, seed=seed)
-        self.result = train(self.network, samples, loss, settings, task=f"feedback {' '.join(self.tasks)}")
+        settings, task = replace(self.settings, seed=seed), f"feedback {' '.join(self.tasks)}"
+        best = None if later is None else self._worth(loss, *later)
+        self.result = train(self.network, samples, loss, settings, evaluate=best, task=task)
         self.network.eval()
         return self
 
@@ -160,6 +167,22 @@ class JointFeedback:
             found[stage] = expit(slope * _logit(found[stage]) + level)
         found["rating"] = (rating.double().numpy() + self.mean_rating).clip(1, 5)
         return {name: found[name] for name in TASKS if name in self.tasks}
+
+    def _worth(self, loss, match: np.ndarray, features: np.ndarray, outcomes: np.ndarray):
+        """Minus the loss on other views, as a function of the network."""
+        own = np.column_stack([outcomes[:, :3], outcomes[:, 3] - self.mean_rating])
+        views = _Views(match, self._standardised(features), own)
+        batch = views.collate(np.arange(len(views)))
+
+        @torch.no_grad()
+        def worth(network: nn.Module) -> float:
+            training = network.training
+            network.eval()
+            found, count = loss(network, batch)
+            network.train(training)
+            return -float(found) / count
+
+        return worth
 
     def _standardised(self, features: np.ndarray) -> np.ndarray:
         return (features - self.centre) / self.spread

@@ -1,10 +1,11 @@
 """Is feedback predicted better jointly (click, cart, purchase, rating) than each by itself, and how well
 calibrated?
 
-The demo store's lists in random order, in the four times of `recsys.search.studies.logged_lists`. A row's
-features look back from its list: reviews that were published before, clicks and purchases of the user before.
-What a model learns from looks back too, from the end of the time that it learns in: a purchase of the last
-minute is there, its rating, written a week later, is not.
+The demo store's lists, in the four times of `recsys.search.studies.logged_lists`; learnt from all of them, with
+the place among the features, judged on those in random order. A row's features look back from its list:
+reviews that were published before, clicks and purchases of the user before. What a model learns from looks
+back too, from the end of the time that it learns in: a purchase of the last minute is there, its rating,
+written a week later, is not.
 
 n: views.
 """
@@ -38,7 +39,7 @@ def joint_feedback(settings: StudySettings) -> Study:
     Table: each task by each model on the judging time: AUC as at the first place; log loss and calibration
     error at the real places, raw and calibrated; RMSE of the rating.
     """
-    log = logged_lists(settings.backbone, settings.seed)
+    log = logged_lists(settings.backbone, settings.seed, learn_all=True)
     features = feedback_features(log)
     models = {"joint": TASKS} | {f"{task} alone": (task,) for task in TASKS}
     found = {name: _learnt(log, features, tasks, settings.seed) for name, tasks in models.items()}

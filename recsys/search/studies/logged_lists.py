@@ -49,10 +49,13 @@ class LoggedLists:
         return self.table[self.table["part"] == name]
 
 
-def logged_lists(backbone: str = "minilm", seed: int = 0) -> LoggedLists:
+def logged_lists(backbone: str = "minilm", seed: int = 0, learn_all: bool = False) -> LoggedLists:
     """The demo store's lists that were shown in random order (others' clicks follow the production order).
 
     Counting takes all lists, weighted by their propensities; learning, choosing and judging the random ones.
+
+    Args:
+        learn_all: learning takes the other lists too, for models that have the place among their features.
     """
     shop = demo_store.load()
     lists = result_lists(shop.events)
@@ -65,7 +68,8 @@ def logged_lists(backbone: str = "minilm", seed: int = 0) -> LoggedLists:
     rates = click_rates(counted, shop.n_items, examination_curve(counted))
     chance = lists["propensity"].groupby(lists["search"]).transform("min") < 0.1
     same = lists["propensity"].groupby(lists["search"]).transform("nunique") == 1
-    kept = lists[chance & same & (lists["part"] != "counts")]
+    random = chance & same | (learn_all & (lists["part"] == "learning"))
+    kept = lists[random & (lists["part"] != "counts")]
     table = kept.rename_axis("view").reset_index()
     network = load_backbone(backbone, seed=seed)
     titles = embed_texts(network, shop.items["title"].tolist(), max_tokens=TITLE_TOKENS)
