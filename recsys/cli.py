@@ -79,7 +79,9 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Run also what is up to date.")] = False,
     address: Annotated[
         str | None,
-        typer.Option(help="A Ray cluster, e.g. auto or 10.0.0.5:6379; it must see this folder (see README)."),
+        typer.Option(
+            help="A Ray cluster, e.g. auto or 10.0.0.5:6379; it must see this folder (docs/running.md)."
+        ),
     ] = None,
     cores: Annotated[int | None, typer.Option(min=1, help="Cores for a local Ray (default: all).")] = None,
     threads: Annotated[
