@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -144,6 +145,8 @@ def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
     # num_cpus None: Ray counts what this process may use, containers' limits included
     local = {} if address else {"num_cpus": cores, "include_dashboard": False}
     for left in reversed(range(TRIES)):
+        if left == TRIES - 2:
+            print("Ray did not start within 30 s: the machine is busy. Trying again ...", file=sys.stderr)
         try:
             ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
             break
@@ -151,7 +154,8 @@ def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
             if not address and left and "timed out during startup" in str(error):
                 continue  # it waits 30 s for its own processes, which a busy machine does not give them
             where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-            raise RunnerError(f"cannot start or reach {where}: {_first_line(error)}") from error
+            busy = "; try again when fewer programs run" if "timed out during startup" in str(error) else ""
+            raise RunnerError(f"cannot start or reach {where}: {_first_line(error)}{busy}") from error
     try:
         yield ray
     finally:
