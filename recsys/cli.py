@@ -79,7 +79,9 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Run also what is up to date.")] = False,
     address: Annotated[
         str | None,
-        typer.Option(help="A Ray cluster, e.g. auto or 10.0.0.5:6379; it must see this folder (see README)."),
+        typer.Option(
+            help="A Ray cluster, e.g. auto or 10.0.0.5:6379; it must see this folder (docs/running.md)."
+        ),
     ] = None,
     cores: Annotated[int | None, typer.Option(min=1, help="Cores for a local Ray (default: all).")] = None,
     threads: Annotated[
@@ -144,8 +146,10 @@ def show(experiment: Annotated[str, typer.Argument(help="Its name or leading num
     from recsys.runs.grid.experiment import choose, load_experiments
     from recsys.runs.grid.plan import declared_parameters
 
-    chosen = choose(load_experiments(), [experiment])[0]
+    chosen, *others = choose(load_experiments(), [experiment])
     console.print(f"[bold]{chosen.name}[/]  {chosen.notebook}\n{escape(chosen.question)}\n")
+    if others:
+        console.print(f"'{experiment}' also begins: {', '.join(one.name for one in others)}\n")
     table = Table("parameter", "type", "default", "meaning", title="Parameters (-p name=value)")
     for p in declared_parameters(chosen).values():
         table.add_row(p.name, escape(p.annotation), repr(p.default), escape(p.meaning))

@@ -26,6 +26,7 @@ LOGS = Registry(
 LABELLED = Registry(
     "family of labelled texts",
     {
+        "labelled_table": "recsys.data.labelled.own_table:FAMILY",  # anybody's CSV
         "home_depot": "recsys.data.labelled.home_depot:FAMILY",
         "banking77": "recsys.data.labelled.banking77:FAMILY",
         "womens_clothing": "recsys.data.labelled.womens_clothing:FAMILY",

@@ -104,7 +104,8 @@ def _run(
     from recsys.runs.execution.progress import GridProgress
     from recsys.runs.execution.runner import only_driver, run
 
-    console.print(f"{len(ready)} of {len(planned)} runs are due; the others are up to date or have no data.")
+    others = "; the others are up to date or have no data" if len(ready) < len(planned) else ""
+    console.print(f"{len(ready)} of {len(planned)} runs are due{others}.")
     outcomes: list[Outcome] = []
     with only_driver(runs), GridProgress(ready, console) as progress:
         try:

@@ -17,7 +17,7 @@ def sweep(
         bool, typer.Option("--restart", help="Begin anew; earlier trials are put aside, not removed.")
     ] = False,
     address: Annotated[
-        str | None, typer.Option(help="A Ray cluster, e.g. auto; it must see this folder (see README).")
+        str | None, typer.Option(help="A Ray cluster, e.g. auto; it must see this folder (docs/running.md).")
     ] = None,
     cores: Annotated[int | None, typer.Option(min=1, help="Cores for a local Ray (default: all).")] = None,
     runs: Annotated[Path | None, typer.Option(help="Folder of the runs (default: experiments/runs).")] = None,

@@ -31,7 +31,7 @@ are not known yet. The catalogue is every item of either file.
 import io
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -157,21 +157,28 @@ def _kinds(path: Path, events: pd.DataFrame, kinds: dict[str, str | None]) -> di
 def _times(path: Path, column: pd.Series, told: Times) -> pd.Series:
     """datetime64[ns], the shop's local time."""
     try:
-        if pd.api.types.is_datetime64_any_dtype(column):
-            times = column
-        elif told.format in UNITS:
-            times = pd.to_datetime(pd.to_numeric(column), unit=UNITS[told.format], utc=True)
-        else:
-            form = "ISO8601" if told.format == "iso" else told.format
-            offset = "%z" in form or (form == "ISO8601" and column.astype(str).str.contains(OFFSET).any())
-            times = pd.to_datetime(column, format=form, utc=bool(offset))
-    except (ValueError, TypeError, OverflowError) as error:
-        raise NotData(
-            f"{path}: time is not of the format {told.format!r} ({' '.join(str(error).split())[:200]})"
-        ) from None
+        times = _parsed(column, told, "raise")
+    except (ValueError, TypeError, OverflowError):
+        wrong = column[_parsed(column, told, "coerce").isna()]
+        what = f"{path}: time is not of the format {told.format!r}"
+        if len(wrong):
+            what += f": row {wrong.index[0] + 1} has {wrong.iloc[0]!r} ({len(wrong)} in all)"
+        raise NotData(what) from None
     if times.dt.tz is not None:
         times = times.dt.tz_convert(told.zone).dt.tz_localize(None)
     return times.astype("datetime64[ns]")
+
+
+def _parsed(column: pd.Series, told: Times, errors: Literal["raise", "coerce"]) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column
+    if told.format in UNITS:
+        return pd.to_datetime(
+            pd.to_numeric(column, errors=errors), unit=UNITS[told.format], utc=True, errors=errors
+        )
+    form = "ISO8601" if told.format == "iso" else told.format
+    offset = "%z" in form or (form == "ISO8601" and column.astype(str).str.contains(OFFSET).any())
+    return pd.to_datetime(column, format=form, utc=bool(offset), errors=errors)
 
 
 def _outside(times: pd.Series, told: Times) -> np.ndarray:

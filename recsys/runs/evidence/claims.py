@@ -240,4 +240,4 @@ def _where(path: Path, tree: CommentedMap, location: tuple) -> str:
         entry = tree[location[0]][location[1]]
         if isinstance(entry, dict):
             words[:2] = [entry.get("id", location[1])]
-    return f"{path.name}, line {line}: {'.'.join(map(str, words))}"
+    return f"{path.parent.name}/{path.name}, line {line}: {'.'.join(map(str, words))}"

@@ -20,16 +20,21 @@ OF_USERS = ("ndcg@", "hr@", "recall@", "mrr", "map")  # what rank positions give
 
 
 def judge(
-    claims: Claims, records: list[Record], experiments: Mapping[str, Experiment], policy: Policy | None = None
+    claims: Claims,
+    records: list[Record],
+    experiments: Mapping[str, Experiment],
+    policy: Policy | None = None,
+    known: Iterable[Record] = (),
 ) -> list[Verdict]:
     """A verdict on every claim, from the records of the experiments' grids alone.
 
     Args:
         records: of any origin; what no grid holds is left out (see `grid_records`).
         experiments: by name.
+        known: further records that show which metrics the experiments record, and count for nothing else.
     """
     policy = policy or load_policy()
-    broken = broken_criteria(claims, experiments, records, policy)
+    broken = broken_criteria(claims, experiments, [*records, *known], policy)
     return verdicts(claims, grid_records(records, experiments), policy, broken)
 
 
@@ -140,5 +145,5 @@ def _place(claim: Claim, number: int, experiments: Mapping[str, Experiment]) -> 
     for index, entry in enumerate(tree.get("claims") or []):
         if entry.get("id") == claim.id:
             line = line_of(tree, ("claims", index, "criteria", number))
-            return f"{path.name}, line {line}: {claim.id}"
-    return f"{path.name}: {claim.id}"
+            return f"claims/{path.name}, line {line}: {claim.id}"
+    return f"claims/{path.name}: {claim.id}"

@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from recsys.runs import paths
-from recsys.runs.evidence.claims import load_claims
+from recsys.runs.evidence.claims import ClaimsError, load_claims
+from recsys.runs.evidence.judge import broken_criteria
 from recsys.runs.evidence.power import Power, power_of
 from recsys.runs.evidence.statistics.policy import load_policy
 from recsys.runs.grid.experiment import choose, load_experiments
@@ -18,6 +19,8 @@ def power_command(console: Console, name: str, profile: str) -> None:
     """One table for each experiment that the name chooses, and the claims that its grid cannot decide."""
     experiments, claims, policy = load_experiments(), load_claims(), load_policy()
     records = load_records(paths.REFERENCE) + [r for r in load_records(paths.RUNS) if r.profile != "smoke"]
+    if broken := broken_criteria(claims, experiments, records, policy):
+        raise ClaimsError("; ".join(broken.values()))
     for experiment in choose(experiments, [name]):
         found = power_of(experiment, claims, records, experiments, profile, policy)
         if not found:
@@ -27,7 +30,7 @@ def power_command(console: Console, name: str, profile: str) -> None:
         open_claims = dict.fromkeys(one.claim.id for one in found if one.decides is False)
         unknown = dict.fromkeys(one.claim.id for one in found if one.detectable is None)
         if open_claims:
-            told = "Cannot decide, because no effect could not be told from the line"
+            told = "May stay undecided, as a true effect of zero could not be told from the line"
             console.print(f"{told}: {', '.join(open_claims)}")
         if unknown:
             told = "Unknown, for want of an earlier record with a spread like it"
@@ -46,7 +49,7 @@ def _table(name: str, profile: str, found: list[Power], power: float) -> Table:
             escape(one.criterion.place),
             str(one.seeds),
             _size(one.line, one.ratio),
-            _size(one.detectable, one.ratio) + ("" if one.decides is not False else "  [yellow]too much[/]"),
+            _size(one.detectable, one.ratio) + ("  [yellow]above it[/]" if one.decides is False else ""),
             str(one.seeds_needed) if one.seeds_needed else "-",
             f"{one.units_needed:,}" if one.units_needed else "-",
             escape(one.spread_from or "no record"),

@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -147,6 +148,8 @@ def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
     local = {} if address else {"num_cpus": cores, "include_dashboard": False}
     for left in reversed(range(TRIES)):
         there = {child.pid for child in psutil.Process().children()}
+        if left == TRIES - 2:
+            print("Ray did not start within 30 s: the machine is busy. Trying again ...", file=sys.stderr)
         try:
             ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
             break
@@ -156,7 +159,8 @@ def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
                 _end_children_but(there)
                 continue
             where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-            raise RunnerError(f"cannot start or reach {where}: {_first_line(error)}") from error
+            busy = "; try again when fewer programs run" if "timed out during startup" in str(error) else ""
+            raise RunnerError(f"cannot start or reach {where}: {_first_line(error)}{busy}") from error
     try:
         yield ray
     finally:

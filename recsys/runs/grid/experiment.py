@@ -132,7 +132,7 @@ def choose(experiments: dict[str, Experiment], wanted: list[str]) -> list[Experi
         matches = [e for key, e in experiments.items() if key == name or key.startswith(f"{name}_")]
         if not matches:
             near = difflib.get_close_matches(name, experiments, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise ExperimentError(f"no experiment '{name}'{hint or '.'} There are {', '.join(experiments)}")
+            hint = f"; did you mean '{near[0]}'?" if near else f". There are {', '.join(experiments)}"
+            raise ExperimentError(f"no experiment '{name}'{hint}")
         chosen += [match for match in matches if match not in chosen]
     return chosen

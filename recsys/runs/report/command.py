@@ -28,8 +28,9 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
     reference = load_records(paths.REFERENCE)
     failures = [entry for entry in _read_last(console, runs) if entry["state"] in ("failed", "not run")]
     claims = load_claims()
-    judged = judge(claims, reference, experiments), judge(claims, own, experiments)
-    known = histories(judged[0], judge(claims, confirming_records(reference), experiments))
+    judged = judge(claims, reference, experiments), judge(claims, own, experiments, known=reference)
+    confirming = judge(claims, confirming_records(reference), experiments, known=reference)
+    known = histories(judged[0], confirming)
     changed = {"reference": standing(reference), "yours": standing(own)}
     index = write_report(out, own, reference, failures, claims, experiments, runs, judged, known, changed)
     table, untested = _verdict_table(verdict_rows(*judged, known, changed), console.width >= WIDE)

@@ -126,6 +126,8 @@ def effect(finding: Finding) -> tuple[str, str]:
     sign = "× " if finding.ratio else "" if absolute or finding.effect <= 0 else "+"
     line = f", line at {number(finding.line, 3)}" if finding.line else ""
     tested = f", {p_value(finding.p_value)}" if finding.p_value is not None else ", counted"
+    if finding.lacks:  # its p-value is 1 by rule, which would only puzzle beside an interval off the line
+        tested = ", too few for a test"
     return (
         f"{finding.criterion.metric} {sign}{number(finding.effect, 3)}",
         f"[{number(finding.low, 3)}, {number(finding.high, 3)}]{line}{tested}",

@@ -127,7 +127,7 @@ def test_a_cut_line_is_refused_and_dropped_when_told_so(shop):
     ("changed", "message"),
     [
         ({"time": {"format": "%d/%m/%Y %H:%M", "zone": "Berlin"}}, "no time zone 'Berlin'"),
-        ({"time": {"format": "seconds"}}, "time is not of the format 'seconds'"),
+        ({"time": {"format": "seconds"}}, "time is not of the format 'seconds': row 1 has "),
         ({"time": {"format": "day first"}}, "is no pattern"),
         ({"kinds": {"bought": "purchase"}}, "kind 'liked' is not in the map"),
         ({"kinds": {"bought": "buy", "seen": None, "liked": None}}, "kind 'buy' is none of search, view"),

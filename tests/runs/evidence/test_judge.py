@@ -68,6 +68,13 @@ def test_records_of_unknown_experiments_have_no_say(reference):
     assert grid_records([other], EXPERIMENTS) == []
 
 
+def test_a_metric_of_the_reference_is_known_to_a_reader_without_records(reference):
+    metric = next(name for name in reference[0].metrics if name not in EXPERIMENTS[EXPERIMENT].metrics)
+    claims = claims_of({"criteria": [PRINTED | {"metric": metric, "pair": "seed"}]})
+    assert judge(claims, [], EXPERIMENTS)[0].state == "invalid"
+    assert judge(claims, [], EXPERIMENTS, known=reference)[0].state == "not yet tested"
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -95,7 +102,7 @@ def test_a_broken_criterion_is_named_with_file_and_line(reference):
     criterion = PRINTED | {"metric": "ndgc@10"}
     claims = claims_of({"id": "printed-loss-ranks-clicked", "criteria": [criterion]})
     told = broken_criteria(claims, EXPERIMENTS)["printed-loss-ranks-clicked"]
-    assert told.startswith(f"01_loss_derivation.yaml, line {line}: printed-loss-ranks-clicked: ")
+    assert told.startswith(f"claims/01_loss_derivation.yaml, line {line}: printed-loss-ranks-clicked: ")
 
 
 # ---- verdicts.json

@@ -7,7 +7,7 @@ from rich.console import Console
 from recsys.metrics.detectable import detectable
 from recsys.runs import paths
 from recsys.runs.evidence import power_command as command
-from recsys.runs.evidence.claims import load_claims
+from recsys.runs.evidence.claims import ClaimsError, load_claims
 from recsys.runs.evidence.power import power_of
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.records import load_records
@@ -76,7 +76,7 @@ def test_the_command_names_what_cannot_be_decided(monkeypatch):
     console = Console(width=200, record=True)
     command.power_command(console, "02_text_ablations", "reference")
     text = console.export_text()
-    assert "Cannot decide, because no effect could not be told from the line" in text
+    assert "May stay undecided, as a true effect of zero could not be told from the line" in text
     assert "fine-tuning-lifts-task" in text
     command.power_command(console, "00", "reference")
     assert "no claim's criterion reads it" in console.export_text()
@@ -89,3 +89,11 @@ def test_every_experiment_that_tests_a_claim_can_be_asked():
         assert {claim.id for claim in claims.claims if claim.id in experiment.claims} <= {
             one.claim.id for one in found
         } | {claim.id for claim in claims.claims if not claim.criteria}
+
+
+def test_a_broken_criterion_is_refused_before_anything_is_computed(monkeypatch):
+    claims = claims_of({"criteria": [BASE | {"treatment": {"objectif": "bce"}}]})
+    monkeypatch.setattr(paths, "EXPERIMENTS", ROOT / "experiments")
+    monkeypatch.setattr(command, "load_claims", lambda: claims)
+    with pytest.raises(ClaimsError, match="objectif"):
+        command.power_command(Console(), "01", "reference")

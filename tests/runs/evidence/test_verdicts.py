@@ -224,12 +224,12 @@ def test_what_would_decide_it(tmp_path):
     near = verdict_of(tmp_path, criterion(side="near"))
     assert near.state == "undecided"
     assert would_decide(near).endswith("seeds a side")
-    assert would_decide(verdict_of(tmp_path, criterion(side="two"))) == "3 seeds of the treatment, 2 ran"
+    assert would_decide(verdict_of(tmp_path, criterion(side="two"))) == "3 seeds of the treatment (2 so far)"
     users = {"metric": "ndcg@10", "treatment": {"objective": "bce"}, "control": {"objective": "random"}}
     open_one = verdict_of(tmp_path, users | {"pair": "user", "alternative": "greater"})
     assert open_one.state == "undecided"
     assert "users" in would_decide(open_one)
     both = would_decide(verdict_of(tmp_path, *over("two", "absent")))
-    assert both == "3 seeds of the treatment, 2 ran; the records that are missing"
+    assert both == "3 seeds of the treatment (2 so far); the records that are missing"
     runs(tmp_path, "gain", GAIN)
     assert would_decide(verdict_of(tmp_path, criterion(side="gain"))) == ""

@@ -57,14 +57,16 @@ SLOW = Exception(
 )
 
 
-def test_a_busy_machine_is_given_time(started):
+def test_a_busy_machine_is_given_time_and_the_reader_is_told(started, capsys):
     assert started(SLOW, SLOW) == 3
+    assert capsys.readouterr().err.count("the machine is busy. Trying again") == 1
+    started()
+    assert not capsys.readouterr().err
 
 
 def test_but_not_for_ever(started):
-    with pytest.raises(
-        RunnerError, match="cannot start or reach Ray on this machine: The current node timed out"
-    ):
+    told = r"cannot start or reach Ray on this machine: The current node timed out.*; try again when"
+    with pytest.raises(RunnerError, match=told):
         started(*[SLOW] * runner.TRIES)
 
 

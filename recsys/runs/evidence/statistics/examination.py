@@ -198,14 +198,14 @@ def _too_few(matched: Matched, family: Family, policy: Policy) -> tuple[str, str
         if family.timing and ran < policy.fewest_sessions:
             return (
                 f"{ran} sessions of the {name}: timings need {policy.fewest_sessions}",
-                f"{policy.fewest_sessions} sessions, {ran} ran",
+                f"{policy.fewest_sessions} sessions ({ran} so far)",
             )
         trains = any(policy.trains(r.experiment, r.parameters) for r in side.values())
         if trains and ran < policy.fewest_seeds:
             seeds = "1 seed" if ran == 1 else f"{ran} seeds"
             return (
                 f"{seeds} of the {name}, which trains: at least {policy.fewest_seeds} are needed",
-                f"{policy.fewest_seeds} seeds of the {name}, {ran} ran",
+                f"{policy.fewest_seeds} seeds of the {name} ({ran} so far)",
             )
     return "", ""
 

@@ -236,7 +236,7 @@ def test_too_few_seeds_decide_nothing(tmp_path, seeds):
     finding = found(tmp_path, "gain", BCE_BEATS)
     assert (finding.state, finding.p_value) == ("undecided", 1.0)
     assert "of the treatment, which trains: at least 3 are needed" in finding.message
-    assert finding.lacks == f"3 seeds of the treatment, {seeds} ran"
+    assert finding.lacks == f"3 seeds of the treatment ({seeds} so far)"
     assert finding.effect > 0  # shown, without a say
 
 
@@ -253,7 +253,7 @@ def test_a_side_that_draws_nothing_needs_one_run(tmp_path):
 def test_timings_need_five_sessions(tmp_path):
     runs(tmp_path, "bce", "query_speedup", [2.0, 2.1, 2.0])
     finding = found(tmp_path, "faster", seed_criterion("query_speedup", control=None, value=1.0))
-    assert (finding.state, finding.lacks) == ("undecided", "5 sessions, 3 ran")
+    assert (finding.state, finding.lacks) == ("undecided", "5 sessions (3 so far)")
     memory = seed_criterion("bf16:memory_ratio", "less", control=None, value=1.0)
     runs(tmp_path / "memory", "bce", "bf16:memory_ratio", [0.5, 0.51, 0.5])
     assert found(tmp_path / "memory", "faster", memory).state == "supported"
