@@ -117,7 +117,9 @@ class Nearest:
         found = np.full((len(part), self.classes), -SHARPNESS, dtype=np.float32)
         for first in range(0, len(part), COMPARED_AT_ONCE):
             cosines = vectors[first : first + COMPARED_AT_ONCE] @ self.known.T
-            found[first : first + len(cosines), seen] = SHARPNESS * np.maximum.reduceat(cosines, starts, axis=1)
+            found[first : first + len(cosines), seen] = SHARPNESS * np.maximum.reduceat(
+                cosines, starts, axis=1
+            )
         return found
 
 

@@ -55,7 +55,8 @@ HELP = {
         ("Press 0", "4 minutes"),
     ),
     "create_account": Passage(
-        "Press Sign Up, enter an e-mail address and confirm the link within 48 hours.", ("Sign Up", "48 hours")
+        "Press Sign Up, enter an e-mail address and confirm the link within 48 hours.",
+        ("Sign Up", "48 hours"),
     ),
     "delete_account": Passage(
         "Choose Close Account under Privacy. All data are erased after 30 days.", ("Close Account", "30 days")
@@ -92,7 +93,8 @@ HELP = {
         ("Buy Now", "10 euros"),
     ),
     "recover_password": Passage(
-        "Press Forgot Password. The link in the e-mail is good for 20 minutes.", ("Forgot Password", "20 minutes")
+        "Press Forgot Password. The link in the e-mail is good for 20 minutes.",
+        ("Forgot Password", "20 minutes"),
     ),
     "registration_problems": Passage(
         "Delete the cookies and try again. If error E17 stays, write to signup@kestrel.example.",
@@ -114,6 +116,7 @@ HELP = {
         ("Kestrel Post", "4 hours"),
     ),
     "track_refund": Passage(
-        "A refund reaches the bank within 10 days. Its state is shown under My Refunds.", ("10 days", "My Refunds")
+        "A refund reaches the bank within 10 days. Its state is shown under My Refunds.",
+        ("10 days", "My Refunds"),
     ),
 }

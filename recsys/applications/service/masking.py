@@ -57,7 +57,9 @@ def mask(text: str) -> tuple[str, dict[str, int]]:
     return text, counts
 
 
-PLAIN = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # full-width forms, among them ＠ and ０ to ９
+PLAIN = {
+    code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)
+}  # full-width forms, among them ＠ and ０ to ９
 
 
 def masking_table(texts: Iterable[str], values: Iterable[str], kinds: Iterable[str]) -> pd.DataFrame:

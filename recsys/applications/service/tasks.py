@@ -137,7 +137,9 @@ def demo_questions() -> pd.DataFrame:
             for number, opener in enumerate(OPENERS):
                 filled = {kind: values[(number + len(rows)) % len(values)] for kind, values in VALUES.items()}
                 used = {kind: value if f"{{{kind}}}" in wording else "" for kind, value in filled.items()}
-                rows.append({"text": opener + wording.format(**filled), "intent": intent, "part": part} | used)
+                rows.append(
+                    {"text": opener + wording.format(**filled), "intent": intent, "part": part} | used
+                )
     return pd.DataFrame(rows)
 
 
@@ -145,7 +147,9 @@ def _demo() -> tuple[LabelledTask, dict[str, list[str]]]:
     table, labels = demo_questions(), sorted(WORDINGS)
     code = table["intent"].map({label: code for code, label in enumerate(labels)}).astype("int64")
     made = {
-        part: Part(table["text"][table["part"] == part].tolist(), code[table["part"] == part].to_numpy(), None, None)
+        part: Part(
+            table["text"][table["part"] == part].tolist(), code[table["part"] == part].to_numpy(), None, None
+        )
         for part in PARTS
     }
     ends = np.cumsum([round(OUTSIDE_SHARES[part] * len(OUTSIDE)) for part in PARTS])

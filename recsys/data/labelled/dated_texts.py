@@ -45,7 +45,9 @@ def load(source: Source) -> LabelledTexts:
     try:
         kept["time"] = pd.to_datetime(kept["time"], format=options.get("format", "ISO8601"), utc=True)
     except ValueError as error:
-        raise NotData(f"data set {source.name}: {error}; say how times are written in options: format") from None
+        raise NotData(
+            f"data set {source.name}: {error}; say how times are written in options: format"
+        ) from None
     kept["time"] = kept["time"].dt.tz_localize(None)
     kept = kept.assign(firm=kept["firm"] if "firm" in kept else source.name)
     kept = kept.sort_values("time", kind="stable", ignore_index=True)

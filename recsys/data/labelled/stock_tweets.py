@@ -95,7 +95,9 @@ def _members(path: Path, folder: tuple[str, ...], depth: int) -> Iterator[tuple[
                     continue
                 read += member.size
                 if read > UNPACKED_LIMIT:
-                    raise UnsafeContent(f"{path}: holds more than {UNPACKED_LIMIT:,} bytes; is it the right file?")
+                    raise UnsafeContent(
+                        f"{path}: holds more than {UNPACKED_LIMIT:,} bytes; is it the right file?"
+                    )
                 yield place, archive.extractfile(member).read()
     except (EOFError, zlib.error):
         raise Truncated(f"{path}: the archive ends early; delete it and fetch it again") from None
