@@ -36,9 +36,10 @@ class Learning:
     """How a method learns, where it does.
 
     backbone: see `load_backbone`. epochs, max_steps (0: no limit), token_budget: of the training that counts.
-    rates_tried, search_share: of the search for its learning rate, see `recsys.models.tuning.comparison.learn`;
-    learning_rate: given, nothing is searched. start: of the encoder, "pretrained" or the name of a shop whose
-    next purchases it has been tuned to foresee, in `start_steps` steps.
+    rates_tried, search_share: of the search for its learning rate, see
+    `recsys.models.tuning.comparison.learn`; learning_rate: given, nothing is searched. start: of the
+    encoder, "pretrained" or the name of a shop whose next purchases it has been tuned to foresee, in
+    `start_steps` steps.
     """
 
     method: str = "lora"

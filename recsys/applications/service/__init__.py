@@ -1,1 +1,1 @@
-"""Customer service: what a question wants, when to refuse, what to answer, and what must not be written down."""
+"""Customer service: what a question wants, when to refuse, what to answer, what not to write down."""

@@ -1,7 +1,7 @@
 """Composed answers against the best page that a search finds, question by question.
 
-Every second question asks two things, as customers do: there the best page can answer only one of them. So that
-composing is not credited with finding, the pages that were composed from stand beside it, unchanged.
+Every second question asks two things, as customers do: there the best page can answer only one of them. So
+that composing is not credited with finding, the pages that were composed from stand beside it, unchanged.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from recsys.models.prompting.generator import load_generator
 @dataclass(frozen=True)
 class AnswerStudy:
     """lists: a row a question: "composed:difference", what is shown less the best page, and
-    "over_pages:difference", less the pages one after another; shares of the needed facts. table: what a reader
-    sees. answers: a row a question: question, pages, shown, written, wrong."""
+    "over_pages:difference", less the pages one after another; shares of the needed facts. table: what a
+    reader sees. answers: a row a question: question, pages, shown, written, wrong."""
 
     metrics: dict[str, float]
     lists: pd.DataFrame
@@ -68,8 +68,8 @@ def study_answers(
         encoder: of the search. generator: see `load_generator`; "": no composing, the pages themselves.
 
     Raises:
-        ValueError: see `asked_questions`. BackboneError: the generator's package is not installed; the one line
-            names the command.
+        ValueError: see `asked_questions`. BackboneError: the generator's package is not installed; the one
+            line names the command.
     """
     writer = load_generator(generator) if generator else None
     asked = asked_questions(service, count)

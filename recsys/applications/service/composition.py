@@ -20,8 +20,8 @@ from recsys.models.labelled.task import Part
 from recsys.models.prompting.generator import Generator
 
 INSTRUCTION = (
-    "You answer customers of a shop. Answer the question in one to three short sentences. Use only the facts; "
-    "repeat their numbers and names exactly. Add nothing."
+    "You answer customers of a shop. Answer the question in one to three short sentences. Use only the "
+    "facts; repeat their numbers and names exactly. Add nothing."
 )
 MOST_TOKENS = 80  # of an answer
 CLAUSES = re.compile(r"[?.!;]\s+|,? and (?:also )?|,? also ", re.IGNORECASE)
@@ -53,7 +53,7 @@ class HelpSearch:
         return found
 
     def find(self, question: str) -> list[int]:
-        """Pages, the best for the whole question first, then the best of each of its clauses; MOST_PASSAGES."""
+        """Pages: the best for the whole question, then the best of each of its clauses; MOST_PASSAGES."""
         clauses = [part for part in CLAUSES.split(question) if len(part.split()) > 1]
         best = self.scores([question, *(clauses if len(clauses) > 1 else [])]).argmax(axis=1)
         return list(dict.fromkeys(int(page) for page in best))[:MOST_PASSAGES]
@@ -61,8 +61,8 @@ class HelpSearch:
 
 @dataclass(frozen=True)
 class Answer:
-    """shown: what the customer reads. written: what the generator wrote, "" without one. wrong: its numbers and
-    names that the pages lack; composed: whether `shown` is `written`."""
+    """shown: what the customer reads. written: what the generator wrote, "" without one. wrong: its numbers
+    and names that the pages lack; composed: whether `shown` is `written`."""
 
     shown: str
     written: str = ""

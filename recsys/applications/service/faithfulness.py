@@ -25,9 +25,47 @@ WORD = re.compile(r"[^\W\d_][\w'’-]*")
 SENTENCE_END = re.compile(r"[.!?:;]\s*[\"'”)]*\s*$|\n\s*(?:[-*•]\s*)?$|^\W*$")
 # words that may begin a sentence with a capital and name nothing
 OPENERS = frozenset(
-    "please thank thanks yes no sorry sure hello hi dear welcome answer question note simply just open press "
-    "choose write click go visit enter use try send put delete log first second then next finally also however "
-    "customer customers".split()
+    [
+        "please",
+        "thank",
+        "thanks",
+        "yes",
+        "no",
+        "sorry",
+        "sure",
+        "hello",
+        "hi",
+        "dear",
+        "welcome",
+        "answer",
+        "question",
+        "note",
+        "simply",
+        "just",
+        "open",
+        "press",
+        "choose",
+        "write",
+        "click",
+        "go",
+        "visit",
+        "enter",
+        "use",
+        "try",
+        "send",
+        "put",
+        "delete",
+        "log",
+        "first",
+        "second",
+        "then",
+        "next",
+        "finally",
+        "also",
+        "however",
+        "customer",
+        "customers",
+    ]
 )
 
 
@@ -44,8 +82,8 @@ def numbers(text: str) -> set[str]:
 def names(text: str) -> list[str]:
     """Addresses, and words written with a capital or with a digit in them that need not be so written.
 
-    At the beginning of a sentence a capital says nothing by itself: such a word counts unless it is one of the
-    language's small words or of `OPENERS`.
+    At the beginning of a sentence a capital says nothing by itself: such a word counts unless it is one of
+    the language's small words or of `OPENERS`.
     """
     found = ADDRESS.findall(text)
     for match in WORD.finditer(ADDRESS.sub(" ", text)):
@@ -73,7 +111,7 @@ def unsupported(answer: str, sources: Sequence[str]) -> list[str]:
     wrong = sorted(numbers(answer) - known_numbers)
     for name in names(answer):
         plain = name.lower().removesuffix("'s").removesuffix("’s")
-        stands = plain in known_words or ("@" in plain or "/" in plain) and plain in lower
+        stands = plain in known_words or (("@" in plain or "/" in plain) and plain in lower)
         if not stands and not DIGITS.fullmatch(name):
             wrong.append(name)
     return wrong

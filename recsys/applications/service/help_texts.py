@@ -16,7 +16,7 @@ class Passage:
 
 HELP = {
     "cancel_order": Passage(
-        "Open My Orders and press Cancel. This works for 2 hours after the purchase; later, return the parcel.",
+        "Open My Orders and press Cancel. This works for 2 hours after the purchase; later, return it.",
         ("My Orders", "2 hours"),
     ),
     "change_order": Passage(

@@ -1,9 +1,9 @@
 """Personal data out of a question before anything is written down.
 
-Rules, not a model: what has the shape of an e-mail address, a payment card, a phone number, an invoice or order
-number is replaced by its kind; a name where a form of address or an introduction announces it. Rules miss what
-has no shape (a name alone), and mask more than they need to (any run of five digits): the second is the safer
-fault. Amounts ("160 euros") stay: they name nobody.
+Rules, not a model: what has the shape of an e-mail address, a payment card, a phone number, an invoice or
+order number is replaced by its kind; a name where a form of address or an introduction announces it. Rules
+miss what has no shape (a name alone), and mask more than they need to (any run of five digits): the second
+is the safer fault. Amounts ("160 euros") stay: they name nobody.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def masking_table(texts: Iterable[str], values: Iterable[str], kinds: Iterable[s
         texts: N questions. values: of each, the marked words, "" for none. kinds: of each, what they are.
 
     Returns:
-        Index kind; texts; masked: share of the texts in which the value no longer stands; changed: share of the
-        texts in which anything was masked: of kind "" a false alarm.
+        Index kind; texts; masked: share of the texts in which the value no longer stands; changed: share of
+        the texts in which anything was masked: of kind "" a false alarm.
     """
     rows = []
     for text, value, kind in zip(texts, values, kinds, strict=True):

@@ -1,8 +1,8 @@
 """Intents that the model was never trained on: what a search of answered questions adds to a classifier.
 
-The same encoder does both. The classifier knows the intents that it was trained on; the search looks through all
-answered questions, also those of new intents, which were answered after training. The comparison is over *all*
-test questions: what the search wins on new intents it must not lose on the old ones.
+The same encoder does both. The classifier knows the intents that it was trained on; the search looks through
+all answered questions, also those of new intents, which were answered after training. The comparison is over
+*all* test questions: what the search wins on new intents it must not lose on the old ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class NewIntents:
 
 
 def judge_new_intents(solved: Solved, service: ServiceTask) -> NewIntents:
-    """Search against classifier, and beside them a linear model on the encoder's vectors of all answered questions.
+    """Search against classifier, and beside them a linear model on the encoder's vectors of all answered
+    questions.
 
     Raises:
         ValueError: no intent is held out, or there is no encoder.

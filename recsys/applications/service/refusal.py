@@ -1,9 +1,10 @@
-"""When to say "I can't answer that": a score of familiarity and a threshold at a stated rate of false refusals.
+"""When to say "I can't answer that": a score of familiarity and a threshold at a stated rate of false
+refusals.
 
-The threshold is a conformal one (Vovk et al. 2005): of n calibration questions that belong to an intent, sorted
-by score, the ⌊a (n + 1)⌋-th lowest. A further question of their kind then falls below it with a probability of
-at most a. Which score is taken is chosen by how many of the *validation* part's questions out of scope it
-refuses; test is looked at once.
+The threshold is a conformal one (Vovk et al. 2005): of n calibration questions that belong to an intent,
+sorted by score, the ⌊a (n + 1)⌋-th lowest. A further question of their kind then falls below it with a
+probability of at most a. Which score is taken is chosen by how many of the *validation* part's questions out
+of scope it refuses; test is looked at once.
 
 N: questions. C: intents. S: scores.
 """
@@ -71,9 +72,9 @@ def conformal_threshold(scores: np.ndarray, rate: float) -> float:
 class Familiarity:
     """Scores of how well a question fits the intents that are known; high is familiar.
 
-    Of a model's logits: the highest probability (Hendrycks and Gimpel 2017), their log-sum-exp ("energy", Liu et
-    al. 2020), and the gap of the first two. Where there is an encoder: the cosine with the nearest answered
-    question, by it and by the untuned one.
+    Of a model's logits: the highest probability (Hendrycks and Gimpel 2017), their log-sum-exp ("energy",
+    Liu et al. 2020), and the gap of the first two. Where there is an encoder: the cosine with the nearest
+    answered question, by it and by the untuned one.
     """
 
     def __init__(self, solved: Solved, answered: Part):

@@ -25,7 +25,8 @@ OWN_PARTS = ("clinc_oos", "bitext_support")  # sets that are divided by their so
 
 @dataclass(frozen=True)
 class ServiceTask:
-    """task: intents of questions. outside: part -> questions that belong to no intent, [] where there are none.
+    """task: intents of questions. outside: part -> questions that belong to no intent, [] where there are
+    none.
 
     new: codes of the intents that no model is trained on. answered: all answered questions, those of new
     intents too: what a search looks in.
@@ -43,8 +44,8 @@ def load_service(
     """Questions with their intents.
 
     Args:
-        dataset: "demo_store" (written for the kit), "clinc_oos", "bitext_support", "banking77", "atec" (do two
-            questions ask the same?), "lcqmc" (learnt on atec, judged on lcqmc), or another labelled set.
+        dataset: "demo_store" (written for the kit), "clinc_oos", "bitext_support", "banking77", "atec" (do
+            two questions ask the same?), "lcqmc" (learnt on atec, judged on lcqmc), or another labelled set.
         shots: labels of each class that are learnt from, drawn by the seed, nested; 0: all.
         held_out: share of the intents that no model is trained on, in [0, 1); the same for every seed.
         judged, tested: questions of validation and of test; 0: all.

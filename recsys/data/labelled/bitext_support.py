@@ -2,8 +2,9 @@
 
 Source: bitext/customer-support-intent-detection-training-dataset, folder data, CDLA-Sharing-1.0. 6,480
 questions to train on, 810 to validate and 810 to test by, written by templates: an accuracy near 100 % is
-normal and proves nothing. What it serves for are the marked entities (order and invoice numbers, names, plans,
-places, amounts) and the tags of a question's register (Z: errors of typing, Q: colloquial, W: rude, ...).
+normal and proves nothing. What it serves for are the marked entities (order and invoice numbers, names,
+plans, places, amounts) and the tags of a question's register (Z: errors of typing, Q: colloquial, W: rude,
+...).
 """
 
 import pandas as pd
@@ -26,7 +27,7 @@ def load(source: Source) -> LabelledTexts:
     Raises:
         RegistryError, DataUnavailable: as `recsys.data.labelled.dataset.load_labelled`.
     """
-    columns = {name: str for name in ("utterance", "intent", "entity_type", "entity_value", "tags")}
+    columns = dict.fromkeys(("utterance", "intent", "entity_type", "entity_value", "tags"), str)
     read = [read_table(source, part, columns).assign(own_part=part) for part in PARTS]
     raw = pd.concat(read, ignore_index=True)
     faults = {"empty text": raw["utterance"] == "", "empty intent": raw["intent"] == ""}

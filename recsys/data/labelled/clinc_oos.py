@@ -39,7 +39,7 @@ def load(source: Source) -> LabelledTexts:
         rows = [(str(text).strip(), str(intent), part) for key, part in wanted for text, intent in raw[key]]
     except (ValueError, KeyError, TypeError) as error:
         raise NotData(
-            f"{path}: not a JSON object with lists of [text, intent] under train, val, test and oos_… of each "
+            f"{path}: not a JSON object with lists of [text, intent] under train, val, test, oos_train, … "
             f"({type(error).__name__}: {error}); is it the right file?"
         ) from None
     table = pd.DataFrame(rows, columns=["text", "intent", "own_part"])

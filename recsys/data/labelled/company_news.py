@@ -31,14 +31,14 @@ def load(source: Source) -> LabelledTexts:
     """The data set of a registry entry of family "company_news".
 
     Returns:
-        table, by time: text (the title), label (1: negative), time (day), firm, code, body ("" of a headline),
-        origin ("news" or "seed").
+        table, by time: text (the title), label (1: negative), time (day), firm, code, body ("" of a
+        headline), origin ("news" or "seed").
 
     Raises:
         RegistryError, DataUnavailable: as `recsys.data.labelled.dataset.load_labelled`; NotData also for a
             date or a label that is none.
     """
-    news = read_table(source, "news", {name: str for name in COLUMNS}).rename(columns=COLUMNS)
+    news = read_table(source, "news", dict.fromkeys(COLUMNS, str)).rename(columns=COLUMNS)
     news["origin"] = "news"
     tables = [news]
     if source.role("seed") is not None:

@@ -7,8 +7,8 @@ An entry of RECSYS_SOURCES, the options being columns of the file:
       files: [{name: news.csv, path: /home/me/news.csv}]
       options: {text: headline, time: published, firm: company, label: bad}
 
-time: ISO 8601, or an option `format` for another form (strptime). firm may be left out: all texts then concern
-one. label: 1 for bad news, 0 for other; left out, every text counts, and an alarm looks for bursts.
+time: ISO 8601, or an option `format` for another form (strptime). firm may be left out: all texts then
+concern one. label: 1 for bad news, 0 for other; left out, every text counts, and an alarm looks for bursts.
 """
 
 from collections.abc import Mapping
@@ -33,8 +33,8 @@ def load(source: Source) -> LabelledTexts:
         table, by time: text, time, firm, label (1: bad news; without labels the code of the firm).
 
     Raises:
-        RegistryError, DataUnavailable: as `recsys.data.labelled.dataset.load_labelled`; NotData also for a time
-            that is none.
+        RegistryError, DataUnavailable: as `recsys.data.labelled.dataset.load_labelled`; NotData also for a
+            time that is none.
     """
     options = source.options
     named = {name: options.get(name, "") for name in ("text", "time", "firm", "label") if name in options}
@@ -49,7 +49,7 @@ def load(source: Source) -> LabelledTexts:
             f"data set {source.name}: {error}; say how times are written in options: format"
         ) from None
     kept["time"] = kept["time"].dt.tz_localize(None)
-    kept = kept.assign(firm=kept["firm"] if "firm" in kept else source.name)
+    kept = kept.assign(firm=kept.get("firm", source.name))
     kept = kept.sort_values("time", kind="stable", ignore_index=True)
     labels = list(LABELS)
     if "label" in kept:

@@ -1,9 +1,9 @@
 """Tweets on firms, with their exact time, and the firms' daily prices.
 
-Source: yumoxu/stocknet-dataset (Xu and Cohen 2018, ACL), MIT for the repository, Twitter's terms for the texts.
-AAPL, AMZN, BABA, WMT, HD and FB, 2014-01 to 2016-01: a file of JSON lines for each firm and day, texts cut into
-lower-case tokens, names and addresses masked. There is no sentiment: what is told of a tweet is its firm.
-Floods of retweets on single days are in the data.
+Source: yumoxu/stocknet-dataset (Xu and Cohen 2018, ACL), MIT for the repository, Twitter's terms for the
+texts. AAPL, AMZN, BABA, WMT, HD and FB, 2014-01 to 2016-01: a file of JSON lines for each firm and day,
+texts cut into lower-case tokens, names and addresses masked. There is no sentiment: what is told of a tweet
+is its firm. Floods of retweets on single days are in the data.
 
 The repository has a hundred thousand such files, so the archive is made by hand, in a clone at 330708b5, the
 same to the byte: `git archive --format=tar HEAD LICENSE README.md price/raw/{AAPL,AMZN,BABA,FB,HD,WMT}.csv
@@ -63,7 +63,8 @@ def load(source: Source) -> LabelledTexts:
 
 
 def load_prices(name: str) -> pd.DataFrame:
-    """Daily closing prices of the firms: firm, day, close (adjusted for splits and dividends, dollars), by both.
+    """Daily closing prices of the firms: firm, day, close (adjusted for splits and dividends, dollars), by
+    both.
 
     Raises:
         as `load`.
@@ -85,7 +86,7 @@ def _path(source: Source) -> Path:
 
 
 def _members(path: Path, folder: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], bytes]]:
-    """Parts of the name and content of every plain file so deep below a folder; nothing is written to disk."""
+    """Name in parts and content of every plain file so deep below a folder; nothing is written to disk."""
     read = 0
     try:
         with tarfile.open(path) as archive:
