@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.embed import embed_texts
-from recsys.models.labelled.task import LabelledTask, Part
+from recsys.models.labelled.task import LabelledTask, Part, judge
 from recsys.models.labelled.text_classifier import SETTINGS, TextClassifier
 from recsys.models.tuning.comparison import learn_by_name
 from recsys.models.tuning.task import Labelled, load_tuned_task
@@ -205,6 +205,13 @@ def solve(task: LabelledTask, how: Learning, answered: Part | None = None) -> So
     rate = how.learning_rate if how.learns else 0.0
     learnt = learn_by_name(started, how.method, settings, learning_rate=rate, **search)
     return Solved(task, learnt.model, learnt.backbone, learnt.rates)
+
+
+def quality(task: LabelledTask, outputs: np.ndarray) -> dict[str, float]:
+    """accuracy, f1_macro and auc (NaN unless there are two classes) of outputs [N, C] on the test part."""
+    found = judge(task, task.test, outputs)
+    macro = found.get("f1_macro", found.get("f1"))
+    return {"accuracy": found["accuracy"], "f1_macro": macro, "auc": found.get("auc", np.nan)}
 
 
 class _Second:

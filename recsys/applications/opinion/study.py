@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recsys.applications.classifiers import Learning, Solved, solve
+from recsys.applications.classifiers import Learning, Solved, quality, solve
 from recsys.applications.opinion.alarm import alarms
 from recsys.applications.opinion.surges import Stream, SurgeStudy
 from recsys.applications.opinion.texts import SENTIMENT, Watched
 from recsys.applications.opinion.word_list import listed
-from recsys.models.labelled.task import Part, judge, of_classes, positions
+from recsys.models.labelled.task import Part, of_classes, positions
 
 PRIMARY = ("accuracy", "f1_macro", "auc")
 
@@ -42,21 +42,15 @@ def tell(watched: Watched, how: Learning) -> Told:
     task, rows, solved = watched.task, [], None
     for method in dict.fromkeys(("trivial", "tfidf", how.method)):
         solved = solve(task, how if method == how.method else Learning(method, seed=how.seed))
-        rows.append({"method": method} | _metrics(task, solved.outputs(task.test)))
-    rows.append({"method": "list of words"} | _metrics(task, _by_words(watched)))
+        rows.append({"method": method} | quality(task, solved.outputs(task.test)))
+    rows.append({"method": "list of words"} | quality(task, _by_words(watched)))
     table = pd.DataFrame(rows)
     metrics = {name: float(value) for name, value in rows[-2].items() if name != "method" and value == value}
     return Told(solved, metrics, positions(task, task.test, solved.outputs(task.test)), table)
 
 
-def _metrics(task, outputs: np.ndarray) -> dict[str, float]:
-    found = judge(task, task.test, outputs)
-    macro = found.get("f1_macro", found["f1"])
-    return {"accuracy": found["accuracy"], "f1_macro": macro, "auc": found.get("auc", np.nan)}
-
-
 def _by_words(watched: Watched) -> np.ndarray:
-    """[N, C] logits: a listed word says bad news; none, or a question for topics, the commonest other class."""
+    """[N, C] logits: a listed word says bad news; without one, and of topics, the commonest other class."""
     task = watched.task
     counts = np.bincount(task.train.labels, minlength=len(task.labels)).astype(float)
     outputs = np.tile(counts / counts.sum(), (len(task.test), 1))
