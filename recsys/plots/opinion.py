@@ -12,8 +12,10 @@ def plot_firms(firms: pd.DataFrame, most: int = 6) -> list[Axes]:
 
     Args:
         firms: columns day, firm, count, alarm, part ("before" or "test").
-        most: firms that are drawn.
+        most: firms that are drawn. Without rows nothing is.
     """
+    if firms.empty:
+        return []
     names = firms["firm"].unique()[:most]
     axes = panels(len(names), width=4.6 if len(names) > 1 else 9, height=2.8, sharey=False)
     for ax, name in zip(axes, names, strict=True):
@@ -35,8 +37,10 @@ def plot_surges(table: pd.DataFrame) -> list[Axes]:
     """Surges noticed, and how late, by their size; size 1 is no surge.
 
     Args:
-        table: columns by, size, caught, "median delay, days".
+        table: columns by, size, caught, "median delay, days". Without rows nothing is drawn.
     """
+    if table.empty:
+        return []
     axes = panels(2, width=4.6, height=3.2)
     for ax, column, label in zip(
         axes, ("caught", "median delay, days"), ("noticed, share", "days to the alarm, median"), strict=True

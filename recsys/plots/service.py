@@ -7,13 +7,15 @@ from matplotlib.axes import Axes
 from recsys.plots.style import panels
 
 
-def plot_refusal(table: pd.DataFrame) -> Axes:
+def plot_refusal(table: pd.DataFrame) -> Axes | None:
     """What each score refuses at the threshold of its own: questions out of scope, and questions with an
     intent.
 
     Args:
-        table: columns score, "refused of outside", "refused of inside".
+        table: columns score, "refused of outside", "refused of inside". Without rows nothing is drawn.
     """
+    if table.empty:
+        return None
     (ax,) = panels(1, width=6.5, height=1.2 + 0.45 * len(table))
     shown = table.melt("score", ["refused of outside", "refused of inside"], "questions", "share")
     sns.barplot(shown, y="score", x="share", hue="questions", ax=ax)

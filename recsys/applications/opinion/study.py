@@ -9,15 +9,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from sklearn.feature_extraction.text import CountVectorizer
 
 from recsys.applications.classifiers import Learning, Solved, quality, solve
 from recsys.applications.opinion.alarm import alarms
-from recsys.applications.opinion.surges import Stream, SurgeStudy
+from recsys.applications.opinion.surges import Stream, SurgeStudy, plant, stream_of
 from recsys.applications.opinion.texts import SENTIMENT, Watched
 from recsys.applications.opinion.word_list import listed
+from recsys.data.labelled.stock_tweets import load_prices
+from recsys.data.sources import all_sources
 from recsys.models.labelled.task import Part, of_classes, positions
 
 PRIMARY = ("accuracy", "f1_macro", "auc")
+SHOWN_FIRMS = 6  # in the picture, where all texts are watched together
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,46 @@ def flags_of(watched: Watched, told: Told) -> dict[str, np.ndarray]:
     return {"model": outputs.argmax(axis=1) == solved.task.labels.index(SENTIMENT), "words": words}
 
 
+@dataclass(frozen=True)
+class Watch:
+    """What the alarm made of a stream; tables without rows where the texts have no times.
+
+    lists, surges: see `SurgeStudy`. firms: day by day, see `firms_over_time`. alarms: see `bursts`.
+    """
+
+    metrics: dict[str, float]
+    lists: pd.DataFrame
+    surges: pd.DataFrame
+    firms: pd.DataFrame
+    alarms: pd.DataFrame
+
+
+def watch(
+    watched: Watched, told: Told, firms: int = 0, a_week: float = 1.0, length: int = 5, seed: int = 0
+) -> Watch:
+    """Watch the texts as a stream, with surges planted into its test period.
+
+    Args:
+        firms: that are watched one by one; 0: all texts together. a_week, length, seed: see `plant`.
+
+    Raises:
+        ValueError: of `plant`.
+    """
+    if not watched.dated:
+        return Watch({}, *(pd.DataFrame() for _ in range(4)))
+    stream = stream_of(watched, flags_of(watched, told), firms)
+    study = plant(stream, a_week, length, seed=seed)
+    shown = stream if firms else stream_of(watched, flags_of(watched, told), SHOWN_FIRMS)
+    prices = load_prices(watched.name) if _family(watched.name) == "stock_tweets" else None
+    over_time = firms_over_time(shown, study)
+    return Watch(study.metrics, study.lists, study.table, over_time, bursts(stream, study, watched, prices))
+
+
+def _family(name: str) -> str:
+    source = all_sources().get(name)
+    return "" if source is None else source.family
+
+
 def firms_over_time(stream: Stream, study: SurgeStudy) -> pd.DataFrame:
     """What a picture of the firms shows: day, firm, count (taken for bad news by the model), alarm, part."""
     spec, rows = study.specs["model"], []
@@ -119,8 +163,6 @@ def bursts(
 
 def _words(table: pd.DataFrame, day: pd.Timestamp, firm: str, most: int = 5) -> str:
     """Words that are in more of that day's texts than of the firm's others, the most telling first."""
-    from sklearn.feature_extraction.text import CountVectorizer
-
     own = table if firm not in set(table["firm"]) else table[table["firm"] == firm]
     on_day = (own["day"] == day).to_numpy()
     counter = CountVectorizer(

@@ -15,7 +15,7 @@ from recsys.applications.service.composition import Answer, HelpSearch, compose,
 from recsys.applications.service.faithfulness import facts_stated
 from recsys.applications.service.help_texts import HELP
 from recsys.applications.service.masking import mask
-from recsys.applications.service.tasks import ServiceTask
+from recsys.applications.service.tasks import DEMO, ServiceTask, load_service
 from recsys.encoders.backbone import Backbone
 from recsys.models.prompting.generator import load_generator
 
@@ -57,6 +57,11 @@ def asked_questions(service: ServiceTask, count: int) -> pd.DataFrame:
         facts = tuple(dict.fromkeys(fact for code in codes for fact in HELP[labels[code]].facts))
         found.append({"question": words, "facts": facts, "wishes": len(codes)})
     return pd.DataFrame(found)
+
+
+def help_service(service: ServiceTask) -> ServiceTask:
+    """The service itself where the help pages answer its intents, else the demo shop's."""
+    return service if set(service.task.labels) <= set(HELP) else load_service(DEMO)
 
 
 def study_answers(

@@ -32,12 +32,17 @@ def judge_new_intents(solved: Solved, service: ServiceTask) -> NewIntents:
     """Search against classifier, and beside them a linear model on the encoder's vectors of all answered
     questions.
 
+    Returns:
+        Tables without rows and no metrics where no intent is held out.
+
     Raises:
-        ValueError: no intent is held out, or there is no encoder.
+        ValueError: a method without an encoder.
     """
     if not len(service.new):
-        raise ValueError("no intent is held out: set held_out above 0")
-    test, classes = service.task.test, len(service.task.labels)
+        return NewIntents(pd.DataFrame(), {}, pd.DataFrame())
+    if solved.encoder is None:
+        raise ValueError("words can't look for the nearest question: choose a method with an encoder")
+    test, classes = service.asked, len(service.task.labels)
     search = Nearest(solved.encoder, service.answered, classes, service.task.max_tokens)
     # its own vectors are those of the answered questions in the order of their intents
     weight, bias = linear_probe(search.known, search.labels, classes)

@@ -110,15 +110,17 @@ def calibrate(solved: Solved, service: ServiceTask, rate: float = 0.05) -> Refus
     Args:
         rate: of false refusals that is wanted, in [0, 1).
 
+    Returns:
+        An empty table and no metrics where the set has no questions out of scope: nothing is ever refused then.
+
     Raises:
-        ValueError: no questions out of scope, or too few to learn from; a rate out of range.
+        ValueError: a rate out of range.
     """
     if not all(service.outside.get(part) for part in ("train", "validation", "test")):
-        raise ValueError(f"{service.task.name} has no questions out of scope: nothing to calibrate by")
+        return Refusal("", -np.inf, pd.DataFrame(), {})
     task, score = service.task, Familiarity(solved, service.task.train)
     inside = {part: score(getattr(task, part).texts) for part in ("validation", "test")}
     outside = {part: score(texts) for part, texts in service.outside.items()}
-    known = ~np.isin(task.test.labels, service.new)
     first = np.arange(len(inside["validation"])) % 2 == 0
     weigh = _together(inside["validation"][first], outside["train"])
     for table in (*inside.values(), *outside.values()):
@@ -132,8 +134,8 @@ def calibrate(solved: Solved, service: ServiceTask, rate: float = 0.05) -> Refus
                 "threshold": line,
                 "refused of outside, validation": float((outside["validation"][name] < line).mean()),
                 "refused of outside": float((outside["test"][name] < line).mean()),
-                "refused of inside": float((inside["test"][name][known] < line).mean()),
-                "auc": area(inside["test"][name][known], outside["test"][name]),
+                "refused of inside": float((inside["test"][name] < line).mean()),
+                "auc": area(inside["test"][name], outside["test"][name]),
             }
         )
     table = pd.DataFrame(rows)
@@ -144,7 +146,7 @@ def calibrate(solved: Solved, service: ServiceTask, rate: float = 0.05) -> Refus
         "auc_outside": float(best["auc"]),
         "share_outside_refused": float(best["refused of outside"]),
         "share_inside_refused": float(best["refused of inside"]),
-        "share_answered_right": float((right & answered)[known].mean()),
+        "share_answered_right": float((right & answered).mean()),
     }
     return Refusal(best["score"], float(best["threshold"]), table, metrics)
 

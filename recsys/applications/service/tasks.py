@@ -25,16 +25,17 @@ OWN_PARTS = ("clinc_oos", "bitext_support")  # sets that are divided by their so
 
 @dataclass(frozen=True)
 class ServiceTask:
-    """task: intents of questions. outside: part -> questions that belong to no intent, [] where there are
-    none.
+    """task: intents of questions, those that are held out left out of all parts. outside: part -> questions
+    that belong to no intent, [] where there are none.
 
-    new: codes of the intents that no model is trained on. answered: all answered questions, those of new
-    intents too: what a search looks in.
+    new: codes of the intents that are held out: no model is trained on them. answered, asked: the training and
+    the test part with them: what a search looks in, and what it is asked.
     """
 
     task: LabelledTask
     outside: dict[str, list[str]]
     answered: Part
+    asked: Part
     new: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
@@ -66,15 +67,15 @@ def load_service(
     )
     if shots:
         task = budget(task, shots, seed)
-    answered, new = task.train, np.zeros(0, dtype=np.int64)
+    answered, asked, new = task.train, task.test, np.zeros(0, dtype=np.int64)
     if held_out:
         if task.kind != "classes":
             raise ValueError(f"{dataset} has no intents to hold out (held_out={held_out})")
         count = max(1, round(held_out * len(task.labels)))
         new = np.sort(np.random.default_rng(0).permutation(len(task.labels))[:count])
-        kept = {name: without(getattr(task, name), new) for name in ("train", "validation")}
+        kept = {name: without(getattr(task, name), new) for name in PARTS}
         task = replace(task, **kept)
-    return ServiceTask(task, outside, answered, new)
+    return ServiceTask(task, outside, answered, asked, new)
 
 
 def without(part: Part, codes: np.ndarray) -> Part:
