@@ -111,7 +111,7 @@ def calibrate(solved: Solved, service: ServiceTask, rate: float = 0.05) -> Refus
         rate: of false refusals that is wanted, in [0, 1).
 
     Returns:
-        An empty table and no metrics where the set has no questions out of scope: nothing is ever refused then.
+        An empty table and no metrics where the set has no questions out of scope: nothing is refused then.
 
     Raises:
         ValueError: a rate out of range.

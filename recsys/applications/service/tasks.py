@@ -28,8 +28,8 @@ class ServiceTask:
     """task: intents of questions, those that are held out left out of all parts. outside: part -> questions
     that belong to no intent, [] where there are none.
 
-    new: codes of the intents that are held out: no model is trained on them. answered, asked: the training and
-    the test part with them: what a search looks in, and what it is asked.
+    new: codes of the intents that are held out: no model is trained on them. answered, asked: the training
+    and the test part with them: what a search looks in, and what it is asked.
     """
 
     task: LabelledTask
