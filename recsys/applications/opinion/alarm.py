@@ -86,6 +86,14 @@ def alarms(counts: Sequence[float], spec: AlarmSpec, state: AlarmState = NEW) ->
     return raised
 
 
+def states(counts: Sequence[float], spec: AlarmSpec) -> list[AlarmState]:
+    """T states: before each day."""
+    found = [NEW]
+    for count in counts[:-1]:
+        found.append(step(found[-1], count, spec)[0])
+    return found
+
+
 def calibrated(counts: np.ndarray, first: int, last: int, a_week: float, spec: AlarmSpec) -> AlarmSpec:
     """The lowest limit that raises at most so many alarms a week, over all firms, from day `first` to `last`.
 

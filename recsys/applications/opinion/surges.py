@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recsys.applications.opinion.alarm import AlarmSpec, alarms, calibrated, per_week
+from recsys.applications.opinion.alarm import AlarmSpec, alarms, calibrated, per_week, states
 from recsys.applications.opinion.texts import ALL, Watched
 
 SIZES = (1, 2, 3, 5)
@@ -120,31 +120,51 @@ def plant(
     if not len(starts):
         raise ValueError(f"the test period has fewer than {length} days")
     places = [(start, n % len(stream.firms)) for n, start in enumerate(np.repeat(starts, repeats))]
-    lists, rows, raised = pd.DataFrame({"list": np.arange(len(places))}), [], []
+    lists, tables, raised = pd.DataFrame({"list": np.arange(len(places))}), [], []
     metrics, specs = {"surges": float(len(places))}, {}
     for by, counts in stream.flagged.items():
         before = "" if by == "model" else f"{by}_"
-        specs[by] = tuned = calibrated(counts, stream.validation, stream.test, a_week, spec)
-        found = _raised(stream, by, tuned)
-        rate = per_week(len(found), len(stream.days) - stream.test)
+        specs[by] = calibrated(counts, stream.validation, stream.test, a_week, spec)
+        raised.append(_raised(stream, by, specs[by]))
+        rate = per_week(len(raised[-1]), len(stream.days) - stream.test)
         ends = ("", "_low", "_high")
         metrics |= {f"{before}false_alarms_week{end}": each for end, each in zip(ends, rate, strict=True)}
-        raised.append(found)
-        for size in SIZES:
-            drawn = np.random.default_rng([seed, size])
-            delays = np.array([_delay(stream, by, tuned, size, length, *place, drawn) for place in places])
-            caught = delays < length
-            median = float(np.median(delays[caught])) if caught.any() else float(length)
-            lists[f"share_{before}caught_x{size}"] = caught.astype(float)
-            metrics |= {
-                f"share_{before}caught_x{size}": float(caught.mean()),
-                f"{before}delay_x{size}": median,
-            }
-            rows.append((by, size, float(caught.mean()), median, *rate))
+        delays = _delays(stream, by, specs[by], length, places, seed)
+        caught = delays < length
+        table = pd.DataFrame({"by": by, "caught": caught.mean(), "median delay, days": length + 0.0})
+        table["median delay, days"] = delays.where(caught).median().fillna(length)
+        for size, row in table.iterrows():
+            lists[f"share_{before}caught_x{size}"] = caught[size].astype(float)
+            metrics[f"share_{before}caught_x{size}"] = float(row["caught"])
+            metrics[f"{before}delay_x{size}"] = float(row["median delay, days"])
+        names = ("false alarms a week", "low", "high")
+        tables.append(table.assign(**dict(zip(names, rate, strict=True))))
     for size in SIZES[1:] if "words" in stream.flagged else ():
         lists[f"x{size}:difference"] = lists[f"share_caught_x{size}"] - lists[f"share_words_caught_x{size}"]
-    columns = ["by", "size", "caught", "median delay, days", "false alarms a week", "low", "high"]
-    return SurgeStudy(lists, pd.DataFrame(rows, columns=columns), pd.concat(raised), metrics, specs)
+    told = pd.concat(tables).rename_axis("size").reset_index()
+    return SurgeStudy(lists, told, pd.concat(raised), metrics, specs)
+
+
+def _delays(
+    stream: Stream, by: str, spec: AlarmSpec, length: int, places: list[tuple[int, int]], seed: int
+) -> pd.DataFrame:
+    """[W, sizes] days from the beginning of a surge to the first alarm in it; `length` where there is none.
+
+    Args:
+        places: first day and firm of each surge.
+    """
+    counts, usual = stream.flagged[by], stream.bad[stream.test :].mean(axis=0)
+    before_day = [states(column, spec) for column in counts.T]
+    found = {}
+    for size in SIZES:
+        drawn = np.random.default_rng([seed, size])
+        found[size] = []
+        for start, firm in places:
+            added = drawn.poisson((size - 1) * usual[firm], length)
+            days = counts[start : start + length, firm] + drawn.binomial(added, stream.caught_share[by][firm])
+            raised = alarms(days, spec, before_day[firm][start])
+            found[size].append(int(np.argmax(np.r_[raised, True])))
+    return pd.DataFrame(found)
 
 
 def _raised(stream: Stream, by: str, spec: AlarmSpec) -> pd.DataFrame:
@@ -155,21 +175,3 @@ def _raised(stream: Stream, by: str, spec: AlarmSpec) -> pd.DataFrame:
         (by, stream.days[t], stream.firms[f], counts[t, f]) for t, f in np.argwhere(plain) if t >= stream.test
     ]
     return pd.DataFrame(rows, columns=["by", "day", "firm", "count"])
-
-
-def _delay(
-    stream: Stream,
-    by: str,
-    spec: AlarmSpec,
-    size: int,
-    length: int,
-    start: int,
-    firm: int,
-    drawn: np.random.Generator,
-) -> int:
-    """Days from the beginning of a surge to the first alarm in it; `length` where there is none."""
-    more = (size - 1) * stream.bad[stream.test :, firm].mean()
-    added = drawn.binomial(drawn.poisson(more, length), stream.caught_share[by][firm])
-    counts = stream.flagged[by][: start + length, firm].copy()
-    counts[start:] += added
-    return int(np.argmax(np.r_[alarms(counts, spec)[start:], True]))

@@ -22,17 +22,18 @@ TITLE = r"(?:Mr|Mrs|Ms|Miss|Dr|Prof)\b\.?"
 RULES: Mapping[str, re.Pattern[str]] = {
     "E-MAIL": re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"),
     "LINK": re.compile(r"\b(?:https?://|www\.)\S{1,500}", re.IGNORECASE),
-    "CARD": re.compile(r"(?<![\w-])(?:\d[ -]?){12,18}\d(?=[ .,;!?)]|$)(?<=\d)(?!\d)"),
     "IBAN": re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b"),
+    "CARD": re.compile(r"(?<![\w-])(?:\d[ -]?){12,18}\d(?=[ .,;!?)]|$)(?<=\d)(?!\d)"),
     "PHONE": re.compile(
         r"(?<![\w#])(?:\+|00)\d{1,3}(?:[ ./-]?\(?\d{1,5}\)?){2,5}(?!\w)"
         r"|(?<!\w)\(\d{2,5}\)[ ./-]?\d{2,4}(?:[ ./-]?\d{2,5}){1,3}(?!\w)"
         r"|(?<![\w#])\d{3}[ .-]\d{3,4}[ .-]\d{4}(?!\w)"
     ),
-    "NUMBER": re.compile(r"(?<!\w)#\s?\w*\d\w*|(?<!\w)(?:[A-Za-z]{1,4}-?)?\d{5,}(?:-\d+)*(?!\w)"),
+    "NUMBER": re.compile(r"(?<!\w)#\s?\w*\d\w*|(?:(?<!\w)[A-Za-z]{1,4}-?)?\d{5,}(?:-\d+)*"),
     "NAME": re.compile(
         rf"\b{TITLE} ?{NAME}(?: {NAME}){{0,2}}"
-        rf"|(?<=\bmy name is ){NAME}(?: {NAME}){{0,2}}|(?<=\bI am ){NAME} {NAME}|(?<=\bI'm ){NAME} {NAME}"
+        rf"|(?<=\bmy name is ){NAME}(?: {NAME}){{0,2}}"
+        rf"|(?:(?<=\bfrom )|(?<=\bI am )|(?<=\bI'm )){NAME} {NAME}"
         rf"|\b[A-Z][a-z]+ [A-Z][a-z]+\b(?=[?.!,]|'s|$| account| profile)"
     ),
 }
@@ -69,13 +70,13 @@ def masking_table(texts: Iterable[str], values: Iterable[str], kinds: Iterable[s
         texts: N questions. values: of each, the marked words, "" for none. kinds: of each, what they are.
 
     Returns:
-        Index kind; texts; masked: share of the texts in which the value no longer stands; changed: share of
-        the texts in which anything was masked: of kind "" a false alarm.
+        Index kind; texts; masked: share of the texts that hold the value in which it no longer stands;
+        changed: share of the texts in which anything was masked: of kind "" a false alarm.
     """
     rows = []
     for text, value, kind in zip(texts, values, kinds, strict=True):
         clean, counts = mask(text)
-        rows.append((kind, value not in clean if value else np.nan, bool(counts)))
+        rows.append((kind, value not in clean if value and value in text else np.nan, bool(counts)))
     table = pd.DataFrame(rows, columns=["kind", "masked", "changed"]).astype({"masked": float})
     grouped = table.groupby("kind")
     return pd.DataFrame(
