@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
 
 from recsys.applications.opinion.alarm import AlarmSpec, alarms, calibrated, per_week, states
 from recsys.applications.opinion.texts import ALL, Watched
 
 SIZES = (1, 2, 3, 5)
 USUAL = AlarmSpec()
+RESAMPLES = 1000
 APART = 3  # days between the beginnings of two surges; each is planted alone
 
 
@@ -130,19 +132,35 @@ def plant(
         ends = ("", "_low", "_high")
         metrics |= {f"{before}false_alarms_week{end}": each for end, each in zip(ends, rate, strict=True)}
         delays = _delays(stream, by, specs[by], length, places, seed)
-        caught = delays < length
-        table = pd.DataFrame({"by": by, "caught": caught.mean(), "median delay, days": length + 0.0})
-        table["median delay, days"] = delays.where(caught).median().fillna(length)
+        for size in SIZES:
+            lists[f"share_{before}caught_x{size}"] = (delays[size] < length).astype(float)
+        table = _noticed(delays, length)
         for size, row in table.iterrows():
-            lists[f"share_{before}caught_x{size}"] = caught[size].astype(float)
             metrics[f"share_{before}caught_x{size}"] = float(row["caught"])
             metrics[f"{before}delay_x{size}"] = float(row["median delay, days"])
         names = ("false alarms a week", "low", "high")
-        tables.append(table.assign(**dict(zip(names, rate, strict=True))))
+        tables.append(table.assign(by=by, **dict(zip(names, rate, strict=True))))
     for size in SIZES[1:] if "words" in stream.flagged else ():
         lists[f"x{size}:difference"] = lists[f"share_caught_x{size}"] - lists[f"share_words_caught_x{size}"]
     told = pd.concat(tables).rename_axis("size").reset_index()
     return SurgeStudy(lists, told, pd.concat(raised), metrics, specs)
+
+
+def _noticed(delays: pd.DataFrame, length: int) -> pd.DataFrame:
+    """By size: caught and its 95 % interval (Clopper and Pearson), the median delay of those caught with a
+    bootstrap interval over them."""
+    rows = {}
+    for size, column in delays.items():
+        days = column[column < length].to_numpy()
+        within = proportion_confint(len(days), len(column), method="beta")
+        drawn = np.random.default_rng(0).choice(
+            days if len(days) else [length], (RESAMPLES, max(1, len(days)))
+        )
+        median = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
+        told = float(np.median(days)) if len(days) else float(length)
+        rows[size] = (len(days) / len(column), *within, told, *median)
+    columns = ["caught", "caught, low", "caught, high", "median delay, days", "delay, low", "delay, high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def _delays(

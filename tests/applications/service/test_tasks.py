@@ -1,6 +1,7 @@
 """Parts of service tasks, intents that are held out, and the search that answers them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from recsys.applications.classifiers import Learning, Nearest, quality, shop_weights, solve
@@ -13,6 +14,7 @@ from recsys.applications.service.study import plain_metrics, serve
 from recsys.applications.service.tasks import evenly_chosen, load_service
 from recsys.encoders.backbone import load_backbone
 from recsys.models.labelled.task import Part
+from recsys.plots import service as pictures
 
 BRIEF = {"backbone": "random-bert", "max_steps": 2, "rates_tried": 1}
 
@@ -132,6 +134,16 @@ def test_what_a_random_generator_writes_is_never_shown_unless_it_is_faithful():
     assert (told["written"] != "").all()
     made_up = told["made up"] != ""
     assert (told.loc[made_up, "shown"] != told.loc[made_up, "written"]).all()
+
+
+def test_pictures():
+    table = pd.DataFrame(
+        {"score": ["a", "b"], "refused of outside": [0.8, 0.7], "refused of inside": [0.05, 0.04]}
+    )
+    assert len(pictures.plot_refusal(table).patches) >= 4
+    assert pictures.plot_refusal(table[:0]) is None
+    facts = pd.DataFrame({"wishes": [1, 2], "shown": [1.0, 0.5], "best page": [1.0, 0.4]})
+    assert len(pictures.plot_facts(facts).patches) >= 4
 
 
 def test_metrics_of_two_parts_must_not_share_a_name():
