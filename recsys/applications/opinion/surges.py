@@ -21,7 +21,7 @@ from recsys.applications.opinion.texts import ALL, Watched
 SIZES = (1, 2, 3, 5)
 USUAL = AlarmSpec()
 RESAMPLES = 1000
-APART = 3  # days between the beginnings of two surges; each is planted alone
+APART = 1  # days between the beginnings of two surges; each is planted alone, so neighbours share days
 
 
 @dataclass(frozen=True)
