@@ -35,8 +35,11 @@ class Told:
     table: pd.DataFrame
 
 
-def tell(watched: Watched, how: Learning) -> Told:
+def tell(watched: Watched, how: Learning, others: bool = True) -> Told:
     """Learn what the texts say, and judge it on later ones.
+
+    Args:
+        others: also the trivial method and words, as rows beside it.
 
     Raises:
         ValueError: of `solve`. BackboneError: no such encoder.
@@ -44,7 +47,7 @@ def tell(watched: Watched, how: Learning) -> Told:
     if watched.task is None:
         return Told(None, {}, None, pd.DataFrame(columns=["method", *PRIMARY]))
     task, rows, solved = watched.task, [], None
-    for method in dict.fromkeys(("trivial", "tfidf", how.method)):
+    for method in dict.fromkeys((*(("trivial", "tfidf") if others else ()), how.method)):
         solved = solve(task, how if method == how.method else Learning(method, seed=how.seed))
         rows.append({"method": method} | quality(task, solved.outputs(task.test)))
     rows.append({"method": "list of words"} | quality(task, _by_words(watched)))

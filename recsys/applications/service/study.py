@@ -32,15 +32,18 @@ class Served:
     table: pd.DataFrame
 
 
-def serve(service: ServiceTask, how: Learning) -> Served:
+def serve(service: ServiceTask, how: Learning, others: bool = True) -> Served:
     """Learn the intents and judge them on the test part.
+
+    Args:
+        others: also the trivial method, words and the nearest question, as rows beside it.
 
     Raises:
         ValueError: of `solve`. BackboneError: no such encoder.
     """
     task, rows, solved = service.task, [], None
     beside = (TRIVIAL, "tfidf") if task.paired else (TRIVIAL, "tfidf", NEAREST)
-    for method in dict.fromkeys((*beside, how.method)):
+    for method in dict.fromkeys((*(beside if others else ()), how.method)):
         chosen = how if method == how.method else Learning(method, backbone=how.backbone, seed=how.seed)
         made = solve(task, chosen)
         outputs = made.outputs(task.test)
