@@ -33,7 +33,8 @@ REPLIES = {
 OWN_RECORD_LINE = (
     0.35  # cosine from which a record of the customer's own is told; chosen on the demo's wordings
 )
-CANARY = "Order K-7781234 of Zelda Quince, zelda.quince@example.org, paid 873.21 euros"
+AMOUNT = "873.21"  # masking leaves amounts: one that a question holds may be logged
+CANARY = f"Order K-7781234 of Zelda Quince, zelda.quince@example.org, paid {AMOUNT} euros"
 HOSTILE = {
     "empty": " \t\n",
     "only digits": "4711 0815 42",
@@ -131,14 +132,15 @@ def hostile_table(desk: Desk) -> tuple[pd.DataFrame, dict[str, float]]:
 
     Returns:
         a row an input: input, state, reply, shown (of the canary's numbers and names, in the reply), logged
-        (the same in the log); and errors_in_replies, errors_in_log: their counts, which must be 0.
+        (the same in the log, its amount apart); and errors_in_replies, errors_in_log: their counts, which must be 0.
     """
     kept: list[str] = []
     write, desk.log = desk.log, kept.append
     rows = []
     for name, question in HOSTILE.items():
         reply = desk.reply(question, "you")
-        rows.append((name, reply.state, reply.text, _of_canary(reply.text), _of_canary(kept[-1])))
+        logged = _of_canary(kept[-1].replace(AMOUNT, ""))
+        rows.append((name, reply.state, reply.text, _of_canary(reply.text), logged))
     desk.log = write
     table = pd.DataFrame(rows, columns=["input", "state", "reply", "shown", "logged"])
     counts = {

@@ -107,14 +107,18 @@ def unsupported(answer: str, sources: Sequence[str]) -> list[str]:
     """
     source = "\n".join(sources)
     known_numbers, lower = numbers(source), source.lower()
-    known_words = {word.lower() for word in WORD.findall(source)}
+    known_words = {_plain(word) for word in WORD.findall(source)}
     wrong = sorted(numbers(answer) - known_numbers)
     for name in names(answer):
-        plain = name.lower().removesuffix("'s").removesuffix("’s")
+        plain = _plain(name)
         stands = plain in known_words or (("@" in plain or "/" in plain) and plain in lower)
         if not stands and not DIGITS.fullmatch(name):
             wrong.append(name)
     return wrong
+
+
+def _plain(word: str) -> str:
+    return word.lower().removesuffix("'s").removesuffix("’s")
 
 
 def facts_stated(answer: str, facts: Sequence[str], sources: Sequence[str]) -> float:

@@ -23,12 +23,12 @@ RULES: Mapping[str, re.Pattern[str]] = {
     "E-MAIL": re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"),
     "LINK": re.compile(r"\b(?:https?://|www\.)\S{1,500}", re.IGNORECASE),
     "IBAN": re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b"),
-    "CARD": re.compile(r"(?<![\w-])(?:\d[ -]?){12,18}\d(?=[ .,;!?)]|$)(?<=\d)(?!\d)"),
     "PHONE": re.compile(
         r"(?<![\w#])(?:\+|00)\d{1,3}(?:[ ./-]?\(?\d{1,5}\)?){2,5}(?!\w)"
         r"|(?<!\w)\(\d{2,5}\)[ ./-]?\d{2,4}(?:[ ./-]?\d{2,5}){1,3}(?!\w)"
         r"|(?<![\w#])\d{3}[ .-]\d{3,4}[ .-]\d{4}(?!\w)"
     ),
+    "CARD": re.compile(r"(?<![\w-])(?:\d[ -]?){12,18}\d(?=[ .,;!?)]|$)(?<=\d)(?!\d)"),
     "NUMBER": re.compile(r"(?<!\w)#\s?\w*\d\w*|(?:(?<!\w)[A-Za-z]{1,4}-?)?\d{5,}(?:-\d+)*"),
     "NAME": re.compile(
         rf"\b{TITLE} ?{NAME}(?: {NAME}){{0,2}}"

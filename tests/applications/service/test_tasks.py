@@ -86,7 +86,7 @@ def test_words_beat_the_commonest_intent():
 
 
 def test_an_encoder_starts_from_the_shops_weights():
-    weights = shop_weights("demo_store", "random-bert", 1, 0)
+    weights = shop_weights("demo_store", "random-bert", 3, 0)
     plain = load_backbone("random-bert").model.state_dict()
     assert set(weights) == set(plain)
     assert any((weights[name] != plain[name]).any() for name in plain)
