@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.applications.service.faithfulness import unsupported
+from recsys.applications.service.faithfulness import grounded_share, unsupported
 from recsys.applications.service.help_texts import Passage
 from recsys.encoders.backbone import Backbone
 from recsys.encoders.embed import embed_texts
@@ -23,6 +23,7 @@ INSTRUCTION = (
     "You answer customers of a shop. Answer the question in one to three short sentences. Use only the "
     "facts; repeat their numbers and names exactly. Add nothing."
 )
+GROUNDED = 0.5  # of an answer's content words must stand in the pages or the question
 MOST_TOKENS = 80  # of an answer
 CLAUSES = re.compile(r"[?.!;]\s+|,? and (?:also )?|,? also ", re.IGNORECASE)
 MOST_PASSAGES = 2
@@ -102,13 +103,15 @@ def compose(
         return [Answer(template(found)) for found in pages]
     prompts = [prompt(generator, question, found) for question, found in zip(questions, pages, strict=True)]
     written = [whole_sentences(text) for text in generator.write(prompts, most_tokens=MOST_TOKENS)]
-    return [checked(text, found) for text, found in zip(written, pages, strict=True)]
+    return [checked(text, *read) for text, *read in zip(written, pages, questions, strict=True)]
 
 
-def checked(written: str, pages: Sequence[str]) -> Answer:
-    """The written answer where all its numbers and names stand in the pages, else the template."""
+def checked(written: str, pages: Sequence[str], question: str = "") -> Answer:
+    """The written answer where all its numbers and names stand in the pages, and at least GROUNDED of its
+    words there or in the question; else the template."""
     wrong = tuple(unsupported(written, pages))
-    return Answer(written if written and not wrong else template(pages), written, wrong)
+    fits = bool(written) and not wrong and grounded_share(written, [*pages, question]) >= GROUNDED
+    return Answer(written if fits else template(pages), written, wrong)
 
 
 def whole_sentences(text: str) -> str:

@@ -23,6 +23,7 @@ DIGITS = re.compile(r"\d+(?:[.,:]\d+)*")
 ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+\w|(?:https?://|www\.)\S+")
 WORD = re.compile(r"[^\W\d_][\w'’-]*")
 SENTENCE_END = re.compile(r"[.!?:;]\s*[\"'”)]*\s*$|\n\s*(?:[-*•]\s*)?$|^\W*$")
+STEM = 5  # letters by which words are compared
 # words that may begin a sentence with a capital and name nothing
 OPENERS = frozenset(
     [
@@ -115,6 +116,21 @@ def unsupported(answer: str, sources: Sequence[str]) -> list[str]:
         if not stands and not DIGITS.fullmatch(name):
             wrong.append(name)
     return wrong
+
+
+def grounded_share(answer: str, sources: Sequence[str]) -> float:
+    """Share of the answer's content words that its sources have, in some form (their first `STEM` letters).
+
+    An answer without numbers and names makes none up, and may still say nothing of its source.
+    """
+    words = [word for word in _content(answer) if word not in OPENERS]
+    known = {word[:STEM] for source in sources for word in _content(source)}
+    return sum(word[:STEM] in known for word in words) / len(words) if words else 0.0
+
+
+def _content(text: str) -> list[str]:
+    words = (_plain(word) for word in WORD.findall(text))
+    return [word for word in words if len(word) > 2 and word not in ENGLISH_STOP_WORDS]
 
 
 def _plain(word: str) -> str:

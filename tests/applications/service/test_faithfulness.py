@@ -64,6 +64,12 @@ def test_what_is_not_faithful_is_shown_as_the_template():
     assert checked("", [PAGE]).shown == PAGE
 
 
+def test_an_answer_about_something_else_is_not_shown_though_it_makes_nothing_up():
+    assert checked("the meadow sings of distant mountains and rivers", [PAGE]).shown == PAGE
+    assert checked("parcels take days, a fee is kept", [PAGE]).composed
+    assert checked("where is my lamp?", [PAGE], "where is my lamp").composed
+
+
 def test_facts_count_only_where_a_source_has_them():
     assert facts_stated("3 to 5 days, and 10 years", ("3 to 5 days", "10 years"), [PAGE]) == 0.5
     with pytest.raises(ValueError, match="without facts"):
