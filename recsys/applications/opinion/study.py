@@ -111,9 +111,10 @@ def watch(
     """
     if not watched.dated:
         return Watch({}, *(pd.DataFrame() for _ in range(4)))
-    stream = stream_of(watched, flags_of(watched, told), firms)
+    flags = flags_of(watched, told)
+    stream = stream_of(watched, flags, firms)
     study = plant(stream, a_week, length, seed=seed)
-    shown = stream if firms else stream_of(watched, flags_of(watched, told), SHOWN_FIRMS)
+    shown = stream if firms else stream_of(watched, flags, SHOWN_FIRMS)
     prices = load_prices(watched.name) if _family(watched.name) == "stock_tweets" else None
     over_time = firms_over_time(shown, study)
     return Watch(study.metrics, study.lists, study.table, over_time, bursts(stream, study, watched, prices))
