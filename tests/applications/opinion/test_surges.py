@@ -11,7 +11,7 @@ from recsys.applications.opinion.surges import SIZES, Stream, plant, stream_of
 from recsys.applications.opinion.texts import load_watched
 from recsys.applications.opinion.word_list import listed
 from recsys.data.splits import normal_query
-from recsys.plots.opinion import plot_firms, plot_surges
+from recsys.plots.applications.opinion import plot_firms, plot_surges
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from recsys.applications.service.study import plain_metrics, serve
 from recsys.applications.service.tasks import evenly_chosen, load_service
 from recsys.encoders.backbone import load_backbone
 from recsys.models.labelled.task import Part
-from recsys.plots import service as pictures
+from recsys.plots.applications import service as pictures
 
 BRIEF = {"backbone": "random-bert", "max_steps": 2, "rates_tried": 1}
 

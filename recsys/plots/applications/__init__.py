@@ -1,0 +1,1 @@
+"""Figures of customer service and opinion monitoring."""
