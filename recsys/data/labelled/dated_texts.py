@@ -4,7 +4,7 @@ An entry of RECSYS_SOURCES, the options being columns of the file:
 
     my_firm:
       family: dated_texts
-      files: [{name: news.csv, path: /home/me/news.csv}]
+      files: [{name: news.csv, path: /data/news.csv}]
       options: {text: headline, time: published, firm: company, label: bad}
 
 time: ISO 8601, or an option `format` for another form (strptime). firm may be left out: all texts then

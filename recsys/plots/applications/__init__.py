@@ -1,1 +1,1 @@
-"""Figures of customer service and opinion monitoring."""
+"""Figures of the applications beyond the shop, one file a notebook."""
