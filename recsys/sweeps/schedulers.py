@@ -14,8 +14,9 @@ def make_scheduler(method: Method, metric: str, direction: str) -> TrialSchedule
     """The scheduler of a method: asynchronous successive halving (Li et al. 2020, arXiv:1810.05934), or none.
 
     A trial is compared with those that reached its rung before it, when it reaches it: nothing waits.
+    Population-based training is none of these: `recsys.sweeps.population`.
     """
-    if method.scheduler == "none":
+    if method.scheduler != "asha":
         return None
     from ray.tune.schedulers import ASHAScheduler
 

@@ -32,7 +32,8 @@ class Plan:
     "side_information", "late", "content", "popularity", "random"). knock_out: "modality:kind" or "".
     modality_dropout: in training. missing: the modality whose gaps the curve shows. cold_share: of items held
     out of training. same_items: joined by "+". side: pixels of pictures. most_rows: of the table, 0 all.
-    trials: settings tried on validation. epochs: at most. size: of the demo store.
+    rival: of "classify": whether `missing` is held against a model that never had it. trials: settings tried
+    on validation. epochs: at most. size: of the demo store.
     """
 
     task: str = "classify"
@@ -44,6 +45,7 @@ class Plan:
     knock_out: str = ""
     modality_dropout: float = 0.0
     missing: str = "picture"
+    rival: bool = False
     cold_share: float = 0.0
     same_items: str = ""
     side: int = 128
@@ -81,9 +83,8 @@ def run_classify(plan: Plan) -> Outcome:
         seed=plan.seed,
     )
     subjects = load_subjects(plan.dataset, plan.most_rows)
-    return classify(
-        subjects, plan.label, plan.names, settings, plan.knock_out, plan.missing, plan.trials, plan.side
-    )
+    spoilt = {"knock_out": plan.knock_out, "missing": plan.missing, "rival": plan.rival}
+    return classify(subjects, plan.label, plan.names, settings, trials=plan.trials, side=plan.side, **spoilt)
 
 
 def run_retrieve(plan: Plan) -> Outcome:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from recsys.sweeps.functions.registry import Declared, Report, TrialFunction
+from recsys.sweeps.functions.registry import Declared, Report, Save, TrialFunction
 
+EPOCH = "epoch.json"
 FAULTS = ("none", "crash", "nan", "hang", "memory", "death")
 
 
@@ -30,17 +32,25 @@ def run(settings: dict[str, Any], report: Report) -> dict[str, float]:
     Args:
         settings: x, y: numbers. kind: "round", or "flat" where y does nothing. epochs: the height is
             approached in so many reports. seconds: slept, in all. fault: of `FAULTS`.
+
+    It can be saved at a report: what is kept is the epoch.
     """
     _do(settings["fault"])
     depth = (settings["x"] - 0.3) ** 2 + (0.0 if settings["kind"] == "flat" else (settings["y"] + 0.6) ** 2)
     result: dict[str, float] = {}
-    for epoch in range(1, settings["epochs"] + 1):
+    start = getattr(report, "start", None)
+    done = json.loads((start / EPOCH).read_text(encoding="utf-8")) if start else 0
+    for epoch in range(done + 1, settings["epochs"] + 1):
         time.sleep(settings["seconds"] / settings["epochs"])
         share = 1 - 0.5 ** (8 * epoch / settings["epochs"])
         result = {"quality": share / (1 + depth), "cost": 1 + abs(settings["x"])}
         if epoch < settings["epochs"]:
-            report(result)
+            report(result, _saver(epoch))
     return {"quality": float("nan"), "cost": 1.0} if settings["fault"] == "nan" else result
+
+
+def _saver(epoch: int) -> Save:
+    return lambda folder: (folder / EPOCH).write_text(json.dumps(epoch), encoding="utf-8")
 
 
 def _do(fault: str) -> None:
@@ -56,4 +66,4 @@ def _do(fault: str) -> None:
         time.sleep(0.02)
 
 
-PLANTED = TrialFunction(run, declared, ("quality", "cost"))
+PLANTED = TrialFunction(run, declared, ("quality", "cost"), changeable=("x", "y"))
