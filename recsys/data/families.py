@@ -34,6 +34,11 @@ LABELLED = Registry(
         "chinese_question_match": "recsys.data.labelled.chinese_question_match:FAMILY",
         "crowdflower_search": "recsys.data.labelled.crowdflower_search:FAMILY",
         "chorus_electronics": "recsys.data.labelled.chorus_electronics:FAMILY",
+        "clinc_oos": "recsys.data.labelled.clinc_oos:FAMILY",
+        "bitext_support": "recsys.data.labelled.bitext_support:FAMILY",
+        "company_news": "recsys.data.labelled.company_news:FAMILY",
+        "stock_tweets": "recsys.data.labelled.stock_tweets:FAMILY",
+        "dated_texts": "recsys.data.labelled.dated_texts:FAMILY",
     },
 )
 # read as one policy's table of impressions, by the family's own module

@@ -9,6 +9,15 @@ _CHINESE = (
 _QUESTIONS = (
     "https://raw.githubusercontent.com/IceFlameWorm/NLP_Datasets/a2203a7361b6386dd8d8b64f5d600aa1ec730d0d"
 )
+_CLINC = "https://raw.githubusercontent.com/clinc/oos-eval/828f8093932c8fe6ca7936c3d2e52903b1c523de/data"
+_BITEXT = (
+    "https://raw.githubusercontent.com/bitext/customer-support-intent-detection-training-dataset/"
+    "e970229e6473109417301b5edddb283917a10aac/data"
+)
+_NEWS = (
+    "https://raw.githubusercontent.com/wwwxmu/Dataset-of-financial-news-sentiment-classification/"
+    "9e3166942fed246c193ec67996d5294debfd71e3"
+)
 
 LABELLED = (
     Source(
@@ -118,6 +127,98 @@ LABELLED = (
                 (f"{_QUESTIONS}/LCQMC/test.txt",),
                 "8969f9c16050f40df9da6f591443a47bc14c17a504a354ee4cc4ab5b9aa303d9",
                 776_457,
+            ),
+        ),
+    ),
+    Source(
+        name="clinc_oos",
+        family="clinc_oos",
+        title="CLINC150, questions to an assistant with 150 intents and out of scope",
+        homepage="https://github.com/clinc/oos-eval",
+        licence="CC BY 3.0 (Larson et al. 2019)",
+        files=(
+            SourceFile(
+                "data_full.json",
+                "questions",
+                "clinc_oos/data_full.json",
+                (f"{_CLINC}/data_full.json",),
+                "36923c3705a59e08fe9c3883d8bc2dd966ef93e22cb78ac41171782a698d56e0",
+                2_495_390,
+            ),
+        ),
+    ),
+    Source(
+        name="bitext_support",
+        family="bitext_support",
+        title="Bitext customer service sample, questions to a shop with 27 intents and marked entities",
+        homepage="https://github.com/bitext/customer-support-intent-detection-training-dataset",
+        licence="CDLA-Sharing-1.0 (Bitext)",
+        files=(
+            SourceFile(
+                "train.csv",
+                "train",
+                "bitext_support/train.csv",
+                (f"{_BITEXT}/train/Bitext_Sample_Customer_Service_Training_Dataset.csv",),
+                "4360971d9ed1884ddc3480b66b50bd3a0ee4b0f5726d1baff6025c69fb854f07",
+                560_931,
+            ),
+            SourceFile(
+                "dev.csv",
+                "validation",
+                "bitext_support/dev.csv",
+                (f"{_BITEXT}/dev/Bitext_Sample_Customer_Service_Validation_Dataset.csv",),
+                "d8bb2011de49a2fd7c12cf0c520e26cc266c8e28501906554a5e22a93e79d177",
+                69_552,
+            ),
+            SourceFile(
+                "test.csv",
+                "test",
+                "bitext_support/test.csv",
+                (f"{_BITEXT}/test/Bitext_Sample_Customer_Service_Testing_Dataset.csv",),
+                "e5b8984f88ff4e032dec929c93ab15e8165b439056cce665959a386fc14d06d5",
+                70_166,
+            ),
+        ),
+    ),
+    Source(
+        name="company_news",
+        family="company_news",
+        title="Dated news of Chinese companies, good or bad for them",
+        homepage="https://github.com/wwwxmu/Dataset-of-financial-news-sentiment-classification",
+        licence="none stated in the repository; local evaluation only",
+        files=(
+            SourceFile(
+                "test_data.csv",
+                "news",
+                "chinese_financial_news/test_data.csv",
+                (f"{_NEWS}/test_data.csv",),
+                "a77e28e01573852ab53c6a455e6e5e2b1b6a4b01eeefb9721018f99cc047283a",
+                1_270_217,
+            ),
+            SourceFile(
+                "news_seed.xlsx",
+                "seed",
+                "chinese_financial_news/news_seed.xlsx",
+                (f"{_NEWS}/news_seed.xlsx",),
+                "3485a679c4272b16a4af59d0223d363520aeb64177aff87afd606413cfc25e0c",
+                416_152,
+            ),
+        ),
+    ),
+    Source(
+        name="stock_tweets",
+        family="stock_tweets",
+        title="Tweets on six firms with exact times, and daily prices (stocknet)",
+        homepage="https://github.com/yumoxu/stocknet-dataset",
+        licence="MIT (repository); Twitter's terms for the texts: local evaluation only",
+        files=(
+            SourceFile(
+                "stocknet_AAPL_AMZN_BABA_WMT_HD_FB.tar.gz",
+                "archive",
+                "stocknet/stocknet_AAPL_AMZN_BABA_WMT_HD_FB.tar.gz",
+                (),
+                "31b38451ea8f49cb0d6da1d312ef082ebf1f8a21e2154f6d50fa8add3e537f12",
+                2_107_200,
             ),
         ),
     ),

@@ -1,0 +1,119 @@
+"""The alarm is a fold: the same counts give the same alarms however they come; its limit keeps its budget."""
+
+from itertools import chain, pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys.applications.opinion.alarm import NEW, AlarmSpec, alarms, calibrated, per_week, step
+from recsys.applications.opinion.live_watch import LiveWatch, Raised, Told
+from recsys.streaming.events import DAY
+
+counts_of_days = st.lists(st.integers(0, 30), min_size=1, max_size=80)
+
+
+@given(counts_of_days, st.integers(0, 80))
+def test_any_cut_of_the_days_gives_the_same_alarms(counts, cut):
+    spec, state = AlarmSpec(limit=2.0), NEW
+    for count in counts[:cut]:
+        state, _ = step(state, count, spec)
+    both = np.concatenate([alarms(counts[:cut], spec), alarms(counts[cut:], spec, state)])
+    assert (both == alarms(counts, spec)).all()
+
+
+@given(counts_of_days)
+def test_a_higher_limit_never_raises_the_first_alarm_sooner(counts):
+    first = [np.argmax(np.r_[alarms(counts, AlarmSpec(limit=limit)), True]) for limit in (1.0, 3.0, 9.0)]
+    assert first == sorted(first)
+
+
+@given(counts_of_days, st.integers(1, 10))
+def test_days_of_rest_are_silent(counts, rest):
+    raised = np.flatnonzero(alarms(counts, AlarmSpec(limit=0.5, rest=rest)))
+    assert (np.diff(raised) > rest).all()
+
+
+def test_a_level_that_lasts_becomes_usual_and_a_surge_is_noticed():
+    quiet = [2, 1, 3, 2, 1, 2, 3, 1] * 6
+    assert not alarms(quiet, AlarmSpec(limit=4.0)).any()
+    assert alarms([*quiet, 10, 10, 10], AlarmSpec(limit=4.0))[-3:].any()
+    later = alarms(quiet + [10] * 120, AlarmSpec(limit=4.0))
+    assert not later[-30:].any()
+
+
+def test_nothing_is_usual_in_the_first_days():
+    assert not alarms([100] * 7, AlarmSpec(limit=0.5)).any()
+    assert not alarms([], AlarmSpec()).any()
+
+
+@pytest.mark.parametrize("wrong", [{"memory": 3}, {"limit": 0.0}, {"rest": -1}, {"slack": -0.1}])
+def test_a_spec_out_of_range(wrong):
+    with pytest.raises(ValueError, match="memory must be"):
+        AlarmSpec(**wrong)
+
+
+@pytest.mark.parametrize("a_week", [2.0, 1.0, 0.25])
+def test_the_limit_keeps_the_budget_and_is_the_lowest_that_does(a_week):
+    counts = np.random.default_rng(0).poisson(3, size=(400, 2)).astype(float)
+    spec = calibrated(counts, 200, 400, a_week, AlarmSpec())
+
+    def rate(limit):
+        tried = AlarmSpec(limit=limit)
+        return sum(alarms(column, tried)[200:].sum() for column in counts.T) * 7 / 200
+
+    assert rate(spec.limit) <= a_week
+    if spec.limit > 0.25:
+        assert rate(spec.limit - (0.25 if spec.limit <= 6 else 0.5)) > a_week
+    with pytest.raises(ValueError, match="no days"):
+        calibrated(counts, 200, 200, a_week, AlarmSpec())
+
+
+def test_a_rate_has_a_poisson_interval():
+    rate, low, high = per_week(0, 70)
+    assert (rate, low) == (0.0, 0.0)
+    assert high == pytest.approx(3.689 / 10, abs=1e-3)
+    rate, low, high = per_week(10, 70)
+    assert low < rate == 1.0 < high
+    with pytest.raises(ValueError, match="at least one day"):
+        per_week(1, 0)
+
+
+told = st.builds(
+    Told, st.integers(0, 20 * DAY), st.sampled_from(["a", "b", "c"]), st.sampled_from([True, True, False])
+)
+
+
+@given(st.lists(told, max_size=120), st.lists(st.integers(0, 120), max_size=5))
+def test_the_cut_of_a_live_stream_changes_nothing(texts, cuts):
+    spec = AlarmSpec(limit=0.5)
+    whole = LiveWatch(["a", "b"], spec)
+    found = whole.push(texts) + whole.finish()
+    parts = LiveWatch(["a", "b"], spec)
+    ends = [0, *sorted(min(cut, len(texts)) for cut in cuts), len(texts)]
+    pieces = [parts.push(texts[a:b]) for a, b in pairwise(ends)]
+    assert [*chain(*pieces), *parts.finish()] == found
+    assert parts.late == whole.late
+
+
+@given(st.lists(st.integers(0, 12), min_size=8, max_size=20), st.randoms(use_true_random=False))
+def test_a_live_stream_folds_what_the_days_held_whatever_their_order_within_the_delay(counts, random):
+    texts = [Told(day * DAY + n, "a", True) for day, count in enumerate(counts) for n in range(count)]
+    texts.append(Told(len(counts) * DAY - 1, "z", False))
+    spec, delay = AlarmSpec(limit=0.5), DAY
+    start = texts[0].time // DAY
+    # within half a day of delay any two texts may change places
+    mixed = [texts[0], *sorted(texts[1:], key=lambda text: text.time + random.randrange(delay // 2))]
+    live = LiveWatch(["a"], spec, delay)
+    found = live.push(mixed) + live.finish()
+    expected = np.flatnonzero(alarms(counts[start:], spec)) + start
+    assert live.late == 0
+    assert [raised.day for raised in found] == expected.tolist()
+    assert all(raised == Raised(raised.day, "a", counts[raised.day]) for raised in found)
+
+
+def test_a_late_text_is_counted_and_left_out():
+    live = LiveWatch(["a"], AlarmSpec(), delay=0)
+    live.push([Told(0, "a", True), Told(3 * DAY, "a", True), Told(DAY, "a", True)])
+    assert live.late == 1

@@ -1,0 +1,64 @@
+"""What must not be written down, and what has to stay."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys.applications.service.masking import LONGEST, mask
+from recsys.applications.service.study import masked_shares
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "kind"),
+    [
+        ("where is order 113542617?", "113542617", "NUMBER"),
+        ("bill #00108 please", "00108", "NUMBER"),
+        ("order A-4471902", "4471902", "NUMBER"),
+        ("write to ann.lee+x@mail.example.org.", "ann.lee", "E-MAIL"),
+        ("call +44 20 7946 0018 now", "7946", "PHONE"),
+        ("call (555) 010-4477", "010-4477", "PHONE"),
+        ("0049 30 5550 123", "5550", "PHONE"),
+        ("my card is 4111 1111 1111 1111.", "1111", "CARD"),
+        ("DE89 3704 0044 0532 0130 00 is it", "3704", "IBAN"),
+        ("I am asking for Mr. Smith", "Smith", "NAME"),
+        ("my name is Anna Freeman and", "Freeman", "NAME"),
+        ("the account of Anna Freeman?", "Freeman", "NAME"),
+        ("ｏｒｄｅｒ １２３４５６７", "1234567", "NUMBER"),
+        ("order 1234\u200b5678", "5678", "NUMBER"),
+    ],
+)
+def test_personal_data_are_replaced_by_their_kind(text, secret, kind):
+    clean, counts = mask(text)
+    assert secret not in clean
+    assert f"[{kind}]" in clean
+    assert counts[kind] >= 1
+
+
+@pytest.mark.parametrize(
+    "text", ["I paid 160 euros for 2 lamps", "is there a fee", "open from 8 to 20 o'clock"]
+)
+def test_amounts_and_plain_questions_stay(text):
+    assert mask(text) == (text, {})
+
+
+@given(st.text(max_size=200))
+def test_masking_twice_changes_nothing_more(text):
+    once = mask(text)[0]
+    assert mask(once)[0] == once
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=60), st.integers(10_000, 10**12))
+def test_no_run_of_five_digits_is_left(text, number):
+    clean = mask(f"{text} {number} {text}")[0]
+    assert f" {number} " not in f" {clean} "
+
+
+def test_what_lies_beyond_the_longest_text_is_dropped():
+    assert "99887766" not in mask("a " * LONGEST + "99887766")[0]
+
+
+def test_the_demo_shops_values_are_all_found_and_plain_questions_left_alone():
+    table, shares = masked_shares("demo_store")
+    assert shares["share_masked"] == 1.0
+    assert shares["share_changed_plain"] < 0.02
+    assert set(table["kind"]) == {"", "order", "invoice", "email", "phone", "name"}
