@@ -28,6 +28,7 @@ LAYERS = [
     {"benchmarks"},
     {"runs"},
     {"sweeps"},
+    {"applications"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

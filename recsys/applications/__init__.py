@@ -1,0 +1,1 @@
+"""What both articles promise beyond the shop: service, opinion, demand and stock, other shops and sectors."""
