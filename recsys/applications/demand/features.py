@@ -1,8 +1,8 @@
 """What a global model knows of each product on the Monday of a forecast: past sales, calendar, text.
 
 One model learns from all products at once, so everything about a product is divided by its own recent level
-(`scale`): a product of ten pieces a week and one of a thousand give samples of one size. Only weeks before the
-origin are read; a test changes the later ones and sees no difference.
+(`scale`): a product of ten pieces a week and one of a thousand give samples of one size. Only weeks before
+the origin are read; a test changes the later ones and sees no difference.
 
 P: products. F: features. D: numbers of a text.
 """
@@ -91,7 +91,7 @@ def _own_history(past: np.ndarray, age: np.ndarray, scale: np.ndarray) -> np.nda
 
 
 def _last_year(demand: WeeklyDemand, origin: int, horizon: int, scale: np.ndarray) -> np.ndarray:
-    """[P, 3] the same weeks a year ago, of the product and of the whole shop, and whether there was a year."""
+    """[P, 3] the same weeks a year ago, of the product and of the shop, and whether there was a year."""
     start = origin - YEAR
     if start < RECENT:
         return np.zeros((len(scale), 3))

@@ -1,9 +1,9 @@
 """Which products each client of an insurer holds.
 
 Source of the built-in entry: Zindi, "Zimnat Insurance Recommendation Challenge" (2020). Options of an
-entry: `products`, the columns of 0 and 1, and `context`, columns of codes that a model may look at. **No other
-column is read**: client number, sex, marital status and year of birth never reach a table, a model or a
-record. Every client holds at least two products there; two products are held by 87 % and 74 %.
+entry: `products`, the columns of 0 and 1, and `context`, codes that a model may look at. **No other column is
+read**: client number, sex, marital status and year of birth never reach a table, a model or a record. Every
+client holds at least two products there; two products are held by 87 % and 74 %.
 """
 
 from collections.abc import Mapping
