@@ -2,9 +2,9 @@
 
 Each Monday every product is ordered up to its target S, the forecast quantile of demand over the protection
 interval: lead time L and the week until the next order, L + 1 weeks. By the newsvendor argument (Silver, Pyke
-& Thomas 2017, ch. 9) a piece held for a week at cost h and a piece short at cost b are balanced at the quantile
-b / (b + h). Demand that finds an empty shelf is lost. A share of the orders is a week late, drawn by seed, the
-same orders for every method.
+& Thomas 2017, ch. 9) a piece held for a week at cost h and a piece short at cost b are balanced at the
+quantile b / (b + h). Demand that finds an empty shelf is lost. A share of the orders is a week late, drawn by
+seed, the same orders for every method.
 
 T: weeks. P: products.
 """

@@ -1,7 +1,7 @@
 """Weekly demand: pieces of each product (or sales of each store) in whole weeks, from any log or table.
 
 What a shop records is sales: where the shelf was empty, demand is censored, and nothing here can tell.
-Returns are not subtracted (at its time the sale was demand), and lines without a customer are not in the logs.
+Returns are not subtracted (at its time the sale was demand); lines without a customer are not in the logs.
 
 P: products. W: weeks.
 """
