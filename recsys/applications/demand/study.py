@@ -213,7 +213,7 @@ def _by_week(demand: WeeklyDemand, weekly: dict[str, Rolled]) -> pd.DataFrame:
 
 
 def _by_age(demand: WeeklyDemand, weekly: dict[str, Rolled]) -> pd.DataFrame:
-    """WAPE of products first sold within `YOUNG` weeks, where words might stand for a past, and of the rest."""
+    """WAPE of products first sold within `YOUNG` weeks, when words might replace a past, and of the rest."""
     rows = []
     for name, rolled in weekly.items():
         young = rolled.origins[:, None] - demand.first[None, :] <= YOUNG

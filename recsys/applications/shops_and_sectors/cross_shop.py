@@ -6,6 +6,7 @@ N: users. M: items of the target shop.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -131,10 +132,7 @@ def _by_history(positions: dict[str, pd.DataFrame], sizes: np.ndarray) -> pd.Dat
     columns = {name: ranking_metrics(rows, cutoffs=(10,))[1]["ndcg@10"] for name, rows in positions.items()}
     table = pd.DataFrame(columns)
     edges = [*HISTORY_CUTS, np.inf]
-    labels = [
-        f"{low + 1} to {high}" if high < np.inf else f"over {low}"
-        for low, high in zip(edges, edges[1:], strict=False)
-    ]
+    labels = [f"{low + 1} to {high}" if high < np.inf else f"over {low}" for low, high in pairwise(edges)]
     group = pd.cut(sizes[table.index], [-1, *edges], labels=["none", *labels])
     found = table.groupby(group, observed=True).agg("mean")
     found.insert(0, "users", table.groupby(group, observed=True).size())

@@ -16,7 +16,7 @@ from recsys.data.load import load_dataset
 from recsys.data.sectors.tables import load_tables
 from recsys.data.splits import by_salt
 
-NEW_SHARE = 0.2  # of users, made new to the target shop: half of them to choose by, half to judge by
+NEW_SHARE = 0.4  # of users, made new to the target shop: half of them to choose by, half to judge by
 SALT = "two shops"
 
 
@@ -94,9 +94,9 @@ def load_pair(name: str) -> ShopPair:
 def divide(pair: ShopPair, new_users: bool) -> Parts:
     """Parts for the users that both shops know, or for users who are new to the target shop.
 
-    Known users: of everyone with three items or more in the target shop one is hidden for validation, the same
-    whatever the seed. New users: `NEW_SHARE` of the users lose all they bought in the target shop; one half of
-    them has one of these items hidden for validation, the other half is judged by the test items.
+    Known users: of everyone with three items or more in the target shop one is hidden for validation, the
+    same whatever the seed. New users: `NEW_SHARE` of the users lose all they bought in the target shop; one
+    half of them has one of these items hidden for validation, the other half is judged by the test items.
 
     Raises:
         PairError: nobody is left to judge.
