@@ -16,8 +16,6 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler
 
 from recsys.applications.shops_and_sectors.sector_task import SectorTask
 from recsys.encoders.backbone import Backbone, load_backbone
@@ -30,6 +28,7 @@ STRENGTH = {
     "vectors": 100.0,
     "inputs": 1.0,
 }  # inverse of the penalty: of unit-length rows more
+UNSEEN = -50.0  # log probability of a candidate that no learnt unit had
 TEXT_TOKENS = 128
 EPOCHS = 3  # over a sector's texts, of further pre-training
 
@@ -74,11 +73,11 @@ def linear(features, task: SectorTask, learn: np.ndarray, score: np.ndarray, str
     """
     unit, label = np.nonzero(task.gains[learn])
     weight = task.gains[learn][unit, label] / task.gains[learn].sum(axis=1)[unit]
-    scaled = make_pipeline(MaxAbsScaler(), LogisticRegression(C=strength, max_iter=300, tol=1e-3))
-    scaled.fit(features[learn][unit], label, logisticregression__sample_weight=weight)
-    scores = np.full((len(score), len(task.candidates)), -50.0)  # a candidate that nobody had teaches nothing
-    scores[:, scaled.classes_] = scaled.predict_log_proba(features[score])
-    return np.clip(scores, -50.0, None)
+    model = LogisticRegression(C=strength, max_iter=300, tol=1e-3)
+    model.fit(features[learn][unit], label, sample_weight=weight)
+    scores = np.full((len(score), len(task.candidates)), UNSEEN)
+    scores[:, model.classes_] = np.clip(model.predict_log_proba(features[score]), UNSEEN, None)
+    return scores
 
 
 def nearest(features, task: SectorTask, learn: np.ndarray, score: np.ndarray) -> np.ndarray:

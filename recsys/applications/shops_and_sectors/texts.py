@@ -8,13 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from recsys.applications.shops_and_sectors.sector_task import (
-    LEARN_ONLY,
-    SectorTask,
-    even_rows,
-    folds_of,
-    lots,
-)
+from recsys.applications.shops_and_sectors.sector_task import LEARN_ONLY, SectorTask, even_rows, folds_of
 from recsys.data.labelled.dataset import labelled_split, load_labelled
 from recsys.data.load import load_dataset
 from recsys.data.sectors.courses import TOPICS

@@ -1,0 +1,1 @@
+"""Figures of the applications beyond the shop, one file a notebook."""
