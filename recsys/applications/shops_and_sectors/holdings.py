@@ -28,9 +28,9 @@ RARE = 200  # clients below which a branch or an occupation class is "other"
 DESCRIPTION_TOKENS = 128
 
 
-def insurance(most: int, seed: int, backbone: str) -> SectorTask:
+def insurance(dataset: str, most: int, seed: int, backbone: str) -> SectorTask:
     """One of a client's products is hidden, the others are shown, with branch and occupation class."""
-    data = load_tables("zimnat_insurance", "insurance")
+    data = load_tables(dataset, "insurance")
     rows = even_rows(len(data["holdings"]), most)
     held = data["holdings"].to_numpy(bool)[rows]
     hidden, shown = hide_one(held, seed)
@@ -39,7 +39,7 @@ def insurance(most: int, seed: int, backbone: str) -> SectorTask:
     return _task("insurance", data["holdings"].columns.tolist(), hidden, shown, inputs)
 
 
-def learners(most: int, seed: int, backbone: str) -> SectorTask:
+def learners(dataset: str, most: int, seed: int, backbone: str) -> SectorTask:
     """One topic of a learner's profile is hidden; the others are shown, with or without course descriptions.
 
     The published profiles sum topics over courses and don't say which courses were taken, so this asks for a
@@ -47,7 +47,7 @@ def learners(most: int, seed: int, backbone: str) -> SectorTask:
     courses about it, a learner's the mean of the shown topics' by weight; what a model gets is the cosine of
     the two for every topic.
     """
-    data = load_tables("courses", "courses")
+    data = load_tables(dataset, "courses")
     weights = data["learners"]
     weights = weights[(weights > 0).sum(axis=1).between(2, weights.shape[1] - 1)]
     weights = weights.iloc[even_rows(len(weights), most)]

@@ -33,10 +33,11 @@ DIFFERENCES = {
 
 @dataclass(frozen=True)
 class SectorSettings:
-    """sector: of SECTORS. most: judged units, 0 is all. backbone: the general encoder. max_steps: of further
+    """sector: of SECTORS. dataset: which it is asked of. most: judged units, 0 is all. backbone: the general encoder. max_steps: of further
     training, 0 is three passes. further: whether it is done. seed: of what is hidden and of training."""
 
-    sector: str = "demo_store"
+    sector: str = "products"
+    dataset: str = "demo_store"
     most: int = 0
     backbone: str = "minilm"
     further: bool = True
@@ -55,16 +56,16 @@ class SectorFound:
     table: pd.DataFrame
 
 
-def ask(settings: SectorSettings) -> SectorFound:
+def ask_sector(settings: SectorSettings) -> SectorFound:
     """Rank with every method that the sector's data allow, and compare.
 
     Raises:
         RegistryError, DataUnavailable, SectorError: as `load_sector`.
 
     Example:
-        >>> ask(SectorSettings("insurance", most=2000)).table
+        >>> ask_sector(SectorSettings("insurance", "zimnat_insurance", most=2000)).table
     """
-    task = load_sector(settings.sector, settings.most, settings.seed, settings.backbone)
+    task = load_sector(settings.sector, settings.dataset, settings.most, settings.seed, settings.backbone)
     scores = _scores(task, settings)
     judged = np.flatnonzero(task.judged)
     quality = {name: _ndcg(task, judged, found) for name, found in scores.items()}

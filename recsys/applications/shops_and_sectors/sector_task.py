@@ -25,7 +25,7 @@ SECTORS = Registry(
         "courses": "recsys.applications.shops_and_sectors.texts:courses",
         "drugs": "recsys.applications.shops_and_sectors.texts:drugs",
         "banking": "recsys.applications.shops_and_sectors.texts:banking",
-        "demo_store": "recsys.applications.shops_and_sectors.texts:demo_store",
+        "products": "recsys.applications.shops_and_sectors.texts:products",
     },
 )
 
@@ -74,10 +74,14 @@ class SectorTask:
         return self.fold != LEARN_ONLY
 
 
-def load_sector(name: str, most: int = 0, seed: int = 0, backbone: str = "minilm") -> SectorTask:
-    """A sector's task by name.
+def load_sector(
+    name: str, dataset: str, most: int = 0, seed: int = 0, backbone: str = "minilm"
+) -> SectorTask:
+    """A sector's task by name, asked of a data set.
 
     Args:
+        dataset: of the sector's family: "zimnat_insurance" for insurance, "courses" for learners and courses,
+            "drug_reviews", "banking77", "demo_store"; or an entry of RECSYS_SOURCES of that family.
         most: judged units, at most; 0 takes all. Which ones does not depend on the seed.
         seed: of what is hidden.
         backbone: of descriptions' vectors, where the task has some.
@@ -86,9 +90,9 @@ def load_sector(name: str, most: int = 0, seed: int = 0, backbone: str = "minilm
         RegistryError, DataUnavailable: no such sector, or its files can't be had. SectorError: too few units.
 
     Example:
-        >>> load_sector("insurance").gains.shape
+        >>> load_sector("insurance", "zimnat_insurance").gains.shape
     """
-    return SECTORS.load(name)(most, seed, backbone)
+    return SECTORS.load(name)(dataset, most, seed, backbone)
 
 
 def even_rows(count: int, most: int) -> np.ndarray:

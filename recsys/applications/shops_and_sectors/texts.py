@@ -32,9 +32,9 @@ SAME_CONDITION = {
 }
 
 
-def courses(most: int, seed: int, backbone: str) -> SectorTask:
+def courses(dataset: str, most: int, seed: int, backbone: str) -> SectorTask:
     """A course's topics from title and description; courses without a topic are left out."""
-    table = load_tables("courses", "courses")["courses"]
+    table = load_tables(dataset, "courses")["courses"]
     table = table[table[list(TOPICS)].sum(axis=1) > 0].reset_index(drop=True)
     table = table.iloc[even_rows(len(table), most)]
     texts = (table["title"] + ". " + table["description"]).tolist()
@@ -42,13 +42,13 @@ def courses(most: int, seed: int, backbone: str) -> SectorTask:
     return _task("courses", list(TOPICS), gains, texts, np.arange(len(texts)), texts)
 
 
-def drugs(most: int, seed: int, backbone: str) -> SectorTask:
+def drugs(dataset: str, most: int, seed: int, backbone: str) -> SectorTask:
     """The condition that a drug was taken for, from a review's three texts; by drug, never by review.
 
     The text may name the condition, as patients do; it may name the drug too, but a drug's reviews are all in
     one fold, so its name teaches nothing about itself. Conditions that few report are left out.
     """
-    reviews = load_tables("drug_reviews", "drug_reviews")["reviews"]
+    reviews = load_tables(dataset, "drug_reviews")["reviews"]
     text = reviews[["benefits_text", "side_effects_text", "comments_text"]].agg(" ".join, axis=1)
     condition = reviews["condition"].replace(SAME_CONDITION)
     counts = pd.DataFrame({"condition": condition, "drug": reviews["drug"]}).groupby("condition")["drug"]
@@ -61,9 +61,9 @@ def drugs(most: int, seed: int, backbone: str) -> SectorTask:
     return _task("drugs", list(kept), gains, text.iloc[rows].tolist(), drug, text.tolist())
 
 
-def banking(most: int, seed: int, backbone: str) -> SectorTask:
+def banking(dataset: str, most: int, seed: int, backbone: str) -> SectorTask:
     """A bank customer's intent; the source's own test part is judged, by what its training part teaches."""
-    data = load_labelled("banking77")
+    data = load_labelled(dataset)
     parts = labelled_split(data)
     test = parts["test"][even_rows(len(parts["test"]), most)]
     learnt = np.sort(np.concatenate([parts["train"], parts["validation"]]))
@@ -85,14 +85,14 @@ def banking(most: int, seed: int, backbone: str) -> SectorTask:
     )
 
 
-def demo_store(most: int, seed: int, backbone: str) -> SectorTask:
-    """A product's group from its title, in the generated shop: what any shop can try on its own catalogue."""
-    items = load_dataset("demo_store").items
+def products(dataset: str, most: int, seed: int, backbone: str) -> SectorTask:
+    """A product's group (two levels of its category path) from its title: any shop can ask it of its catalogue."""
+    items = load_dataset(dataset).items
     items = items.iloc[even_rows(len(items), most)]
     group = items["category"].str.split(" > ").str[:2].str.join(" > ")
     names = sorted(group.unique())
     texts = items["title"].tolist()
-    return _task("demo_store", names, _one_hot(group, names), texts, np.arange(len(texts)), texts)
+    return _task("products", names, _one_hot(group, names), texts, np.arange(len(texts)), texts)
 
 
 def _task(name, candidates, gains, texts, groups, corpus) -> SectorTask:
