@@ -33,8 +33,9 @@ DIFFERENCES = {
 
 @dataclass(frozen=True)
 class SectorSettings:
-    """sector: of SECTORS. dataset: which it is asked of. most: judged units, 0 is all. backbone: the general encoder. max_steps: of further
-    training, 0 is three passes. further: whether it is done. seed: of what is hidden and of training."""
+    """sector: of SECTORS. dataset: which it is asked of. most: judged units, 0 is all. backbone: the general
+    encoder. further: whether it is trained further too, in max_steps, 0 is three passes. seed: of what is
+    hidden and of training."""
 
     sector: str = "products"
     dataset: str = "demo_store"
@@ -99,11 +100,7 @@ def ask_sector(settings: SectorSettings) -> SectorFound:
 def _scores(task: SectorTask, settings: SectorSettings) -> dict[str, np.ndarray]:
     """[n, L] of each method; rows of units that are only learnt from stay 0."""
     read = Read(task, settings.backbone, settings.max_steps, settings.seed)
-    encoders = (
-        {}
-        if task.texts is None
-        else {"encoder": "general"} | ({"further": "further"} if settings.further else {})
-    )
+    encoders = {"encoder": "general"} | ({"further": "further"} if settings.further else {})
     found: dict[str, np.ndarray] = {}
     for fold in np.unique(task.fold[task.judged]):
         score = np.flatnonzero(task.fold == fold)

@@ -86,7 +86,7 @@ def banking(dataset: str, most: int, seed: int, backbone: str) -> SectorTask:
 
 
 def products(dataset: str, most: int, seed: int, backbone: str) -> SectorTask:
-    """A product's group (two levels of its category path) from its title: any shop can ask it of its catalogue."""
+    """A product's group, two levels of its category path, from its title: any shop can ask that."""
     items = load_dataset(dataset).items
     items = items.iloc[even_rows(len(items), most)]
     group = items["category"].str.split(" > ").str[:2].str.join(" > ")
