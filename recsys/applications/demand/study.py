@@ -114,7 +114,15 @@ def _stocks(
     }
 
 
-def _found(demand, settings, levels, weekly, interval, chosen, stocks) -> DemandFound:
+def _found(
+    demand: WeeklyDemand,
+    settings: DemandSettings,
+    levels: tuple[float, ...],
+    weekly: dict[str, Rolled],
+    interval: dict[str, Rolled],
+    chosen: dict[str, Chosen],
+    stocks: dict[tuple[str, float], Stock],
+) -> DemandFound:
     tried = {name: min(chosen[name].validation_wape) for name in RIVALS}
     rival = min(tried, key=tried.get)
     errors = _errors(weekly, interval, levels, chosen)
@@ -182,7 +190,14 @@ def _absolute_by_product(rolled: Rolled) -> np.ndarray:
     return missed / max(rolled.actual[known].sum(), 1e-9)
 
 
-def _lists(weekly, interval, levels, stocks, rival: str, settings: DemandSettings) -> pd.DataFrame:
+def _lists(
+    weekly: dict[str, Rolled],
+    interval: dict[str, Rolled],
+    levels: tuple[float, ...],
+    stocks: dict[tuple[str, float], Stock],
+    rival: str,
+    settings: DemandSettings,
+) -> pd.DataFrame:
     """Index product; each column's mean is the difference of the whole."""
     own = settings.treatment
     rows = np.flatnonzero(weekly[own].active.any(axis=0))

@@ -155,4 +155,4 @@ def test_one_door_for_all_studies(made):
     found = ask(Settings("products", most=150, further=False, backbone="random-bert"))
     assert found.positions is None
     assert {"ndcg@10", "ndcg@10_popularity", "units"} <= set(found.metrics)
-    assert list(found.tables["lists"].columns)[0] == "list"
+    assert found.tables["lists"].columns[0] == "list"

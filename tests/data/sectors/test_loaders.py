@@ -100,7 +100,8 @@ def test_a_pair_drops_what_training_shows_and_needs_common_users(registry):
 
 
 def test_reviews_have_line_breaks_and_repeats(registry):
-    names = "urlDrugName rating effectiveness sideEffects condition benefitsReview sideEffectsReview commentsReview"
+    names = "urlDrugName rating effectiveness sideEffects condition"
+    names += " benefitsReview sideEffectsReview commentsReview"
     head = "\t" + names.replace(" ", "\t") + "\n"
     row = '7\taspirin\t9\tHigh\tNone\tPain\t"less\nache"\tnone\ttook one\n'
     data = load_tables(registry("pills", "drug_reviews", {"reviews": head + row + row.replace("7", "8", 1)}))
