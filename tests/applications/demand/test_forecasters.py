@@ -105,6 +105,19 @@ def test_a_trained_method_beats_nothing_and_repeats_by_seed(demand, common):
     assert found["boosting"] < 0.8
 
 
+def test_a_new_forecaster_is_one_file_and_one_line(demand, common, tmp_path, monkeypatch):
+    (tmp_path / "last_week_forecaster.py").write_text(
+        "from recsys.applications.demand.forecaster import Entry\n"
+        "from recsys.applications.demand.simple import Simple\n"
+        "LAST = Entry(lambda common, setting: Simple(lambda past, h: h * past[:, -1], common.levels))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(FORECASTERS._entries, "last_week", "last_week_forecaster:LAST")
+    entry, _ = choose("last_week", demand, periods(demand, 6, 6), common)
+    answer = entry.make(common, {}).fit(demand, UNTIL, 2).forecast(demand, UNTIL)
+    np.testing.assert_array_equal(answer.point, np.where(answer.active, 2 * demand.sales[:, UNTIL - 1], 0))
+
+
 def test_titles_are_needed_by_those_who_read_them(demand):
     with pytest.raises(DemandError, match="reads titles"):
         choose("network_text", demand, periods(demand, 6, 6), Common())
