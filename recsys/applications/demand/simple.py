@@ -45,16 +45,22 @@ def moving_average(past: np.ndarray, horizon: int, window: int) -> np.ndarray:
 
 
 def croston(past: np.ndarray, horizon: int, alpha: float) -> np.ndarray:
-    """Syntetos & Boylan's form; 0 for a product without a sale."""
-    size, interval = np.zeros(len(past)), np.ones(len(past))
-    since, begun = np.ones(len(past)), np.zeros(len(past), dtype=bool)
+    """Syntetos & Boylan's form; 0 for a product without a sale.
+
+    The first size and the first interval are those observed; of a product that sold in one week only the
+    interval is the time since.
+    """
+    size, interval = np.zeros(len(past)), np.zeros(len(past))
+    since, sales = np.zeros(len(past)), np.zeros(len(past), dtype=int)
     for week in past.T:
         sold = week > 0
-        first = sold & ~begun
-        size = np.where(first, week, np.where(sold, size + alpha * (week - size), size))
-        interval = np.where(sold & begun, interval + alpha * (since - interval), interval)
-        since = np.where(sold, 1.0, since + begun)
-        begun |= sold
+        since += sales > 0
+        size = np.where(sold, np.where(sales == 0, week, size + alpha * (week - size)), size)
+        smoothed = np.where(sales == 1, since, interval + alpha * (since - interval))
+        interval = np.where(sold & (sales > 0), smoothed, interval)
+        since = np.where(sold, 0.0, since)
+        sales += sold
+    interval = np.where(sales > 1, interval, np.maximum(since, 1.0))
     return horizon * (1 - alpha / 2) * size / interval
 
 

@@ -14,6 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+
+SERVICES = (0.8, 0.85, 0.9)
 
 
 @dataclass(frozen=True)
@@ -85,3 +88,20 @@ def simulate(demand: np.ndarray, targets: np.ndarray, lead: np.ndarray) -> Stock
         on_hand = on_hand - served[week]
         held[week] = on_hand
     return Stock(served, lost, held)
+
+
+def held_at(curve: pd.DataFrame, services: tuple[float, ...] = SERVICES) -> pd.DataFrame:
+    """Stock that each method holds at equal service, in weeks of demand: between the levels simulated.
+
+    Args:
+        curve: columns method, level, fill_rate, weeks_held.
+        services: shares of demand served at once, each in (0, 1].
+
+    Returns:
+        Index method, a column a service; NaN where a method's levels don't reach it from both sides.
+    """
+    rows = {}
+    for method, points in curve.sort_values("fill_rate").groupby("method", sort=False):
+        rate, held = points["fill_rate"].to_numpy(), points["weeks_held"].to_numpy()
+        rows[method] = np.interp(services, rate, held, left=np.nan, right=np.nan)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[f"{100 * s:g} %" for s in services])

@@ -65,6 +65,7 @@ def test_simple_rules_by_hand():
     np.testing.assert_allclose(moving_average(past, 2, 4), [2 * 8 / 4, 2 * 8 / 2])
     # sizes 4, 2, 6 and intervals 2, 2 after the first sale; alpha 1 keeps the last of each
     np.testing.assert_allclose(croston(past, 1, 1.0), [0.5 * 6 / 2, 0.5 * 5 / 1])
+    np.testing.assert_allclose(croston(np.array([[0.0, 7, 0, 0, 0]]), 1, 0.2), [0.9 * 7 / 3])
     assert croston(np.zeros((1, 9)), 4, 0.1)[0] == 0
 
 

@@ -1,11 +1,12 @@
 """The warehouse neither makes nor loses pieces, and repeats by seed."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.applications.demand.stock import lead_times, simulate
+from recsys.applications.demand.stock import held_at, lead_times, simulate
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.floats(0, 1))
@@ -62,3 +63,12 @@ def test_wrong_numbers_are_refused():
         simulate(demand, np.ones((2, 2)), lead)
     with pytest.raises(ValueError, match="at least 0"):
         simulate(demand, np.full((3, 2), np.nan), lead)
+
+
+def test_equal_service_is_read_between_the_levels_and_nowhere_else():
+    curve = pd.DataFrame(
+        {"method": "a", "level": [0.5, 0.9], "fill_rate": [0.6, 0.9], "weeks_held": [1.0, 4.0]}
+    )
+    found = held_at(curve, (0.5, 0.75, 0.95)).loc["a"].to_numpy()
+    assert np.isnan(found[[0, 2]]).all()
+    assert found[1] == pytest.approx(2.5)
