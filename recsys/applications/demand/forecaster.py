@@ -67,11 +67,13 @@ class Common:
 @dataclass(frozen=True)
 class Entry:
     """make: from what is common and one setting to a forecaster. settings: as many tries as every other
-    method has; validation chooses. needs_text: titles are needed."""
+    method has; validation chooses. needs_text: titles are needed. levels_apart: each quantile has a model of
+    its own, so that settings can be chosen by the median's alone."""
 
     make: Callable[[Common, Mapping[str, Any]], Forecaster]
     settings: tuple[Mapping[str, Any], ...] = field(default_factory=lambda: ({},))
     needs_text: bool = False
+    levels_apart: bool = True
 
 
 @dataclass(frozen=True)

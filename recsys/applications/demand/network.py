@@ -142,5 +142,5 @@ def _with(common: Common, setting: Mapping[str, Any]) -> Network:
     return Network(common, True, **setting)
 
 
-NETWORK = Entry(_without, SETTINGS)
-NETWORK_TEXT = Entry(_with, SETTINGS, needs_text=True)
+NETWORK = Entry(_without, SETTINGS, levels_apart=False)
+NETWORK_TEXT = Entry(_with, SETTINGS, needs_text=True, levels_apart=False)

@@ -6,7 +6,7 @@ O: origins. P: products. K: quantiles.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -107,10 +107,11 @@ def choose(name: str, demand: WeeklyDemand, when: Periods, common: Common) -> tu
         raise DemandError(f"{name} reads titles, and {demand.name} has none: take it out of `methods`")
     if len(entry.settings) == 1:
         return entry, Chosen(0, ())
+    tried = replace(common, levels=common.levels[:1]) if entry.levels_apart else common
     found = []
     for setting in entry.settings:
         rolled = roll(
-            lambda setting=setting: entry.make(common, setting),
+            lambda setting=setting: entry.make(tried, setting),
             demand,
             when.validation,
             1,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-SERVICES = (0.8, 0.85, 0.9)
+SERVICES = (0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass(frozen=True)
