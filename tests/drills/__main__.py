@@ -13,7 +13,9 @@ from recsys.runs import paths
 from recsys.runs.checksums import with_checksums
 from recsys.runs.grid import git
 from tests.drills import (
+    by_hand,
     faults,
+    jupyterlab,
     kills,
     loss,
     overhead,
@@ -35,6 +37,8 @@ DRILLS = {
     "training_kills": training_kills.main,
     "streams": streams.main,
     "sweep_kills": sweep_kills.main,
+    "by_hand": by_hand.main,
+    "jupyterlab": jupyterlab.main,
     "setup": setup.main,
 }
 

@@ -11,8 +11,9 @@ from recsys.models.next_item.registry import MODELS
 from recsys.training.hyperparameter_search.spaces import Range
 from recsys.training.settings import TrainingSettings
 
-# what a notebook's parameter says when it leaves the choice to the model
-OWN = {
+# What a notebook's parameter says when it leaves the choice to the model. Not None: the runner and the sweeps
+# check a value against the type of the parameter's default.
+MODELS_CHOICE = {
     "learning_rate": 0.0,
     "optimizer": "",
     "schedule": "",
@@ -72,7 +73,7 @@ class ModelEntry:
 
     make: (data of `recsys.models.next_item.data`, settings) -> the unfitted model.
     trained: whether the training loop fits it, with a look at validation.
-    takes: names of `OWN` that it heeds.
+    takes: names of `MODELS_CHOICE` that it heeds.
     ranges: of what may be searched; none: it is taken as it is.
     reads: from the values of a run, those left alone included, to further options of the model's class.
     """
@@ -99,15 +100,15 @@ def model_settings(
 
     Args:
         model: of `recsys.models.next_item.registry.MODELS`, or a tuned baseline.
-        values: parameters named in `OWN`; those left out, or equal to it, are the model's own choice.
+        values: parameters named in `MODELS_CHOICE`; those left out, or equal to it, are the model's.
 
     Raises:
         ValueError: no such model, a parameter that it does not take, or a word that is none of those allowed.
         TypeError: no such parameter.
     """
-    if unknown := values.keys() - OWN.keys():
-        raise TypeError(f"no parameter {', '.join(sorted(unknown))}; there are {', '.join(OWN)}")
-    asked = {name: value for name, value in values.items() if value != OWN[name]}
+    if unknown := values.keys() - MODELS_CHOICE.keys():
+        raise TypeError(f"no parameter {', '.join(sorted(unknown))}; there are {', '.join(MODELS_CHOICE)}")
+    asked = {name: value for name, value in values.items() if value != MODELS_CHOICE[name]}
     entry = None if model in BASELINES else MODELS.load(model)
     taken = entry.takes if entry else ()
     if refused := [f"{name}={value!r}" for name, value in asked.items() if name not in taken]:
@@ -120,7 +121,7 @@ def model_settings(
         raise ValueError("learning_rate is the backbone's, and with trainable='none' it does not learn")
     options = {name: asked[name] for name in OPTIONS if name in asked}
     if entry and entry.reads:
-        options |= entry.reads(OWN | asked)
+        options |= entry.reads(MODELS_CHOICE | asked)
     training = {name: asked[name] for name in TRAINING if name in asked}
     backbone = asked.get("backbone", "minilm")
     searched = (trained_trials, search_seconds)

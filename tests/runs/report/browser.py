@@ -125,9 +125,22 @@ class Browser:
         measured = self.run(MEASURE)
         return Visit(**measured, complaints=self._complaints(), requests=self._requests())
 
+    def open(self, address: str) -> None:
+        """Go to an address; returns when its page has loaded, whatever its scripts still do."""
+        self._events.clear()
+        self._call("Page.navigate", url=address)
+        self._wait_for("Page.loadEventFired")
+
     def run(self, script: str) -> object:
-        """The value of a JavaScript expression in the page."""
-        return self._call("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
+        """The value of a JavaScript expression in the page; a promise is waited for.
+
+        Raises:
+            RuntimeError: the expression, or its promise, threw.
+        """
+        answer = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(str(answer["exceptionDetails"].get("exception", answer["exceptionDetails"])))
+        return answer["result"].get("value")
 
     def press_tab(self) -> str:
         """One press of the tab key; the element that then has the focus."""
