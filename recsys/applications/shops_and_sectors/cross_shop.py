@@ -79,10 +79,10 @@ def compare(settings: ShopSettings) -> ShopFound:
     best = trials.loc[trials["ndcg@10_validation"].idxmax()]
     asked = {"random": ("random", 0), "popularity": ("popularity", 0)}
     asked[settings.method] = (best["method"], int(best["setting"]))
-    judged = {name: _judge(_made(*way, parts.test, settings.seed), parts.test) for name, way in asked.items()}
+    judged = {name: _judge(way, parts.tests, settings.seed) for name, way in asked.items()}
     table = pd.DataFrame([{"method": name, **metrics} for name, (metrics, _) in judged.items()])
     metrics, positions = judged[settings.method]
-    sizes = np.diff(parts.test.source.indptr)
+    sizes = pair.source_sizes
     found = {
         **metrics,
         "ndcg@10_validation": float(best["ndcg@10_validation"]),
@@ -104,25 +104,32 @@ def _trials(name: str, parts: Parts, settings: ShopSettings) -> pd.DataFrame:
     options = METHODS.load(name)[1][: settings.tries]
     rows = []
     for number, setting in enumerate(options):
-        metrics, _ = _judge(_made(name, number, parts.validation, settings.seed), parts.validation)
+        metrics, _ = _judge((name, number), (parts.validation,), settings.seed)
         words = ", ".join(f"{key} {value:g}" for key, value in setting.items())
         rows.append((name, number, words, metrics["ndcg@10"]))
     return pd.DataFrame(rows, columns=["method", "setting", "words", "ndcg@10_validation"])
 
 
-def _judge(model: Scorer, pair: ShopPair) -> tuple[dict[str, float], pd.DataFrame]:
-    """Metrics over users with something hidden, and the positions of what is hidden."""
-    hidden = pair.hidden.drop_duplicates().sort_values(["user", "item"], ignore_index=True)
-    known = pair.known
-    known = known[known["user"].isin(hidden["user"])]
+def _judge(
+    way: tuple[str, int], pairs: tuple[ShopPair, ...], seed: int
+) -> tuple[dict[str, float], pd.DataFrame]:
+    """Metrics over all users with something hidden, and the positions of what is hidden.
+
+    Args:
+        way: method and number of its setting, fitted on each of the pairs and judged by what that one hides.
+    """
     ranked, lists = [], []
-    for users, scores in score_batches(model, hidden["user"].unique(), known):
-        ranked.append(rank_checked(scores, users, hidden[hidden["user"].isin(users)], "expected"))
-        lists.append(top_lists(scores, min(10, scores.shape[1])))
-    positions = pd.concat(ranked, ignore_index=True)
+    for pair in pairs:
+        hidden = pair.hidden.drop_duplicates().sort_values(["user", "item"], ignore_index=True)
+        known = pair.known
+        known = known[known["user"].isin(hidden["user"])]
+        for users, scores in score_batches(_made(*way, pair, seed), hidden["user"].unique(), known):
+            ranked.append(rank_checked(scores, users, hidden[hidden["user"].isin(users)], "expected"))
+            lists.append(top_lists(scores, min(10, scores.shape[1])))
+    positions = pd.concat(ranked).sort_values(["user", "item"], ignore_index=True)
     metrics = ranking_metrics(positions)[0]
     reached = np.unique(np.concatenate(lists))
-    metrics["coverage@10"] = float((reached >= 0).sum() / pair.target.shape[1])
+    metrics["coverage@10"] = float((reached >= 0).sum() / pairs[0].target.shape[1])
     wanted = ("ndcg@10", "hr@10", "mrr", "coverage@10")
     return {name: metrics[name] for name in wanted}, positions
 

@@ -16,7 +16,7 @@ from recsys.data.load import load_dataset
 from recsys.data.sectors.tables import load_tables
 from recsys.data.splits import by_salt
 
-NEW_SHARE = 0.4  # of users, made new to the target shop: half of them to choose by, half to judge by
+NEW_PARTS = 5  # of users; those of one part at a time are made new to the target shop
 SALT = "two shops"
 
 
@@ -50,10 +50,11 @@ class ShopPair:
 
 @dataclass(frozen=True)
 class Parts:
-    """validation: some training items hidden, to choose settings by. test: the same shops, test hidden."""
+    """validation: some training items hidden, to choose settings by. tests: shops to fit on and judge by,
+    each for its own users; together they hide all test items."""
 
     validation: ShopPair
-    test: ShopPair
+    tests: tuple[ShopPair, ...]
 
 
 def load_pair(name: str) -> ShopPair:
@@ -95,36 +96,38 @@ def divide(pair: ShopPair, new_users: bool) -> Parts:
     """Parts for the users that both shops know, or for users who are new to the target shop.
 
     Known users: of everyone with three items or more in the target shop one is hidden for validation, the
-    same whatever the seed. New users: `NEW_SHARE` of the users lose all they bought in the target shop; one
-    half of them has one of these items hidden for validation, the other half is judged by the test items.
+    same whatever the seed. New users: a fifth of the users at a time loses all that it bought in the target
+    shop and is judged by its test items, so that everyone is judged once as new; the first fifth, one of its
+    training items hidden, is validation.
 
     Raises:
         PairError: nobody is left to judge.
     """
     parts = _new_users(pair) if new_users else _known_users(pair)
-    if parts.validation.hidden.empty or parts.test.hidden.empty:
+    if parts.validation.hidden.empty or all(part.hidden.empty for part in parts.tests):
         raise PairError(f"{pair.name}: too few users to judge; take another pair, or users = 'known'")
     return parts
 
 
 def _known_users(pair: ShopPair) -> Parts:
     drawn = _one_item_each(pair.target, np.flatnonzero(np.diff(pair.target.indptr) >= 3))
-    return Parts(replace(pair, target=_without(pair.target, drawn), hidden=drawn), pair)
+    return Parts(replace(pair, target=_without(pair.target, drawn), hidden=drawn), (pair,))
 
 
 def _new_users(pair: ShopPair) -> Parts:
-    half = NEW_SHARE / 2
-    part = by_salt(range(pair.target.shape[0]), SALT, {"judged": half, "chosen": half, "rest": 1 - NEW_SHARE})
-    judged, chosen = np.flatnonzero(part == "judged"), np.flatnonzero(part == "chosen")
-    drawn = _one_item_each(pair.target, chosen)
-    validation = _emptied(pair.target, np.concatenate([judged, chosen]))
-    test = _emptied(pair.target, judged)
-    return Parts(
-        replace(pair, target=validation, hidden=drawn),
+    names = [str(number) for number in range(NEW_PARTS)]
+    part = by_salt(range(pair.target.shape[0]), SALT, dict.fromkeys(names, 1 / NEW_PARTS))
+    members = [np.flatnonzero(part == name) for name in names]
+    tests = tuple(
         replace(
-            pair, target=test, hidden=pair.hidden[pair.hidden["user"].isin(judged)].reset_index(drop=True)
-        ),
+            pair,
+            target=_emptied(pair.target, users),
+            hidden=pair.hidden[pair.hidden["user"].isin(users)].reset_index(drop=True),
+        )
+        for users in members
     )
+    drawn = _one_item_each(pair.target, members[0])
+    return Parts(replace(pair, target=tests[0].target, hidden=drawn), tests)
 
 
 def _one_item_each(matrix: sparse.csr_matrix, users: np.ndarray) -> pd.DataFrame:
