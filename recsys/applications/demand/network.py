@@ -9,6 +9,7 @@ n: samples. F: features. K: quantiles.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,17 +32,29 @@ from recsys.training.settings import TrainingSettings
 
 CLIP = 5.0  # standard deviations of an input
 BATCH = 512
+FEWEST_STEPS = 1000  # of training, however few samples there are: eight passes of 45 stores are 18 steps
 
 
 class QuantileNetwork(nn.Module):
-    """[n, F] -> [n, K] quantiles ≥ 0 that rise along K by construction: each adds a softplus to the last."""
+    """[n, F] -> [n, K] quantiles ≥ 0 that rise along K by construction: each adds a softplus to the last.
 
-    def __init__(self, mean: np.ndarray, spread: np.ndarray, quantiles: int, width: int, dropout: float):
+    Inputs are held within what training showed of each: a season that no training week had would else be
+    extrapolated, which trees can't do and a network does without bounds.
+
+    Args:
+        features: [n, F] of training, for means, spreads and bounds.
+        quantiles, width, dropout: K, of the hidden layers, of training.
+    """
+
+    def __init__(self, features: np.ndarray, quantiles: int, width: int, dropout: float):
         super().__init__()
-        self.register_buffer("mean", torch.from_numpy(mean.astype(np.float32)))
-        self.register_buffer("spread", torch.from_numpy(spread.astype(np.float32)))
+        known = torch.from_numpy(np.asarray(features, dtype=np.float32))
+        self.register_buffer("mean", known.mean(dim=0))
+        self.register_buffer("spread", known.std(dim=0) + 1e-3)
+        self.register_buffer("low", known.amin(dim=0))
+        self.register_buffer("high", known.amax(dim=0))
         self.layers = nn.Sequential(
-            nn.Linear(len(mean), width),
+            nn.Linear(known.shape[1], width),
             nn.SiLU(),
             nn.Dropout(dropout),
             nn.Linear(width, width),
@@ -51,7 +64,8 @@ class QuantileNetwork(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        standard = ((features - self.mean) / self.spread).clamp(-CLIP, CLIP)
+        inside = torch.minimum(torch.maximum(features, self.low), self.high)
+        standard = ((inside - self.mean) / self.spread).clamp(-CLIP, CLIP)
         return softplus(self.layers(standard)).cumsum(dim=1)
 
 
@@ -108,19 +122,15 @@ class Network:
         levels = torch.tensor(self.common.levels)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.common.seed)
-            network = QuantileNetwork(
-                samples.features.mean(axis=0),
-                samples.features.std(axis=0) + 1e-3,
-                len(levels),
-                self.width,
-                self.dropout,
-            )
+            network = QuantileNetwork(samples.features, len(levels), self.width, self.dropout)
 
         def loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
             each = pinball(batch["target"], model(batch["features"]), levels.to(batch["target"].device))
             return (each.mean(dim=1) * batch["weight"]).sum(), len(each)
 
-        self.network = train(network, _Rows(samples), loss, self.training, progress=False).model
+        enough = FEWEST_STEPS * BATCH / len(samples.target)
+        training = replace(self.training, epochs=max(self.training.epochs, enough))
+        self.network = train(network, _Rows(samples), loss, training, progress=False).model
         return self
 
     def forecast(self, demand: WeeklyDemand, origin: int) -> Forecast:
