@@ -32,6 +32,7 @@ OUTSIDE += tuple(
 )
 OUTSIDE += tuple(f"{PACKAGE}.data.{room}.sources" for room in ("labelled", "logs"))
 OUTSIDE += (f"{PACKAGE}.data.labelled.search_sources", f"{PACKAGE}.data.media.entries")
+OUTSIDE += (f"{PACKAGE}.data.sectors.entries",)
 
 
 @dataclass(frozen=True)

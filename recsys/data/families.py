@@ -53,9 +53,20 @@ MEDIA = Registry(
         "video_clips": "recsys.data.media.video_clips:FAMILY",
     },
 )
+# tables of applications beyond one shop, read as `SectorTables`, by `recsys.data.sectors.tables.load_tables`
+SECTORS = Registry(
+    "family of a sector's tables",
+    {
+        "weekly_sales": "recsys.data.sectors.weekly_sales:FAMILY",
+        "shop_pair": "recsys.data.sectors.shop_pair:FAMILY",
+        "insurance": "recsys.data.sectors.insurance:FAMILY",
+        "drug_reviews": "recsys.data.sectors.drug_reviews:FAMILY",
+        "courses": "recsys.data.sectors.courses:FAMILY",
+    },
+)
 # made by code, from a seed
 GENERATED = Registry("generated data set", {"demo_store": "recsys.data.demo_store.store:load"})
-KINDS = (LOGS, LABELLED, MEDIA, IMPRESSIONS)
+KINDS = (LOGS, LABELLED, MEDIA, IMPRESSIONS, SECTORS)
 
 
 def no_fault(roles: set[str], options: Mapping[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from recsys.data import sources
 from recsys.data.errors import RegistryError
-from recsys.data.families import GENERATED, LABELLED, LOGS, MEDIA
+from recsys.data.families import GENERATED, LABELLED, LOGS, MEDIA, SECTORS
 from recsys.data.tables import Dataset, check
 
 FIRST_ROWS = 3  # shown by describe
@@ -62,6 +62,10 @@ def describe(name: str) -> dict[str, Any]:
         from recsys.data.media.load import describe_samples
 
         return describe_samples(name)
+    if name != sources.DEMO_STORE and sources.get(name).family in SECTORS:
+        from recsys.data.sectors.tables import describe_tables
+
+        return describe_tables(name)
     dataset = load_dataset(name)
     entry = next(row for row in sources.listing() if row["name"] == name)
     facts = {key: entry[key] for key in ("name", "title", "licence", "source", "size", "where")}

@@ -23,12 +23,13 @@ from recsys.data.labelled.sources import LABELLED
 from recsys.data.logs.sources import LOGS
 from recsys.data.media.entries import MEDIA
 from recsys.data.registry import Source, SourceFile
+from recsys.data.sectors.entries import SECTOR_DATA
 
 DEMO_STORE = "demo_store"
 WEIGHTS = "weights of "  # before a model's name among the files that were read
 WEIGHT_FILES = ("*.safetensors", "config.json", "tokenizer*.json", "vocab.txt", "*.model")
 OPTIONS = "(options)"  # stands for an entry's options among the files that were read
-BUILT_IN = (*LOGS, *LABELLED, *SEARCH_DATA, *MEDIA)
+BUILT_IN = (*LOGS, *LABELLED, *SEARCH_DATA, *MEDIA, *SECTOR_DATA)
 
 # What this process read: "beauty/Beauty.txt" -> sha256. Run records take it from here.
 files_read: dict[str, str] = {}

@@ -1,0 +1,1 @@
+"""Weekly demand of products, forecast by several methods, and the stock that the forecasts ask for."""

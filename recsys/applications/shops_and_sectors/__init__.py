@@ -1,0 +1,1 @@
+"""Users of two shops, and lists of other sectors: insurance, courses, drugs."""

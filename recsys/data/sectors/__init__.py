@@ -1,0 +1,1 @@
+"""Tables of applications beyond one shop: weekly sales, pairs of shops, insurance, courses, drug reviews."""

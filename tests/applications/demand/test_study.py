@@ -1,0 +1,63 @@
+"""The study on the demo store: differences add up to the whole's, and repeat by seed."""
+
+import numpy as np
+import pytest
+
+from recsys.applications.demand import study as module
+from recsys.applications.demand.study import DemandSettings, study
+from recsys.applications.demand.weekly import DemandError, weekly_demand
+from recsys.data.load import load_dataset
+from tests.applications.demand.made_demand import made
+
+SETTINGS = DemandSettings(
+    methods="nothing seasonal_naive boosting network network_text",
+    backbone="random-bert",
+    test_weeks=6,
+    refit_every=6,
+    max_steps=5,
+)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(module, "weekly_demand", lambda name, products: made(products or 40))
+    return SETTINGS
+
+
+def test_differences_add_up_to_the_wholes(small):
+    found = study(small)
+    errors = found.errors.set_index("method")["wape"]
+    naive = errors["seasonal_naive"] - errors["network_text"]
+    assert found.lists["error_naive:difference"].mean() == pytest.approx(naive)
+    words = errors["network"] - errors["network_text"]
+    assert found.lists["error_words:difference"].mean() == pytest.approx(words)
+    assert found.metrics["wape"] == pytest.approx(errors["network_text"])
+    assert np.isfinite(list(found.metrics.values())).all()
+    assert set(found.curve["level"]) == {0.5, 0.8, 0.9, 0.95}
+    assert len(found.weekly) == small.test_weeks
+
+
+def test_the_same_seed_gives_the_same(small):
+    one, other = study(small), study(small)
+    assert one.metrics == other.metrics
+    assert one.curve.equals(other.curve)
+
+
+def test_what_the_comparison_needs_is_named(small):
+    with pytest.raises(DemandError, match="lack boosting"):
+        study(DemandSettings(methods="nothing seasonal_naive network_text"))
+    with pytest.raises(DemandError, match="one of the forecast levels"):
+        study(DemandSettings(methods=small.methods, backbone="random-bert", ratio=0.7))
+
+
+def test_weekly_demand_of_a_log_counts_its_purchases():
+    demand = weekly_demand("demo_store")
+    bought = load_dataset("demo_store").events.query("kind == 'purchase'")
+    inside = (bought["time"] >= demand.weeks[0]) & (
+        bought["time"] < demand.weeks[-1] + np.timedelta64(7, "D")
+    )
+    assert demand.sales.sum() == inside.sum()
+    assert (demand.weeks.dayofweek == 0).all()
+    assert demand.n_weeks == 52
+    assert len(demand.titles) == len(demand.sales)
+    assert len(weekly_demand("demo_store", products=50).sales) == 50
