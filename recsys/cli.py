@@ -92,7 +92,7 @@ def run(
 ) -> None:
     """Run the grids of experiments; what is up to date is skipped.
 
-    A run is out of date when its notebook's code, its parameters, a recsys module that its kernel imported,
+    A run is out of date when its notebook's code, its parameters, the code of recsys that it can reach,
     a data file that it read or a package version changed. Comments and layout don't count.
 
     Examples:
@@ -190,7 +190,7 @@ def power(
     experiment: Annotated[str, typer.Argument(help="Its name or leading number.")],
     profile: Annotated[str, typer.Option(help="Whose grid is looked at.")] = "reference",
 ) -> None:
-    """Say, before anything runs, which effects a grid can detect, and which claims it cannot decide."""
+    """Say, before anything runs, which effects a grid can detect and which claims it cannot decide."""
     from recsys.runs.evidence.power_command import power_command
 
     power_command(console, experiment, _profile(profile))
