@@ -91,7 +91,6 @@ def paired_bootstrap(
 ) -> Comparison:
     """Mean difference with a percentile bootstrap interval over units.
 
-
     Args:
         a, b: [n] scores of the same units; Series are aligned by index.
         confidence: of the interval, in (0, 1).
