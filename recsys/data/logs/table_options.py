@@ -124,7 +124,7 @@ class ItemOptions(FileOptions):
 
 
 class TableOptions(_Options):
-    """All options of a data set of family "table": those of the events file, and of the items file or None."""
+    """All options of a data set of family "table": of its events file, and of its items file or None."""
 
     events: EventOptions
     items: ItemOptions | None = None

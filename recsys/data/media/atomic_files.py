@@ -63,7 +63,7 @@ def load(source: Source) -> Dataset:
 
 
 def load_graph(name: str, dataset: Dataset) -> pd.DataFrame:
-    """Triples of the knowledge graph: head, relation, tail (the graph's ids), item (code of the head, or −1)."""
+    """Triples of the knowledge graph: head, relation, tail (the graph's ids), item (code of head, or −1)."""
     source = sources.get(name)
     triples = _fields(source, "kg", ("head_id", "relation_id", "tail_id"))
     link = _fields(source, "link", ("item_id", "entity_id")).drop_duplicates("entity_id")

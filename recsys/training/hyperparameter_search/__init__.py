@@ -1,1 +1,1 @@
-"""The one search over settings: typed spaces, samplers behind one interface, equal and logged budgets."""
+"""Hyper-parameter search: typed search spaces, samplers behind one interface, equal and logged budgets."""
