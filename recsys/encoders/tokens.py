@@ -68,9 +68,9 @@ def tokenise(
     """Token ids of texts, cut to `max_tokens` including the special tokens, which are always kept.
 
     Only the 20 × max_tokens characters at the kept end of a text are read, so that a text of any length costs
-    about the same; a text with more than 20 characters per token keeps fewer than `max_tokens` tokens. Invalid
-    code points (surrogate halves of an emoji) become "?". A text without any token ("" where no special tokens
-    are added) becomes one eos token, else one pad token.
+    about the same; a text with more than 20 characters per token keeps fewer than `max_tokens` tokens.
+    Invalid code points (surrogate halves of an emoji) become "?". A text without any token ("" where no
+    special tokens are added) becomes one eos token, else one pad token.
 
     Args:
         texts: n strings; "" is allowed.

@@ -36,7 +36,7 @@ class AdaptiveRank(nn.Module):
 
     Args:
         total_steps: optimiser steps of the whole training.
-        final_rank: target_r, mean rank per matrix at the end, 1 to init_r - 1; None: from the method's options.
+        final_rank: target_r, mean rank per matrix at the end, 1 to init_r - 1; None: as the method's options.
         warmup_share: share of the steps with all triplets. final_share: share after the last cut.
         every: steps between two cuts; None: 1 % of all, at least 1.
 

@@ -42,7 +42,7 @@ class TextPeftModel(peft.PeftModelForFeatureExtraction):
     """peft's model, with hidden states of the text's own tokens only.
 
     peft leaves the virtual tokens of prompt tuning and p-tuning in `last_hidden_state` and ignores the
-    position ids of padded decoders. Its [B, v + T, D] is cut to [B, T, D] here, so that pooling uses text only.
+    position ids of padded decoders. Its [B, v + T, D] is cut to [B, T, D] here: only the text is pooled.
     """
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor | None = None, **extra):
