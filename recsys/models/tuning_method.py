@@ -53,7 +53,7 @@ class Tuning:
         return self.method != "frozen"
 
     def settings(self, settings: TrainingSettings) -> TrainingSettings:
-        """Settings for this method: where only the head is trained, `learning_rate` becomes the head's rate."""
+        """Settings for this method: where only the head is trained, `learning_rate` is the head's rate."""
         return settings if self.learns_backbone else replace(settings, head_learning_rate=None)
 
     def apply(self, backbone: Backbone, tokens: Tokens, seed: int) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Which tensors packing reads of a BERT: a model that has others is refused, not served without them."""
+"""Names of the tensors that the packed engine reads; a model with other tensors is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNREAD |= {f"pooler.dense.{kind}" for kind in BOTH}  # which no vector uses
 
 
 def check_parts(names: Iterable[str], layers: int) -> None:
-    """Compare a BERT's tensors with those that packing reads.
+    """Check that a BERT has exactly the tensors that the packed engine reads.
 
     Args:
         names: of a state dict. layers: of the model.

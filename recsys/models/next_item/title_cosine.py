@@ -48,7 +48,7 @@ class CosineTerm(nn.Module):
         self.register_buffer("text", text, persistent=False)
         start = torch.full((newest,), LATER)
         start[0] = START
-        # Adam moves a number by about its learning rate a step, 1e-3, whatever its gradient: four thousand
+        # Adam changes a weight by about its learning rate a step, 1e-3, whatever its gradient: four thousand
         # steps must carry a weight from 1 to 20, hence the factor
         self.raw = nn.Parameter(torch.log(torch.expm1(start)) / SPEED)
 
@@ -124,8 +124,8 @@ class TitleCosineSequence(TitleSequence):
 def leading_directions(text: Tensor, directions: int) -> Tensor:
     """[M, D] vectors -> [M, P] unit-length ones whose inner products best approximate the cosines.
 
-    The directions are the leading eigenvectors of TᵀT (not centred, because cosines are to be preserved). Rows
-    of zeros (items without a title) stay zeros. With 0, or more than D, directions the vectors are only
+    The directions are the leading eigenvectors of TᵀT (not centred, because cosines are to be preserved).
+    Rows of zeros (items without a title) stay zeros. With 0, or more than D, directions the vectors are only
     normalised.
     """
     text = normalize(text, dim=1)

@@ -1,8 +1,9 @@
 """A sequence model over item vectors made of titles and ids: the strongest single recommender of the kit.
 
 x_u = Transformer over the vectors of u's items, w_i = id embedding + linear map of the title's vector from a
-pretrained language model, cross-entropy over the whole catalogue, one sample per prefix of a history. The Transformer mixes attention with a low-pass filter (BSARec, Shin et al. 2024,
-arXiv:2312.10325). With `ids=False` no parameter belongs to an item: the model is *text-only*.
+pretrained language model, cross-entropy over the whole catalogue, one sample per prefix of a history. The
+Transformer mixes attention with a low-pass filter (BSARec, Shin et al. 2024, arXiv:2312.10325). With
+`ids=False` no parameter belongs to an item: the model is *text-only*.
 
 In 000 §4.2 x_u is a given feature vector and w_i a free parameter; here both are computed from item texts and
 ids, so that a new item has a vector on its first day.
@@ -27,7 +28,7 @@ from recsys.training.next_item import NextItemRecommender, catalogue_cross_entro
 from recsys.training.prefixes import PrefixSamples
 from recsys.training.settings import TrainingSettings
 
-# Chosen on Beauty's validation part, one seed each: width 128 was better than 64; with it dropout .4 was better
+# Chosen on Beauty's validation part, one seed each: width 128 was better than 64; with it dropout .4 better
 # than .5 at every epoch and as good as .3 from the sixth on; constant and cosine schedules were worse.
 SETTINGS = TrainingSettings(
     epochs=16,

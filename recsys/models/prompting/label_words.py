@@ -56,7 +56,7 @@ class Prompt:
         return generator.chat([*messages, {"role": "user", "content": self.asks(text, pair)}])
 
 
-# what the kit's labelled sets ask; intents have their label's own words
+# prompts of the kit's labelled sets; intents have their label's own words
 PROMPTS = {
     "womens_clothing": Prompt(
         "Decide whether the customer recommends the product.",

@@ -1,11 +1,11 @@
 """Memorisation: how much of a catalogue a generative model has memorised, reported beside its scores.
 
-A public catalogue (MovieLens, Amazon) may have been in the model's training data. Two probes, after Carlini et
-al. 2023 (arXiv:2202.07646): does it complete a title from its first half, word for word; and does it find the
-true second half likelier than that of another title? Both are compared with titles that cannot be memorised:
-*perturbed* ones (second halves exchanged) and, where a source has them, titles *newer* than the model's
-training. A model without memorisation completes none, and prefers the true half only as far as its words fit
-the first half.
+A public catalogue (MovieLens, Amazon) may have been in the model's training data. Two probes, after Carlini
+et al. 2023 (arXiv:2202.07646): does it complete a title from its first half, word for word; and does it find
+the true second half likelier than that of another title? Both are compared with titles that cannot be
+memorised: *perturbed* ones (second halves exchanged) and, where a source has them, titles *newer* than the
+model's training. A model without memorisation completes none, and prefers the true half only as far as its
+words fit the first half.
 
 n: titles that can be halved.
 """
