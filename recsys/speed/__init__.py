@@ -1,4 +1,4 @@
-"""Faster encoders: `fast_encoder` finds the fastest way to a model's vectors on a machine (004 §8.4, Q2–Q5)."""
+"""Faster encoders: `fast_encoder` finds the fastest way to a model's vectors here (004 §8.4, Q2, Q4, Q5)."""
 
 import os
 import sys

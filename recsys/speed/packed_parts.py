@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from recsys.speed.variant import NotForThisModel
 
 BEHIND_ATTENTION = {"attention": "attention.output.dense", "up": "intermediate.dense", "down": "output.dense"}
-# the names of a whole map, and of one of low rank, which is an nn.Sequential of two
+# tensor names of a linear map, and of one of low rank, which is an nn.Sequential of two
 THIN = {"first": "0.weight", "weight": "1.weight", "bias": "1.bias"}
 BOTH = ("weight", "bias")
 EMBEDDINGS = {f"embeddings.{name}_embeddings.weight" for name in ("word", "position", "token_type")}

@@ -67,7 +67,7 @@ class Variant:
         return pkgutil.resolve_name(reference)
 
 
-@cache  # `fast_encoder` asks for every variant, and a process keeps the code that it began with
+@cache  # `fast_encoder` asks for every variant; a process's code does not change
 def _code(*places: str) -> str:
     return code_hash(*places)
 

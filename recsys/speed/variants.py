@@ -40,7 +40,7 @@ def _onnx(name: str, idea: str, precision: str, kind: str, **options) -> Variant
 
 
 def _dynamic(name: str, idea: str, kind: str, **options) -> Variant:
-    """A dynamically quantised variant: one text at a time, because the texts of a batch would share a scale."""
+    """A dynamically quantised variant: one text at a time, because a batch's texts would share a scale."""
     return Variant(name, idea, "int8", f"{ONNX}:{kind}", RUN_ONNX, ONNX_PACKAGES, options, one_at_a_time=True)
 
 

@@ -39,10 +39,10 @@ def fake_int8(
     block: int = 32,
     smooth: Mapping[str, Tensor] | None = None,
 ) -> Iterator[None]:
-    r"""Within, all linear maps of the transformer layers and large embedding tables are rounded.
+    r"""Context manager: linear maps of the transformer layers and large embedding tables are rounded.
 
-    Parameters stay what they are, float32, trainable, under their names; afterwards the backbone computes
-    without rounding again, and `fast_encoder(backbone, variant="onnx-int8")` builds the real thing from it.
+    Parameters stay float32 and trainable, with their names; afterwards the backbone computes without rounding
+    again, and `fast_encoder(backbone, variant="onnx-int8")` builds the int8 encoder from it.
 
     Args:
         backbone: an encoder with `nn.Linear` maps, such as BERT.
@@ -130,7 +130,7 @@ def channel_scale(reach: Tensor, share: float) -> Tensor:
 
 
 def round_by_text(rows: Tensor, real: Tensor) -> Tensor:
-    """Round to uint8 with one scale and zero point per text, as DynamicQuantizeLinear for a batch of one text.
+    """Round to uint8 with one scale and zero point per text, as DynamicQuantizeLinear for a single text.
 
     Args:
         rows: [B, T, D] float32.

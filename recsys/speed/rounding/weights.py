@@ -77,7 +77,7 @@ def by_weight(scale: np.ndarray, inputs: int) -> np.ndarray:
 
 
 def block_scale(weight: np.ndarray, block: int) -> np.ndarray:
-    """Scales of blocks, [D, O] -> [D / block, O]: as onnxruntime, a block's largest magnitude becomes −128."""
+    """Scales [D, O] -> [D / block, O]: as in onnxruntime, a block's largest magnitude becomes −128."""
     blocks = weight.reshape(-1, block, weight.shape[1])
     largest = np.abs(blocks).argmax(axis=1, keepdims=True)
     return -np.take_along_axis(blocks, largest, axis=1)[:, 0] / (LARGEST + 1)
