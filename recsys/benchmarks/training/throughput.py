@@ -96,7 +96,7 @@ def compare_loops(
         rows = []
         for number in range(rounds):
             task = Task(chosen, batch_size, max_tokens, learning_rate, seed + number)
-            shift = number % len(loops)  # rotates the order: no loop is always first or always after the same one
+            shift = number % len(loops)  # rotates the order, so that no loop is always first
             for loop in loops[shift:] + loops[:shift]:
                 rows.append({"loop": loop, "round": number} | _measure(loop, backbone, task, held_out))
     finally:

@@ -1,4 +1,4 @@
-"""After a notebook has ended: what its run depended on is added to its record, or the run is refused."""
+"""Completes the record after a notebook has ended: adds the run's dependencies, or refuses the run."""
 
 import json
 from datetime import datetime
@@ -19,8 +19,8 @@ def complete_record(request: "Request", working: Path, started: datetime, second
     """Finish record.json: commit, dependencies, time.
 
     Raises:
-        RunFailed: the notebook recorded nothing; code was edited while it ran; code that is not the commit's,
-            where only committed code may be recorded.
+        RunFailed: the notebook recorded nothing; code was edited while it ran; or uncommitted code, where
+            only committed code may be recorded.
     """
     path = working / "record.json"
     if not path.is_file():
@@ -33,7 +33,7 @@ def complete_record(request: "Request", working: Path, started: datetime, second
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (working / "request.json").unlink()
     (working / Path(request.notebook).name).unlink(missing_ok=True)  # the worker's copy, with its metadata
-    (working / "kernel.log").unlink(missing_ok=True)  # what C libraries said; of use after a failure only
+    (working / "kernel.log").unlink(missing_ok=True)  # output of C libraries, needed after a failure only
 
 
 def _code(request: "Request", code: dict[str, Any], notebook_blob: str, working: Path) -> dict[str, Any]:
