@@ -22,7 +22,7 @@ import struct
 import sys
 import traceback
 
-# Not matplotlib_inline: it hooks itself into IPython when it is imported, and here there is none yet.
+# Not matplotlib_inline: it hooks into IPython when imported, which is not running here yet.
 PRELOAD = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",

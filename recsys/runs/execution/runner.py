@@ -28,7 +28,7 @@ class RunnerError(RuntimeError):
 
 @contextlib.contextmanager
 def only_driver(runs: Path) -> Iterator[None]:
-    """Context manager: locks the runs folder against a second driver, and removes leftovers of a killed one."""
+    """Context manager: locks the runs folder against a second driver; removes a killed one's leftovers."""
     try:
         runs.mkdir(parents=True, exist_ok=True)
         lock = (runs / ".lock").open("a+")
@@ -117,7 +117,7 @@ def _kernel_parents(threads: set[int]) -> Iterator[str]:
 
 @contextlib.contextmanager
 def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
-    """Context manager: Ray on this machine, or a connection to the cluster at `address`; yields the module ray."""
+    """Context manager: starts Ray here, or connects to the cluster at `address`; yields the module ray."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if not address:
