@@ -43,8 +43,8 @@ class ItemKNN:
     Example:
         >>> log = pd.DataFrame({"user": [0, 0, 1], "item": [0, 1, 0]})
         >>> model = ItemKNN(neighbours=2, shrink=0.0).fit(log, n_users=2, n_items=3)
-        >>> model.score(np.array([1])).round(3).tolist()  # user 1 has item 0: cosine 1 / (√1 √2) with item 1
-        [[0.0, 0.707, 0.0]]
+        >>> model.score(np.array([1])).round(3)  # user 1 has item 0: cosine 1 / (√1 √2) with item 1
+        array([[0.   , 0.707, 0.   ]], dtype=float32)
     """
 
     def __init__(

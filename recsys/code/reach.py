@@ -182,7 +182,8 @@ def code_hash(*places: str) -> str:
         ValueError: a place that does not exist.
 
     Example:
-        >>> code_hash("recsys.encoders.embed:embed")
+        >>> len(code_hash("recsys.encoders.embed:embed_texts"))
+        64
     """
     sources = own_sources()
     for place in places:

@@ -179,7 +179,7 @@ def by_salt(ids: Iterable[Any], salt: str, shares: Mapping[str, float] = SHARES)
 
     Example:
         >>> by_salt(["ann", "bob", "ann"], salt="recsys").tolist()
-        ['train', 'train', 'train']
+        ['test', 'train', 'test']
     """
     weights = np.array(list(shares.values()), dtype=float)
     if len(weights) == 0 or (weights <= 0).any() or not np.isclose(weights.sum(), 1):

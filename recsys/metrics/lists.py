@@ -105,7 +105,7 @@ def coverage_and_novelty(lists: np.ndarray, train_counts: np.ndarray) -> dict[st
 
     Example:
         >>> coverage_and_novelty(np.array([[0, 1], [0, 2]]), train_counts=np.array([3, 1, 0, 0]))
-        {'coverage@2': 0.75, 'novelty@2': 2.0}
+        {'coverage@2': 0.75, 'novelty@2': 1.75}
     """
     listed = lists[lists != NO_ITEM]
     if not listed.size:

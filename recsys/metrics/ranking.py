@@ -173,7 +173,7 @@ def ranking_metrics(
     Example:
         >>> positions = pd.DataFrame({"user": [0, 1], "item": [5, 6], "better": [0, 2], "equal": [0, 0]})
         >>> means, by_user = ranking_metrics(positions, cutoffs=(1, 10))
-        >>> means["hr@1"], means["ndcg@10"], by_user["mrr"].round(3).tolist()
+        >>> means["hr@1"], round(means["ndcg@10"], 3), by_user["mrr"].round(3).tolist()
         (0.5, 0.75, [1.0, 0.333])
     """
     if positions.empty:

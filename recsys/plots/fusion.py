@@ -1,4 +1,4 @@
-"""Figures of fused models: what each member brings, how alike they are, and what likeness predicts."""
+"""Figures of model fusion: quality of members and methods, and gain against diversity."""
 
 import pandas as pd
 import seaborn as sns
@@ -8,7 +8,7 @@ from recsys.plots.style import panels
 
 
 def plot_methods(table: pd.DataFrame, members: pd.DataFrame, metric: str = "ndcg@10") -> Axes:
-    """Test quality of members and of methods of fusion on one scale, the members' names first.
+    """Test quality of members and of fusion methods on one scale, members first.
 
     Args:
         table: columns method, <metric>_test. members: columns member, <metric>_test.
@@ -24,7 +24,7 @@ def plot_methods(table: pd.DataFrame, members: pd.DataFrame, metric: str = "ndcg
 
 
 def plot_diversity(table: pd.DataFrame) -> list[Axes]:
-    """What fusing a pair gains against how alike its lists are, and how alike its errors.
+    """Gain of fusing a pair of models, against the similarity of their lists and of their errors.
 
     Args:
         table: from `recsys.ensembling.diversity.what_diversity_predicts`.

@@ -1,8 +1,8 @@
-"""A search engine that a user calls: a folder with an index, `search(query, k)`, additions and deletions.
+"""A hybrid search engine for users: a stored index, `search(query, k)`, additions and deletions.
 
-Words (BM25) and meaning (a bi-encoder's cosine) are fused by a convex combination of z-scores over the
-candidates that either found (`recsys.ensembling.score_fusion`). The weight of words is fixed when the index
-is built; choose it on graded pairs where there are some.
+BM25 ("words") and a bi-encoder's cosine ("meaning") are fused by a convex combination of z-scores over the
+candidates that either found (`recsys.ensembling.score_fusion`). The weight of BM25 is fixed when the index is
+built; choose it on graded pairs if there are any.
 
 N: products. Q: queries. D: width.
 """
@@ -28,19 +28,24 @@ from recsys.search.vector_index import NO_PRODUCT, VectorIndex
 
 FORMAT = 1
 CATALOGUE, MANIFEST = "catalogue.parquet", "engine.json"
-CANDIDATES = 100  # of words and of meaning each
+CANDIDATES = 100  # from BM25, and from the cosine
 WORDS_WEIGHT = 0.4
-ANSWERS = 10_000  # the last queries whose answers are kept, until a product is added or deleted
+ANSWERS = 10_000  # size of the cache of answers, which is emptied when a product is added or deleted
 
 
 class SearchEngine:
-    """Use `SearchEngine.build` or `SearchEngine.load`.
+    """A hybrid search engine; create it by `SearchEngine.build` or `SearchEngine.load`.
 
     Args:
         catalogue: columns id (distinct strings) and title.
-        backbone: that reads titles and queries.
-        vectors: index under the catalogue's row numbers.
-        words_weight: of BM25 against the cosine, in [0, 1].
+        backbone: encoder of titles and queries.
+        vectors: vector index of the titles, under the catalogue's row numbers.
+        words_weight: weight of BM25 in [0, 1]; the cosine has the rest.
+
+    Example:
+        >>> shop = pd.DataFrame({"id": ["a", "b"], "title": ["red running shoe", "coffee mug"]})
+        >>> SearchEngine.build(shop, "minilm").search("cup for coffee", k=1)["id"].tolist()
+        ['b']
     """
 
     def __init__(
@@ -68,8 +73,8 @@ class SearchEngine:
         """Encode a catalogue and index it.
 
         Args:
-            catalogue: columns id and title; an id twice or a title without text is refused.
-            backbone: or its name, see `recsys.encoders.backbone.load_backbone`.
+            catalogue: columns id and title; duplicate ids and empty titles are refused.
+            backbone: an encoder, or its name for `recsys.encoders.backbone.load_backbone`.
             kind: of the vector index, see `VectorIndex`.
 
         Raises:
@@ -85,7 +90,7 @@ class SearchEngine:
         """The k best products for a query.
 
         Args:
-            query: any text; of a very long one the beginning is read. An empty one finds nothing.
+            query: any text; of a very long one only the beginning is read. An empty one finds nothing.
             k: ≥ 1.
 
         Returns:
@@ -124,7 +129,7 @@ class SearchEngine:
         return self._told(rows[order], fused[order], own[order], meaning[order])
 
     def add(self, catalogue: pd.DataFrame) -> None:
-        """Add products, or replace those whose id is there.
+        """Add products; existing ids are replaced.
 
         Raises:
             SearchError: see `build`.
@@ -139,10 +144,10 @@ class SearchEngine:
         self._reindex()
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Take products out by id.
+        """Remove products by id.
 
         Raises:
-            SearchError: an id is not there.
+            SearchError: an unknown id.
         """
         live = self._live()
         missing = set(ids) - set(live["id"])
@@ -152,7 +157,7 @@ class SearchEngine:
         self._reindex()
 
     def save(self, folder: str | Path) -> None:
-        """Write catalogue, vectors and settings; the encoder's weights are named, not copied."""
+        """Write catalogue, vectors and settings; the encoder is stored by name only."""
         folder = Path(folder)
         live = self._live()
         packed = VectorIndex(self.vectors.width, self.vectors.model, self.vectors.kind)
@@ -168,10 +173,10 @@ class SearchEngine:
         """Read a saved engine.
 
         Args:
-            backbone: that made it; None loads the one that it names.
+            backbone: the encoder of its vectors; None loads it by the stored name.
 
         Raises:
-            SearchError: nothing there, damaged files, another encoder than the one that made the vectors.
+            SearchError: no engine in the folder, damaged files, or another encoder than that of the vectors.
         """
         folder = Path(folder)
         try:
@@ -199,10 +204,10 @@ class SearchEngine:
         return self.catalogue.iloc[self._rows]
 
     def _reindex(self) -> None:
-        # BM25's weights depend on every title: one that forgot this would drift from a new index
+        # BM25's weights depend on all titles, so the lexical index is rebuilt
         self._rows = self.vectors.vectors()[0]
         self._words = LexicalIndex(self.catalogue["title"].to_numpy()[self._rows])
-        self._answers = TimedLruCache(ANSWERS)  # a new one: no answer outlives its catalogue
+        self._answers = TimedLruCache(ANSWERS)  # a new cache, because answers depend on the catalogue
 
     def _told(self, rows: np.ndarray, *columns: np.ndarray) -> pd.DataFrame:
         table = self.catalogue.iloc[rows][["id", "title"]].reset_index(drop=True)
@@ -210,8 +215,7 @@ class SearchEngine:
 
 
 def read_catalogue(path: str | Path) -> pd.DataFrame:
-    """Any CSV with titles as a catalogue: the column "title" (or "name", "product_title"), and "id" if there
-    is one.
+    """Read a CSV as a catalogue: column "title" (or "name", "product_title"), and "id" if there is one.
 
     Raises:
         SearchError: no such file, no readable CSV, no such column.
@@ -236,7 +240,7 @@ def read_catalogue(path: str | Path) -> pd.DataFrame:
 
 
 def model_name(backbone: Backbone) -> str:
-    """Name and a digest of the first numbers of each tensor: a tuned encoder is another model."""
+    """A backbone's name with a digest of its weights, so that a tuned encoder is another model."""
     found = hashlib.sha256()
     for name, tensor in sorted(backbone.model.state_dict().items()):
         found.update(f"{name} {tuple(tensor.shape)}".encode())

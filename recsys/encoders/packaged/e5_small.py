@@ -96,6 +96,7 @@ def put_before(tokenizer: PreTrainedTokenizerFast, prefix: str) -> None:
         ValueError: a prefix that is not in PREFIXES.
 
     Example:
+        >>> from recsys.encoders.backbone import load_backbone
         >>> backbone = load_backbone("e5-small-multilingual")
         >>> put_before(backbone.tokenizer, "passage: ")
     """

@@ -16,7 +16,7 @@ from recsys.runs.report.experiments import page_of
 
 RECORD_LINK = re.compile(r"experiments/reference/([^/]+)/([^/]+)/record\.json(?:#(.*))?$")
 NOTEBOOK_LINK = re.compile(r"^(?:\.\./notebooks/|\./)?(\d\d_\w+)\.ipynb(?:#.*)?$")
-# A progress bar of tqdm: "rates of lora:  33%|███▎      | 1/3 [00:02<00:04,  2.1s/it]", "0step [00:00, ?step/s]".
+# A tqdm bar: "rates of lora:  33%|███▎      | 1/3 [00:02<00:04,  2.1s/it]", "0step [00:00, ?step/s]".
 PROGRESS = re.compile(r"\d+%\|.*\| [\d.,?kMG]+/[\d.,?kMG]+|\[\d[\d:]+[<,].*/s\]|\[\d[\d:]+[<,].*s/\w+\]")
 # Widgets need a running kernel; the text that Jupyter stores beside them does not.
 NEEDS_A_KERNEL = ("application/vnd.jupyter.widget-view+json",)

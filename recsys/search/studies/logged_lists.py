@@ -1,10 +1,10 @@
-"""A shop's logged result lists, divided by time, with what was known of query, product and user before each.
+"""A shop's logged result lists, split by time, with features known before each list.
 
-Four times follow each other: counts (click rates are counted), learning, choosing (α), judging. A list's
-features look at what happened before the list alone: of products, clicks of the first time; of the user, his
-own earlier clicks; of reviews, those that were published before (`recsys.search.feedback.review_feedback`).
+Four periods follow each other: counts (for click rates), learning, choosing (of α), judging. A list's
+features use only what happened before it: for products, clicks of the first period; for users, their own
+earlier clicks; of reviews, those published before (`recsys.search.feedback.review_feedback`).
 
-n: views (one product at one place of one list). D: width.
+n: views (one product at one position of one list). D: width.
 """
 
 from __future__ import annotations
@@ -26,27 +26,30 @@ TIMES = {
     "learning": 0.7,
     "choosing": 0.85,
     "judging": 1.0,
-}  # ends, as shares of the log's span
+}  # ends of the periods, as shares of the log's time span
 
 
 @dataclass(frozen=True)
 class LoggedLists:
-    """table: n rows: search, user, item, position, click, time, part, match (cosine of query and title),
-    rate (click rate of the first time, corrected for places), own (cosine of the title with the mean of the
-    titles that the user clicked before; 0 without any), price (its logarithm)."""
+    """Logged lists with features, n rows.
+
+    table: search, user, item, position, click, time, part, match (cosine of query and title), rate (click
+    rate of the first period, corrected for position), own (cosine of the title with the mean of the titles
+    that the user clicked before; 0 without any), price (logarithm).
+    """
 
     shop: Dataset
     table: pd.DataFrame
 
     def part(self, name: str) -> pd.DataFrame:
-        """Rows of one time."""
+        """Rows of one period."""
         return self.table[self.table["part"] == name]
 
 
 def logged_lists(backbone: str = "minilm", seed: int = 0) -> LoggedLists:
-    """The demo store's lists that were shown in random order (others' clicks follow the production order).
+    """The demo store's lists that were shown in random order, whose clicks have no selection by the ranker.
 
-    Counting takes all lists, weighted by their propensities; learning, choosing and judging the random ones.
+    Click rates are counted on all lists, weighted by propensities; the other periods use random lists only.
     """
     shop = demo_store.load()
     lists = result_lists(shop.events)
