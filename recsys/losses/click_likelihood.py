@@ -74,7 +74,7 @@ def negative_log_likelihood(
 
     Example:
         >>> from recsys.losses.clicks import click_pairs
-        >>> clicks = click_pairs(np.array([0, 1, 1]), np.array([2, 0, 0]), n_users=2, n_items=3)
+        >>> clicks = click_pairs(torch.tensor([0, 1, 1]), torch.tensor([2, 0, 0]), n_users=2, n_items=3)
         >>> loss = negative_log_likelihood(torch.zeros(2, 4), torch.zeros(3, 4), clicks)
         >>> round(float(loss), 4)  # f = 1/2: log 2 a click and a pair without one, (3 + 4) log 2 / 2 users
         2.426

@@ -79,7 +79,7 @@ class LexicalIndex:
         SearchError: no text has a word.
 
     Example:
-        >>> LexicalIndex(["red shoe", "blue mug"]).scores("mug").argmax()
+        >>> int(LexicalIndex(["red shoe", "blue mug"]).scores("mug").argmax())
         1
     """
 

@@ -42,7 +42,7 @@ def rank_scores(
     Example:
         >>> keys, match = np.array([1, 1, 1]), np.array([0.9, 0.8, 0.1])
         >>> feedback = np.array([0.0, 0.5, 0.1])  # click probabilities
-        >>> rank_scores(keys, match, feedback, alpha=0.5).argmax()
+        >>> int(rank_scores(keys, match, feedback, alpha=0.5).argmax())
         1
     """
     lists, match, feedback = np.asarray(lists), np.asarray(match, float), np.asarray(feedback, float)

@@ -65,7 +65,7 @@ def estimate_policy(
     Example:
         >>> reward, half = np.array([1.0, 0.0, 1.0, 0.0]), np.full(4, 0.5)
         >>> table = estimate_policy(reward, half, probability=np.array([1.0, 0.0, 1.0, 0.0]))
-        >>> table.set_index("method")["value"].loc[["naive", "IPW"]].tolist()
+        >>> table.set_index("method")["value"].loc[["naive", "ipw"]].tolist()
         [0.5, 1.0]
     """
     reward, propensity, probability = (np.asarray(x, float) for x in (reward, propensity, probability))
