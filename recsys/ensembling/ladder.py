@@ -1,15 +1,15 @@
-"""The stack of 000 §3.2 as a ladder: its steps alone, added up, and added in another order.
+"""Ablation of the technique stack of 000 §3.2: each step alone, all steps cumulatively, and in another order.
 
-The ground is a sequence model of ids alone with default settings, asked with the histories that it was
-trained on. A step changes one thing:
+The base is a sequence model of ids with default settings, scored with its training histories. Each step
+changes one thing:
 
-    pretrained   items also have their titles' vectors from a pretrained encoder
-    fine_tuned   that encoder is tuned on the shop's own titles first (needs pretrained)
-    fresh_state  users are asked about with all that is known of them now, not as of training
+    pretrained   items also have vectors of their titles by a pretrained encoder
+    fine_tuned   that encoder is first tuned on the shop's own titles (needs pretrained)
+    fresh_state  users are scored with all events known at test time, not only those of training
     fusion       scores are fused with the zero-shot cosine and EASE, weights from validation
     tuning       dropout and learning rate are searched on validation
 
-Multimodal items, the optimised graph and the stream itself are steps of their own rooms; each joins by one
+Multimodal items, the optimised compute graph and the stream are in other rooms; each could be added by one
 line in `STEPS` and one branch where the stack is built.
 """
 
@@ -53,7 +53,7 @@ CANDIDATES = (
 
 @dataclass(frozen=True)
 class Rung:
-    """What one stack reached. steps: in the stack. positions: of the test part. metrics: see `climb`."""
+    """Result of one stack. steps: in the stack. positions: of the test part. metrics: see `climb`."""
 
     steps: tuple[str, ...]
     positions: pd.DataFrame
@@ -61,8 +61,7 @@ class Rung:
 
 
 def stacks(order: Sequence[str] = STEPS) -> list[tuple[str, ...]]:
-    """Every stack of a ladder: the ground, each step alone (with what it needs), and the steps added in
-    order.
+    """All stacks of an ablation: the base, each step alone (with the step it needs), and cumulative steps.
 
     Raises:
         EnsembleError: an unknown step, or one before the step that it needs.
@@ -84,16 +83,16 @@ def stacks(order: Sequence[str] = STEPS) -> list[tuple[str, ...]]:
 def climb(
     steps: Sequence[str], data: NextItemData, settings: ModelSettings, budget: Budget | None = None
 ) -> Rung:
-    """Build the stack of these steps and judge it on the test part.
+    """Build the stack of these steps and evaluate it on the test part.
 
     Args:
         steps: of STEPS, in any order.
-        data: made ready; its titles are read from the step "pretrained" on.
+        data: from `load_next_item`; its titles are used from the step "pretrained" on.
         settings: seed, training settings and backbone.
-        budget: of the fusion's weights; None: the usual.
+        budget: for the fusion weights; None: the default.
 
     Returns:
-        Rung; metrics: ndcg, hr and recall at 5, 10, 20, mrr, map, coverage@10, novelty@10, fit_seconds.
+        A rung with metrics ndcg, hr and recall at 5, 10, 20, mrr, map, coverage@10, novelty@10, fit_seconds.
 
     Raises:
         EnsembleError: an unknown step, or one without the step that it needs.
@@ -105,7 +104,7 @@ def climb(
     model = _model(chosen, data, settings)
     seen, wanted = earlier_events(data.split, "test"), targets(data)
     asked = {"validation": with_training_history(model, data)}
-    # what the shop has seen since training is used only where the state is fresh; masked it is either way
+    # events since training are used only with fresh_state, but their items are masked in any case
     asked["test"] = (with_known_history if "fresh_state" in chosen else with_training_history)(model, data)
     lists = {
         part: candidate_lists("sequence", asked[part], wanted[part]["user"].unique(), known)
@@ -128,14 +127,14 @@ def climb(
 
 
 def contributions(rungs: Sequence[Rung], metric: str = "ndcg@10") -> pd.DataFrame:
-    """What each step bought: alone against the ground, and added against the rung below.
+    """Contribution of each step: alone against the base, and cumulatively against the stack before.
 
     Args:
-        rungs: of the stacks of one or more ladders.
+        rungs: of the stacks of one or more ablations.
 
     Returns:
-        step, after (the steps below it), gain, seconds: one row for each pair of rungs that differ in one
-        step (a step alone that needs another counts against that one).
+        Columns step, after (the steps before it), gain, seconds: one row for each pair of stacks that differ
+        in one step (a step that needs another is compared with that one).
     """
     by = {frozenset(rung.steps): rung for rung in rungs}
     rows = []

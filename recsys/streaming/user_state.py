@@ -27,8 +27,8 @@ NONE = -1  # an empty entry of `recent`
 class StateSpec:
     """Sizes and weights of user states; part of a feature store's identity.
 
-    width: D. recent: R. half_life: of interest. pause: that ends a session. delay: of the watermark behind the
-    newest event. window: width of the popularity windows; windows: how many of the newest are kept
+    width: D. recent: R. half_life: of interest. pause: that ends a session. delay: of the watermark behind
+    the newest event. window: width of the popularity windows; windows: how many of the newest are kept
     separately. All times in milliseconds.
     weights: of the kinds of events in interest and intent, in the order of `KINDS`; kinds with weight 0
     (searches, returns) do not enter `recent` either. popular: integer weights of the kinds in popularity.

@@ -1,7 +1,7 @@
 """Popularity and trend by event-time windows, as integers, which can be added over shards in any order.
 
-A window is time // width. The newest `windows` of them are kept separately, older ones are summed up in window
-`EARLIER`, so that a table grows with the catalogue and not with the stream.
+A window is time // width. The newest `windows` of them are kept separately, older ones are summed up in
+window `EARLIER`, so that a table grows with the catalogue and not with the stream.
 """
 
 from __future__ import annotations

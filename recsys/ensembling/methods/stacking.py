@@ -1,8 +1,8 @@
-"""Stacking (Wolpert 1992): a logistic model of scores, ranks and who kept a candidate says how likely it is.
+"""Stacking (Wolpert 1992): a logistic regression of relevance on the scorers' scores and ranks.
 
-Fitted on validation lists, and judged out of fold (`recsys.ensembling.fusion.cross_fitted`), so that no
-user's target is used twice. Of each user the target and the candidates near the top are learnt from: all
-six hundred would teach what is not in question, the order of the far tail.
+Fitted on validation lists, and evaluated out of fold (`recsys.ensembling.fusion.cross_fitted`), so that no
+user's target is used twice. Trained on each user's target and top candidates only, because the order of the
+far tail does not matter.
 
 S: scorers. B: users. C: candidates. F: features, 3 S.
 """
@@ -21,11 +21,11 @@ from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.score_fusion import convex, lowest_where_missing, reciprocal_rank
 
 NEGATIVES = 40  # of each user: the best by equal weights
-STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # C of the logistic model, chosen inside the training users
+STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # C of the logistic regression, chosen within the training users
 
 
 class Stacking:
-    """See the module and `recsys.ensembling.fusion.Fusion`. It has coefficients for features, not weights."""
+    """Stacking (see the module) as a `Fusion`. It has coefficients of features instead of weights."""
 
     def __init__(self, budget: Budget):
         self.budget, self.weights, self.trials = budget, None, pd.DataFrame()
@@ -64,7 +64,7 @@ def _features(pool: Pool) -> np.ndarray:
 
 
 def _examples(pool: Pool, targets: pd.DataFrame, budget: Budget) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(rows, columns, label) of what is learnt from: users with a kept target only."""
+    """(rows, columns, labels) of the training examples, of users with a kept target only."""
     pairs = targets.loc[targets["user"].isin(pool.rows), ["user", "item"]].drop_duplicates()
     row = pd.Index(pool.rows).get_indexer(pairs["user"])
     hit = pool.ids[row] == pairs["item"].to_numpy()[:, None]
