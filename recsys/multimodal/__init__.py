@@ -1,1 +1,2 @@
-"""Modalities as vectors with a mask, operators that fuse them, and the tasks that tell whether it pays."""
+"""Multimodal items: encoders of each modality, operators that fuse their vectors, and tasks that measure the
+gain."""

@@ -1,7 +1,8 @@
-"""A classifier over fused modalities: an operator trained on frozen features, stopped by validation.
+"""A classifier over fused modalities: an operator trained on frozen features, with early stopping on
+validation.
 
-The features are fixed, so an epoch of ten thousand items takes a second; every operator gets the same tried
-settings, the same number of epochs and the same rule for stopping.
+The features are fixed, so an epoch over ten thousand items takes a second. Every operator gets the same list
+of candidate settings, the same number of epochs and the same stopping rule.
 
 n: items. C: classes. B: items of a batch.
 """
@@ -29,12 +30,13 @@ from recsys.multimodal.linear_classifier import fit_linear
 class FitSettings:
     """How an operator is trained.
 
-    operator: a name of `OPERATORS`; "linear" is logistic regression and reads nothing below but `strength`.
-    strength: of "linear", inverse of the penalty. inner: width of the hidden vector. drop: of its entries.
-    rate: AdamW's learning rate, the peak of one cosine. decay: weight decay. epochs: passes at most.
-    patience: epochs without a better validation loss before stopping. batch: items.
-    modality_dropout: probability that a modality which is present is hidden from one training item; one
-    modality at least stays.
+    operator: a name of `OPERATORS`. "linear" is logistic regression and reads only `strength` of what
+    follows.
+    strength: of "linear": inverse regularisation strength (scikit-learn's C).
+    inner: width of the hidden vector. drop: dropout of its entries.
+    rate: peak learning rate of AdamW (one cosine schedule). decay: weight decay. epochs: maximum.
+    patience: epochs without a better validation loss before training stops. batch: items.
+    modality_dropout: probability that a present modality is hidden from a training item; one always stays.
     """
 
     operator: str = "concatenation"
@@ -52,9 +54,10 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class FusedClassifier:
-    """A trained operator and what it cost.
+    """A trained operator and its training cost.
 
-    scales: of each modality, by which its vectors are multiplied (`input_scales`).
+    scales: modality → factor by which its vectors are multiplied (`input_scales`). seconds: of training.
+    epochs: passes until early stopping. trials: one row per setting tried.
     """
 
     operator: Operator
@@ -67,6 +70,7 @@ class FusedClassifier:
 
     @property
     def parameters(self) -> int:
+        """Number of trained parameters."""
         return sum(parameter.numel() for parameter in self.operator.parameters())
 
     def scores(self, features: Mapping[str, Features], rows: np.ndarray, batch: int = 1024) -> np.ndarray:
@@ -88,16 +92,18 @@ def fit_classifier(
     settings: FitSettings,
     tried: tuple[Mapping[str, float], ...] = ({},),
 ) -> FusedClassifier:
-    """Train an operator; of several settings keep the one with the least validation loss.
+    """Train an operator; of several settings keep the one with the lowest validation loss.
 
     Args:
         features: modality → n rows.
-        labels: [n] class codes 0 … C − 1; −1 where there is none (such rows may be in no part).
+        labels: [n] class codes 0 … C − 1; −1 where an item has none (such rows must be in neither part).
         train, validation: row numbers.
-        tried: changes to `settings`, each trained once; the same list for every operator is an equal budget.
+        settings: see `FitSettings`.
+        tried: changes to `settings`, each trained once; giving every operator the same list is an equal
+        budget.
 
     Raises:
-        FeatureError: no modality, modalities of different lengths, or a row without a label.
+        FeatureError: no modality, modalities of different lengths, or a row of a part without a label.
     """
     _check(features, labels, np.concatenate([train, validation]))
     started = time.perf_counter()
@@ -116,7 +122,7 @@ def fit_classifier(
 def batch_of(
     features: Mapping[str, Features], scales: Mapping[str, float], rows: np.ndarray
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """The vectors of some rows as tensors, scaled, and their mask [rows, modalities]."""
+    """Scaled vectors of some rows as tensors, modality → [rows, D_m], and the mask [rows, modalities]."""
     parts = {
         name: torch.from_numpy(np.ascontiguousarray(one.dense(rows))) * scales[name]
         for name, one in features.items()
@@ -126,9 +132,10 @@ def batch_of(
 
 
 def input_scales(features: Mapping[str, Features], known: np.ndarray) -> dict[str, float]:
-    """Factors that give every modality's rows a mean square length of its width's square root.
+    """Modality → the factor that scales the known rows' vectors to a root-mean-square length of `LENGTH`.
 
-    Adam moves all weights alike, so a modality of long rows would be learned first and the others late.
+    Adam steps all weights by about the same amount, so a modality with long vectors would be learned first
+    and the others late.
     """
     scales = {}
     for name, one in features.items():
@@ -138,14 +145,14 @@ def input_scales(features: Mapping[str, Features], known: np.ndarray) -> dict[st
     return scales
 
 
-LENGTH = 8.0  # of a row
+LENGTH = 8.0  # root-mean-square length of a scaled vector
 
 
 def hide_some(present: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Modality dropout: each present modality is hidden with this probability, but never the last one."""
+    """Modality dropout: hide each present modality with this probability, but never an item's last one."""
     draw = torch.rand(present.shape, generator=generator)
     hidden = (draw < share) & present
-    # where all would be gone, the one with the largest draw stays
+    # where all would be hidden, keep the one with the largest random number
     alone = torch.zeros_like(present).scatter_(1, (draw * present).argmax(dim=1, keepdim=True), True)
     kept = present & ~hidden
     return torch.where(kept.any(dim=1, keepdim=True), kept, alone & present)

@@ -1,4 +1,5 @@
-"""The items of a log as the modalities read them: texts, pictures, tags, numbers; nothing from the future."""
+"""One row per item of an event log with the columns that modalities read; nothing from after the training
+period."""
 
 from __future__ import annotations
 
@@ -12,15 +13,16 @@ from recsys.multimodal.tasks.subjects import drawn_pictures
 
 
 def item_table(dataset: Dataset, train: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """M rows: item, text, and where the set has them picture, tags, and its own numbers.
+    """M rows: item, text, and where the data set has them picture, tags, and its own numeric columns.
 
-    Tags are those that were given before the end of the training events, of films in training or not: what a
-    recommender of that moment could know. (For a split by each user's own order that moment is the last
-    training event of all users, so some tags are younger than some test events; the row without tags is
-    free of that.)
+    Only tags written before the end of the training events count, whether the film occurs in training or not:
+    what a recommender could have known then. (With a split by each user's own order, that moment is the last
+    training event of all users, so some tags are younger than some test events; a run without the modality
+    "tags" is free of this.)
 
     Args:
         train: training events.
+        seed: of the synthetic demo store.
     """
     table = dataset.items.copy()
     if "text" not in table:

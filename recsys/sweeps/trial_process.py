@@ -1,9 +1,9 @@
-"""The process that trials run in, one after another: imports and data are there for the next one.
+"""The process in which trials run one after another, so that imports and data are loaded once.
 
-It speaks JSON lines: on standard input {"run": {...}}, then after each report {"go": true} or {"stop": true};
-on the descriptor named on the command line {"report": metrics}, {"result": metrics} or {"failed": reason},
-each with core_seconds and peak_mb. What trials print goes to standard error. It ends when its input closes
-or its parent dies, whichever comes first.
+The protocol is JSON lines. On standard input: {"run": {...}}, then after each report {"go": true} or
+{"stop": true}. On the file descriptor named on the command line: {"report": metrics}, {"result": metrics} or
+{"failed": reason}, each with core_seconds and peak_mb. What trials print goes to standard error. The process
+ends when its input closes or its parent dies.
 """
 
 from __future__ import annotations
@@ -25,25 +25,29 @@ PR_SET_PDEATHSIG = 1
 
 
 class Stopped(Exception):
-    """The scheduler has seen enough of this trial."""
+    """The scheduler ends this trial."""
 
 
 class Session:
-    """The trial that is running, as its function sees it."""
+    """The running trial, as its function sees it."""
 
     def __init__(self, out: int):
         self._out = os.fdopen(out, "w", encoding="utf-8")
         self._begun = 0.0
 
     def serve(self) -> None:
-        """Run what is asked for until the input closes."""
+        """Run trials as they are sent until the input closes."""
         for line in iter(sys.stdin.readline, ""):
             asked = json.loads(line)
             if "run" in asked:
                 self._run(asked["run"])
 
     def report(self, metrics: Mapping[str, float]) -> None:
-        """Say how it stands and wait to be told whether to go on."""
+        """Send intermediate metrics and wait for the decision to continue.
+
+        Raises:
+            Stopped: the scheduler ends the trial.
+        """
         self._say("report", _plain(metrics))
         answer = sys.stdin.readline()
         if not answer or "stop" in json.loads(answer):
@@ -61,7 +65,7 @@ class Session:
 
                 function = FUNCTIONS.load(asked["function"])
                 function.prepare(asked["settings"])
-                self._begun = _core_seconds()  # imports and data are no trial's cost
+                self._begun = _core_seconds()  # imports and data loading do not count as a trial's cost
                 self._say("result", _plain(function.run(asked["settings"], self.report)))
         except Stopped:
             self._say("stopped", {})
@@ -81,7 +85,7 @@ class Session:
 
 
 def _plain(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    """Numbers as JSON knows them; what is not finite becomes null."""
+    """Metrics as JSON numbers; non-finite values become null."""
     numbers = {name: float(value) for name, value in metrics.items()}
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 

@@ -1,7 +1,8 @@
 """Greedy ensemble selection with replacement.
 
-Caruana et al. 2004, "Ensemble selection from libraries of models". Repeatedly adds the model that improves validation most; a model's weight is how often it was added. Starting
-from the best few and stopping at the best size reduce overfitting (section 2.2).
+Caruana et al. 2004, "Ensemble selection from libraries of models". Repeatedly adds the model that improves
+validation most; a model's weight is how often it was added. Starting from the best few and stopping at the
+best size reduce overfitting (section 2.2).
 """
 
 from __future__ import annotations

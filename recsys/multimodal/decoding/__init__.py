@@ -1,1 +1,2 @@
-"""Files from strangers to arrays, in worker processes; modules here stay light, a worker imports them."""
+"""Decode untrusted files (pictures, sound, video) to arrays in worker processes; imports stay light for
+them."""

@@ -1,4 +1,4 @@
-"""One call for the notebook: a task by name, with the settings that its grid varies."""
+"""The notebook's entry point: run a task by name with the settings that its grid varies."""
 
 from __future__ import annotations
 
@@ -24,15 +24,21 @@ TASKS = Registry(
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run does.
+    """Settings of one run.
 
-    task: a name of TASKS. dataset: of labelled media, a log, or "demo_store". label: of "classify".
-    modalities: joined by "+", for instance "words+picture"; of "retrieve" those of the photo.
-    described: of "retrieve", the other side. operator: of "classify"; of "next_item" the model ("ease",
-    "side_information", "late", "content", "popularity", "random"). knock_out: "modality:kind" or "".
-    modality_dropout: in training. missing: the modality whose gaps the curve shows. cold_share: of items held
-    out of training. same_items: joined by "+". side: pixels of pictures. most_rows: of the table, 0 all.
-    trials: settings tried on validation. epochs: at most. size: of the demo store.
+    Attributes:
+        task: a name of TASKS. dataset: labelled media, an event log, or "demo_store".
+        label: of "classify": the column to predict.
+        modalities: joined by "+", for instance "words+picture"; for "retrieve", those of the photo.
+        described: for "retrieve", the modalities of the other side.
+        operator: for "classify", the fusion operator; for "next_item", the model ("ease", "side_information",
+            "late", "content", "popularity", "random").
+        knock_out: ablation "modality:kind", or "". modality_dropout: probability, in training.
+        missing: the modality that the curve of missing shares hides. cold_share: of items held out of
+        training.
+        same_items: modalities that evaluated targets must have, joined by "+". side: pixels of pictures.
+        most_rows: maximum of the table, 0: all. trials: settings tried on validation. epochs: maximum.
+        size: of the demo store. threads: of numeric libraries.
     """
 
     task: str = "classify"
@@ -61,16 +67,16 @@ class Plan:
 
 
 def run_task(plan: Plan) -> Outcome:
-    """Do what the plan says.
+    """Run the task that the plan names.
 
     Raises:
-        RegistryError: no such task, data set or modality. FeatureError: a setting that does not fit.
+        RegistryError: no such task, data set or modality. FeatureError: settings that contradict each other.
     """
     return TASKS.load(plan.task)(plan)
 
 
 def run_classify(plan: Plan) -> Outcome:
-    """Classes of products: `recsys.multimodal.tasks.classification.classify`."""
+    """Product classification: `recsys.multimodal.tasks.classification.classify`."""
     from recsys.multimodal.tasks.classification import classify
     from recsys.multimodal.tasks.subjects import load_subjects
 
@@ -115,7 +121,7 @@ def run_next_item(plan: Plan) -> Outcome:
 
 
 def run_wiring(plan: Plan) -> Outcome:
-    """The planted taste: `recsys.multimodal.tasks.wiring.wiring_check`."""
+    """The check on synthetic tastes: `recsys.multimodal.tasks.wiring.wiring_check`."""
     from recsys.multimodal.tasks.wiring import wiring_check
 
     return wiring_check(plan.names, seed=plan.seed, size=plan.size, side=plan.side, knock_out=plan.knock_out)
