@@ -12,6 +12,7 @@ from recsys.runs.evidence.prose import quoted_numbers
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.notebook_cells import code_cells, read_cells
 from recsys.runs.grid.parameters import parse_cell, read_parameters, reassigned
+from recsys.runs.grid.plan import plan
 from tests.conftest import ROOT
 from tests.drills.by_hand import stated_seconds
 
@@ -70,11 +71,27 @@ def test_numbers_in_prose_come_from_records(path):
     assert [problem for number in quoted_numbers() if (problem := number.problem())] == []
 
 
-def test_runs_headless_in_the_smoke_profile(path, tmp_path):
-    names = [e.name for e in EXPERIMENTS.values() if e.notebook == f"notebooks/{path.name}"]
-    command = [sys.executable, "-m", "recsys.cli", "run", *names, "--profile", "smoke"]
-    done = subprocess.run(
-        [*command, "--data", "demo", "--runs", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert list(tmp_path.glob("*/*/record.json"))
+def experiments_of(path):
+    return [e.name for e in EXPERIMENTS.values() if e.notebook == f"notebooks/{path.name}"]
+
+
+@pytest.fixture(scope="module")
+def smoke_runs(request, tmp_path_factory):
+    """The smoke runs of all notebooks that were asked for, in one command: one start of Ray, a run a core."""
+    runs = tmp_path_factory.mktemp("smoke")
+    asked = {item.callspec.params["path"] for item in request.session.items if item.path == request.path}
+    names = [name for path in sorted(asked) for name in experiments_of(path)]
+    command = [sys.executable, "-m", "recsys.cli", "run", *names, "--profile", "smoke", "--data", "demo"]
+    done = subprocess.run([*command, "--runs", str(runs)], cwd=ROOT, capture_output=True, text=True)
+    return runs, done.stdout + done.stderr
+
+
+def test_runs_headless_in_the_smoke_profile(path, smoke_runs):
+    runs, told = smoke_runs
+    own = [EXPERIMENTS[name] for name in experiments_of(path) if "smoke" in EXPERIMENTS[name].profiles]
+    planned = plan(own, "smoke", data="demo", runs=runs)
+    assert planned
+    if absent := {package for one in own for package in one.missing_packages()}:
+        pytest.skip(f"{', '.join(sorted(absent))} not installed: make extras")
+    missing = [one.name for one in planned if not (one.folder / "record.json").is_file()]
+    assert missing == [], told

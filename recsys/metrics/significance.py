@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 RESAMPLES = 9_999
 
@@ -185,25 +184,6 @@ def _random_sign_flips(differences: np.ndarray, resamples: int, random: np.rando
         )
         sums.append(2 * (bits[:, :n].astype(float) @ differences) - differences.sum())
     return np.concatenate(sums)
-
-
-def holm(p_values: Sequence[float] | pd.Series) -> np.ndarray | pd.Series:
-    """Holm's adjusted p-values for one family of tests: reject where they are at most the level.
-
-    Args:
-        p_values: in [0, 1]; the whole family at once.
-
-    Returns:
-        Adjusted p-values in the same order; a Series keeps its index.
-
-    Raises:
-        ValueError: no p-value, or one outside [0, 1].
-    """
-    values = np.asarray(p_values, dtype=float)
-    if not values.size or not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"p-values must lie in [0, 1], got {values.tolist()}")
-    adjusted = multipletests(values, method="holm")[1]
-    return pd.Series(adjusted, index=p_values.index) if isinstance(p_values, pd.Series) else adjusted
 
 
 def mean_with_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:

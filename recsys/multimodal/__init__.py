@@ -1,2 +1,1 @@
-"""Multimodal items: encoders of each modality, operators that fuse their vectors, and tasks that measure the
-gain."""
+"""Multimodal items: encoders of each modality, operators that fuse them, tasks that measure the gain."""

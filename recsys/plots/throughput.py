@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 
 from recsys.plots.style import COLOURS, panels
 
-KIT, TRAINER, PLAIN = "kit", "sentence-transformers", "plain fp32"
+KIT, PLAIN = "kit", "plain fp32"
+TRAINERS = {"trainer": "sentence-transformers", "trainer_bf16": "sentence-transformers bf16"}
 
 
 def plot_throughput(frame: pd.DataFrame) -> Axes:
@@ -47,21 +48,21 @@ def throughput_metrics(frame: pd.DataFrame) -> dict[str, float]:
     """Metrics that a run records from `compare_loops`; ratios are medians over rounds of ratios in a round.
 
     Returns:
-        `kit_ratio_to_plain`, `kit_ratio_to_trainer` where those loops ran, and the smallest of their rounds
-        as `…_least`;
-        `kit_cpu_ratio_to_plain`, `kit_cpu_ratio_to_trainer`: the same in processor time, which does not count
-            waiting for other programs;
+        `kit_ratio_to_plain`, `kit_ratio_to_trainer` (its default precision) and `kit_ratio_to_trainer_bf16`,
+            where those loops ran, and the smallest of their rounds as `…_least`;
+        `kit_cpu_ratio_to_…`: the same in processor time, which does not count waiting for other programs;
         `kit_share_of_limit`, `kit_tokens_per_second`;
-        with held-out pairs: `kit_metric`, `plain_metric`, `trainer_metric`, means over the rounds;
+        with held-out pairs: `kit_metric`, `plain_metric`, `trainer_metric`, `trainer_bf16_metric`, means over
+            the rounds;
         `metric_band`, twice the largest standard deviation over the rounds of a loop other than the kit's
-            (from two rounds on); and `kit_metric_loss`, by which the kit's mean is below the better of the
-            two others (negative: above).
+            (from two rounds on); and `kit_metric_loss`, by which the kit's mean is below the best of
+            the others (negative: above).
     """
     by_round = frame.pivot(
         index="round", columns="loop", values=["tokens_per_second", "cpu_seconds", "metric"]
     )
     speed, cpu, metric = by_round["tokens_per_second"], by_round["cpu_seconds"], by_round["metric"]
-    names = {"plain": PLAIN, "trainer": TRAINER}
+    names = {"plain": PLAIN, **TRAINERS}
     others = {name: loop for name, loop in names.items() if loop in speed}
     found = {}
     for name, loop in others.items():

@@ -28,7 +28,8 @@ OPEN = """(async () => {
 })()"""
 LOOK = """(() => {
   const cells = [...panel.content.model.cells].filter(cell => cell.type === 'code');
-  const outputs = cells.flatMap((cell, number) => cell.toJSON().outputs.map(output => ({cell: number, ...output})));
+  const outputs = cells.flatMap(
+    (cell, number) => cell.toJSON().outputs.map(output => ({cell: number, ...output})));
   return {cells: cells.length, done: cells.filter(cell => cell.executionCount !== null).length,
           busy: panel.sessionContext.session?.kernel?.status !== 'idle',
           errors: outputs.filter(output => output.output_type === 'error')

@@ -3,12 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from recsys.metrics.significance import (
-    holm,
     mean_with_interval,
     non_inferiority,
     paired_bootstrap,
@@ -105,23 +102,6 @@ def test_series_are_aligned_by_user():
 def test_what_cannot_be_paired_is_refused(a, b, message):
     with pytest.raises(ValueError, match=message):
         paired_differences(a, b)
-
-
-@settings(max_examples=10, deadline=None)  # statsmodels collects garbage in each call
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_lies_between_raw_and_bonferroni_and_keeps_the_order(values):
-    adjusted = holm(values)
-    raw = np.array(values)
-    assert (adjusted >= raw - 1e-12).all()
-    assert (adjusted <= np.minimum(1, raw * len(raw)) + 1e-12).all()
-    assert (np.diff(adjusted[np.argsort(raw, kind="stable")]) >= -1e-12).all()
-
-
-def test_holm_by_hand():
-    found = holm(pd.Series([0.01, 0.04, 0.03], index=["x", "y", "z"]))
-    assert found.to_dict() == pytest.approx({"x": 0.03, "y": 0.06, "z": 0.06})
-    with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        holm([0.5, np.nan])
 
 
 def test_mean_with_interval_is_students():

@@ -58,6 +58,7 @@ def test_metrics():
     assert found["kit_metric"] == pytest.approx(0.55)
     assert found["kit_metric_loss"] == pytest.approx(-0.05)
     assert found["metric_band"] == pytest.approx(2 * 0.1 / 2**0.5)
+    assert "kit_ratio_to_trainer_bf16" not in found
     assert "kit_metric" not in throughput_metrics(compared(metric=False))
     assert set(throughput_metrics(compared(("kit",)))) == {
         "kit_share_of_limit",

@@ -84,7 +84,7 @@ def compare_loops(
     """
     loops = tuple(LOOPS) if loops is None else tuple(loops)
     _check(loops, pairs, steps, rounds, threads, batch_size)
-    if "sentence-transformers" in loops:
+    if any(loop.startswith("sentence-transformers") for loop in loops):
         sentence_transformers_library()
     drawn = np.random.default_rng(seed).permutation(len(pairs))[: steps * batch_size]
     chosen, before = pairs.take(drawn), torch.get_num_threads()

@@ -11,8 +11,9 @@ from recsys.models.next_item.registry import MODELS
 from recsys.training.hyperparameter_search.spaces import Range
 from recsys.training.settings import TrainingSettings
 
-# values of a notebook's parameters that leave the choice to the model's default
-OWN = {
+# Values of a notebook's parameters that leave the choice to the model's default. Not None: the runner and the
+# sweeps check a value against the type of the parameter's default.
+MODELS_CHOICE = {
     "learning_rate": 0.0,
     "optimizer": "",
     "schedule": "",
@@ -77,7 +78,7 @@ class ModelEntry:
     Attributes:
         make: (`NextItemData`, `ModelSettings`) -> the unfitted model.
         trained: whether it is fitted by the training loop, with early stopping on validation.
-        takes: names of `OWN`, the optional parameters, that it uses.
+        takes: names of `MODELS_CHOICE`, the optional parameters, that it uses.
         ranges: search space; empty: its settings are not searched.
         reads: takes a run's values of all optional parameters; returns further options of the model's class.
     """
@@ -105,16 +106,16 @@ def model_settings(
     Args:
         model: of `recsys.models.next_item.registry.MODELS`, or a tuned baseline.
         seed, trials, judged_users, progress, trained_trials, search_seconds: see `ModelSettings`.
-        values: parameters named in `OWN`; those left out, or equal to their value there, keep the model's
-            default.
+        values: parameters named in `MODELS_CHOICE`; those left out, or equal to their value there, keep the
+            model's default.
 
     Raises:
         ValueError: no such model, a parameter that it does not take, or a value that is not allowed.
         TypeError: no such parameter.
     """
-    if unknown := values.keys() - OWN.keys():
-        raise TypeError(f"no parameter {', '.join(sorted(unknown))}; there are {', '.join(OWN)}")
-    asked = {name: value for name, value in values.items() if value != OWN[name]}
+    if unknown := values.keys() - MODELS_CHOICE.keys():
+        raise TypeError(f"no parameter {', '.join(sorted(unknown))}; there are {', '.join(MODELS_CHOICE)}")
+    asked = {name: value for name, value in values.items() if value != MODELS_CHOICE[name]}
     entry = None if model in BASELINES else MODELS.load(model)
     taken = entry.takes if entry else ()
     if refused := [f"{name}={value!r}" for name, value in asked.items() if name not in taken]:
@@ -127,7 +128,7 @@ def model_settings(
         raise ValueError("learning_rate is the backbone's, and with trainable='none' it does not learn")
     options = {name: asked[name] for name in OPTIONS if name in asked}
     if entry and entry.reads:
-        options |= entry.reads(OWN | asked)
+        options |= entry.reads(MODELS_CHOICE | asked)
     training = {name: asked[name] for name in TRAINING if name in asked}
     backbone = asked.get("backbone", "minilm")
     searched = (trained_trials, search_seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recsys.models.next_item.data import NextItemData
-from recsys.models.next_item.model_settings import OWN, ModelEntry, ModelSettings
+from recsys.models.next_item.model_settings import MODELS_CHOICE, ModelEntry, ModelSettings
 from recsys.models.next_item.text_recommender import SETTINGS, Reading, TextRecommender
 from recsys.models.tuning_method import Tuning
 from recsys.training.hyperparameter_search.spaces import Choice, Range, Real
@@ -33,7 +33,7 @@ def _entry(ids: bool, learns: str = "all", **ranges: Range) -> ModelEntry:
         arguments["tuning"] = Tuning(METHODS.get(trainable, trainable))
         return TextRecommender(data.required_titles(), backbone=settings.backbone, ids=ids, **arguments)
 
-    return ModelEntry(make, trained=True, takes=tuple(OWN), ranges=RANGES | ranges, reads=_reads)
+    return ModelEntry(make, trained=True, takes=tuple(MODELS_CHOICE), ranges=RANGES | ranges, reads=_reads)
 
 
 TEXT = _entry(ids=False)

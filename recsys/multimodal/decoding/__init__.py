@@ -1,2 +1,1 @@
-"""Decode untrusted files (pictures, sound, video) to arrays in worker processes; imports stay light for
-them."""
+"""Decodes untrusted files (pictures, sound, video) to arrays in worker processes; imports stay light."""

@@ -6,9 +6,12 @@ The text is in `docs/findings.template.md`, with a selector in the place of ever
 
 A selector chooses the committed records of an experiment with these parameters. They may differ in their seed
 only; the lowest and the highest value are printed, each as a link to its record. `100*quality` multiplies.
+`{{ costs }}` is a table of what each experiment's records cost.
+
 `recsys findings` writes the file, `recsys verify` compares it with the records.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from recsys.runs.records import Record
 
 TEMPLATE, FINDINGS = "findings.template.md", "findings.md"
 SELECTOR = re.compile(r"\{\{([^{}|]+)\|([^{}|]*)\|([^{}|]+)\|([^{}|]+)\}\}", re.DOTALL)
+COSTS = "{{ costs }}"
 NOTICE = (
     f"<!-- Written by `recsys findings` from {TEMPLATE} and the committed records: edit the template. -->\n"
 )
@@ -67,12 +71,20 @@ class Selector:
         found = [r for r in reference if r.experiment == self.experiment and self._fits(r.parameters)]
         if not found:
             raise FindingsError(f"{self}: no committed record has these parameters")
-        cells = {tuple(sorted((k, repr(v)) for k, v in r.parameters.items() if k != "seed")) for r in found}
+        # what only some of them have came to their notebook, or left it, between their runs
+        common = set.intersection(*(set(r.parameters) for r in found)) - {"seed"}
+        cells = {tuple(sorted((name, repr(r.parameters[name])) for name in common)) for r in found}
         if len(cells) > 1:
             differ = sorted(
                 {name for name, _ in set.union(*map(set, cells)) - set.intersection(*map(set, cells))}
             )
             raise FindingsError(f"{self}: chooses {len(cells)} cells, which differ in {', '.join(differ)}")
+        seeds = [r.seed for r in found]
+        if len(set(seeds)) < len(seeds):
+            again = [r.run for r in found if seeds.count(r.seed) > 1][:2]
+            raise FindingsError(
+                f"{self}: two records of one seed, {' and '.join(again)}: remove the older one"
+            )
         if lacking := [r for r in found if self.metric not in r.metrics]:
             raise FindingsError(f"{self}: {lacking[0].run} has no metric '{self.metric}'")
         return found
@@ -115,10 +127,22 @@ def _link(selector: Selector, record: Record, up: str) -> str:
     return f"[{_number(selector, record)}]({place}#{factor}metrics.{selector.metric})"
 
 
+def cost_table(folder: Path, up: str = "../") -> str:
+    """A table of the published experiments: runs and minutes of one core, each a link to its cost.json."""
+    rows = ["| | runs | core minutes |", "|---|---|---|"]
+    for path in sorted(folder.glob("*/cost.json")):
+        cost, name = json.loads(path.read_text(encoding="utf-8")), path.parent.name
+        place = f"{up}experiments/reference/{name}/{path.name}"
+        numbers = (f"[{cost[key]:.0f}]({place}#{key})" for key in ("runs", "core_minutes"))
+        rows.append(f"| `{name}` | {' | '.join(numbers)} |")
+    return "\n".join(rows)
+
+
 def written(reference: Sequence[Record], docs: Path | None = None) -> str:
     """The contents that docs/findings.md must have, by its template and these records."""
     docs = docs or paths.PROJECT / "docs"
-    return NOTICE + expand((docs / TEMPLATE).read_text(encoding="utf-8"), reference)
+    template = (docs / TEMPLATE).read_text(encoding="utf-8")
+    return NOTICE + expand(template, reference).replace(COSTS, cost_table(paths.REFERENCE))
 
 
 def problems(reference: Sequence[Record], docs: Path | None = None) -> list[str]:

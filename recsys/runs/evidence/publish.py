@@ -45,11 +45,12 @@ def publish_reference(
 
 def _publish(experiment: Experiment, runs: Path, reference: Path, prune: bool) -> Iterator[str]:
     grid = {one.name for profile in PUBLISHED_PROFILES for one in plan([experiment], profile, runs=runs)}
+    found = load_records(runs, experiment.name)
+    found = [one for one in found if one.profile in PUBLISHED_PROFILES and one.run in grid]
+    lost = missing_commits(one.code["commit"] for one in found if one.code["commit"])
     taken = 0
-    for record in load_records(runs, experiment.name):
-        if record.profile not in PUBLISHED_PROFILES or record.run not in grid:
-            continue
-        refusal = _refusal(record, experiment)
+    for record in found:
+        refusal = _refusal(record, experiment, lost)
         if refusal:
             yield f"{record.name}: left out, {refusal}"
             continue
@@ -85,11 +86,11 @@ def cost(records: list[Record]) -> dict[str, float]:
     return {"runs": len(records), "core_minutes": round(core_seconds / 60, 1)}
 
 
-def _refusal(record: Record, experiment: Experiment) -> str | None:
+def _refusal(record: Record, experiment: Experiment, lost: set[str]) -> str | None:
     commit = record.code["commit"]
     if record.code["dirty"] or commit is None:
         return "made from uncommitted code"
-    if missing_commits([commit]):
+    if commit in lost:
         return f"its commit {commit[:8]} is not in this repository"
     if own := [v for v in record.parameters.values() if isinstance(v, str) and v.startswith(("/", "~"))]:
         return f"it read {own[0]}, which lies on this machine alone"

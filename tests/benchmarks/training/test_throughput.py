@@ -120,7 +120,9 @@ def test_every_loop_takes_the_same_step():
     # where a gradient is all but 0, rounding decides how far Adam goes
     for loop in ("sentence-transformers", "kit fp32"):
         assert ((moved[loop] - plain).abs() < 1e-5).float().mean() > 0.995, loop
-    assert torch.cosine_similarity(moved["kit"], plain, dim=0) > 0.9
+    for loop in ("kit", "sentence-transformers bf16"):
+        assert torch.cosine_similarity(moved[loop], plain, dim=0) > 0.9, loop
+        assert not torch.equal(moved[loop], moved["kit fp32"]), f"{loop} must compute in bfloat16"
 
 
 def test_compare_loops():
