@@ -1,4 +1,4 @@
-"""Figures of hyper-parameter searches: progress, trials, importance of parameters, cost of the best."""
+"""Figures of hyperparameter searches: progress, trials, importance of parameters, cost of the best."""
 
 from __future__ import annotations
 

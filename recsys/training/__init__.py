@@ -1,6 +1,6 @@
 """The training loop of every model, on accelerate: exact resuming, sums that do not depend on batching.
 
-Names are imported when they are first used, so that the hyper-parameter search can be used without torch.
+Names are imported when they are first used, so that the hyperparameter search can be used without torch.
 """
 
 from typing import Any

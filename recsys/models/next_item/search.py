@@ -1,4 +1,4 @@
-"""Hyper-parameter search of next-item models: which settings, over which ranges, with which budget.
+"""Hyperparameter search of next-item models: which settings, over which ranges, with which budget.
 
 Baselines and trained models get the same budget (`ModelSettings.search_seconds`, or `trials` and
 `trained_trials`), the model's defaults first. Models with printed or published settings are not searched.

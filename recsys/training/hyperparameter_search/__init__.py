@@ -1,1 +1,1 @@
-"""Hyper-parameter search: typed search spaces, samplers behind one interface, equal and logged budgets."""
+"""Hyperparameter search: typed search spaces, samplers behind one interface, equal and logged budgets."""

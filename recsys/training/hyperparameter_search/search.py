@@ -1,4 +1,4 @@
-"""The hyper-parameter search of the kit, the same for baselines and new models.
+"""The hyperparameter search of the kit, the same for baselines and new models.
 
 Settings are chosen on validation, never on test: the objective gets data without the test part. The budget is
 a number of trials or of core seconds (processor time of all threads), which does not depend on how busy the
