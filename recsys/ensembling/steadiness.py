@@ -1,4 +1,4 @@
-"""Stability (稳定性): how much recommendations change with another seed, another week, or a small perturbation.
+"""Stability (稳定性): how much recommendations change with another seed, week, or a small perturbation.
 
 Quality is one number per run; stability is how much users' lists and quality vary when nothing relevant
 changed. Worst-case users: most users have NDCG 0 with every model, so the worst tenth of users is not

@@ -30,8 +30,8 @@ class Features:
     Example:
         >>> import numpy as np
         >>> picture = Features("picture", np.eye(3, dtype=np.float32), np.array([True, False, True]))
-        >>> picture.width, picture.vectors[1].tolist()
-        (3, [0.0, 0.0, 0.0])
+        >>> len(picture), picture.width
+        (3, 3)
     """
 
     modality: str

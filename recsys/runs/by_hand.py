@@ -34,9 +34,8 @@ def use_free_cores() -> int:
         The number of threads.
 
     Example:
-        >>> from recsys.runs.by_hand import use_free_cores
-        >>> use_free_cores()
-        1 of 2 cores is free: this notebook uses 1 thread (set OMP_NUM_THREADS to choose)
+        from recsys.runs.by_hand import use_free_cores
+        use_free_cores()  # the first cell; prints "1 of 2 cores is free: this notebook uses 1 thread (...)"
     """
     if REQUEST in os.environ:
         return int(os.environ[THREADS])

@@ -66,7 +66,8 @@ def check_prediction(
         ValueError: the run has no such metric.
 
     Example:
-        >>> check_prediction(0.8, "05_resources", "checkpointing:memory_ratio", {"tokens": 32})
+        >>> check_prediction(None, "05_resources", "checkpointing:memory_ratio", {})["verdict"].tolist()
+        ['predict first']
     """
     asked = [run] if control is None else [run, control]
     found = [_newest(experiment, parameters) for parameters in asked]

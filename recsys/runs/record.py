@@ -53,8 +53,8 @@ def record(
         RecordError: a metric is missing or not finite, or a parameter no longer has the requested value.
 
     Example:
-        >>> record({"ndcg@10": 0.05})  # by hand, without the runner, it only shows the metrics
-        ndcg@10  0.05
+        >>> record({"ndcg@10": 0.05})  # in JupyterLab, say
+        1 metrics are complete; by hand nothing is kept: `recsys run` records them
     """
     metrics = {name: _finite(name, value) for name, value in metrics.items()}
     request_file = os.environ.get(REQUEST)

@@ -38,7 +38,7 @@ class Record:
 
     @property
     def name(self) -> str:
-        """"experiment/run", the name of a record in messages."""
+        """Name of the record in messages: its experiment, a slash, its run."""
         return f"{self.raw['experiment']}/{self.raw['run']}"
 
     def provenance(self) -> dict[str, Any] | None:

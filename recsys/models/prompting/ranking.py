@@ -35,7 +35,8 @@ def candidate_scores(
         calibrate: a of the formula.
 
     Example:
-        >>> order = np.argsort(-candidate_scores(generator, "red shoes", titles), kind="stable")
+        scores = candidate_scores(load_generator(), "red shoes", ["Red running shoes", "Blue hat"])
+        order = np.argsort(-scores, kind="stable")  # best title first
     """
     if isinstance(asked, str):
         prompt = QUERY.format(asked)
