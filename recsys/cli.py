@@ -189,8 +189,17 @@ def report(
 def power(
     experiment: Annotated[str, typer.Argument(help="Its name or leading number.")],
     profile: Annotated[str, typer.Option(help="Whose grid is looked at.")] = "reference",
+    state: Annotated[
+        bool,
+        typer.Option("--state", help="Keep it in experiments/power, to be committed before the records."),
+    ] = False,
 ) -> None:
-    """Say, before anything runs, which effects a grid can detect and which claims it cannot decide."""
+    """Say, before anything runs, which effects a grid can detect, and which claims it cannot decide."""
+    if state:
+        from recsys.runs.report.power_statement import state_power
+
+        state_power(console, experiment, _profile(profile))
+        return
     from recsys.runs.evidence.power_command import power_command
 
     power_command(console, experiment, _profile(profile))
@@ -228,17 +237,19 @@ def rerun(
 
 @app.command(cls=OnceEach)
 def findings() -> None:
-    """Write docs/findings.md from its template and the committed records.
+    """Write docs/findings.md and the README's picture of the ladder from the committed records.
 
-    Its template, docs/findings.template.md, holds a selector wherever a number belongs, such as
+    The findings' template, docs/findings.template.md, holds a selector wherever a number belongs, such as
     {{ 00_data_and_splits | dataset=beauty, scorer=random | ndcg@10 | .4f }}.
     """
     from recsys.runs.evidence.findings_page import FINDINGS, written
     from recsys.runs.records import load_records
+    from recsys.runs.report.ladder import write_readme
 
-    path = paths.PROJECT / "docs" / FINDINGS
-    path.write_text(written(load_records(paths.REFERENCE)), encoding="utf-8")
-    console.print(f"Written: {path.relative_to(paths.PROJECT)}")
+    path, reference = paths.PROJECT / "docs" / FINDINGS, load_records(paths.REFERENCE)
+    path.write_text(written(reference), encoding="utf-8")
+    names = [str(path.relative_to(paths.PROJECT)), *write_readme(reference)]
+    console.print(f"Written: {', '.join(names)}")
 
 
 @app.command(cls=OnceEach)

@@ -31,7 +31,7 @@ from recsys.encoders.tokens import tokenise
 from recsys.models.labelled.task import LabelledTask, Part
 from recsys.models.next_item.data import load_next_item
 from recsys.models.next_item.zero_shot import ZeroShot
-from recsys.models.prompting.few_shot import budget
+from recsys.models.prompting.few_shot import budget, fresh_part
 from recsys.models.prompting.generator import load_generator
 from recsys.models.prompting.label_words import label_scores, prompt_for
 from recsys.models.prompting.memorisation import memory_table
@@ -82,6 +82,7 @@ def compare(
     judged: int = 0,
     tested: int = 0,
     train_share: float = 1.0,
+    fresh_test: bool = False,
     progress: bool = False,
 ) -> Outcome:
     """Evaluate one backbone with one method on one task.
@@ -94,16 +95,19 @@ def compare(
         seconds: budget of search and training together; 0: use `settings.max_steps`.
         rates_tried, search_share: of the search for a learning rate, as `learn_by_name`.
         judged, tested, train_share: as `load_tuned_task`.
+        fresh_test: the seed also draws the `tested` rows or queries, of labelled texts: of what trains
+            nothing three seeds on one and the same test would be one run told three times.
 
     Raises:
-        ValueError: shots for a next-item task, seconds for a method without training; errors of loaders and
-            models.
+        ValueError: shots or a fresh test of a shop, seconds of a method that trains nothing; what loaders and
+            models raise.
     """
-    task = load_tuned_task(dataset, backbone, layers, train_share, judged, tested, seed=settings.seed)
-    if shots >= 0:
+    most = 0 if fresh_test else tested
+    task = load_tuned_task(dataset, backbone, layers, train_share, judged, most, seed=settings.seed)
+    if shots >= 0 or fresh_test:
         if not isinstance(task, Labelled):
-            raise ValueError(f"{dataset} has no classes: shots must be -1, got {shots}")
-        task = replace(task, task=budget(task.task, shots, settings.seed))
+            raise ValueError(f"{dataset} has no classes: shots must be -1 and fresh_test False, got {shots}")
+        task = replace(task, task=_drawn(task.task, shots, tested if fresh_test else 0, settings.seed))
     if seconds and method in (*UNTRAINED, "tfidf"):
         raise ValueError(f"{method} trains nothing for a number of seconds: leave seconds at 0")
     if method in UNTRAINED:
@@ -122,7 +126,8 @@ def compare(
     on_test, positions = task.judge(model, "test")
     validation = task.judge(model, "validation")[0][task.primary]
     quality = {"quality": on_test[task.primary], "quality_validation": validation}
-    return Outcome(on_test | quality | costs, positions, learnt)
+    # rows are numbered within a part: those of another seed are other rows, and must not be paired by number
+    return Outcome(on_test | quality | costs, None if fresh_test else positions, learnt)
 
 
 def untrained(task: TunedTask, backbone: str, layers: int, method: str) -> Any:
@@ -214,6 +219,12 @@ def catalogue_memory(dataset: str, backbone: str, titles: int, seed: int = 0) ->
         return pd.DataFrame()
     known = load_next_item(dataset).required_titles()
     return memory_table(load_generator(backbone), known, most=titles, seed=seed)
+
+
+def _drawn(task: LabelledTask, shots: int, most: int, seed: int) -> LabelledTask:
+    """The task with so many labels a class (−1: all), and so many rows or queries of test (0: all)."""
+    task = budget(task, shots, seed) if shots >= 0 else task
+    return replace(task, test=fresh_part(task.test, most, seed))
 
 
 def _majority(task: LabelledTask, part: Part) -> np.ndarray:

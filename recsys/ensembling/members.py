@@ -24,7 +24,14 @@ from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import ModelSettings
 from recsys.models.next_item.registry import MODELS
 
-EXTRA = Registry("member", {"title_sequence_averaged": "recsys.ensembling.one_model.averaged_sequence:ENTRY"})
+EXTRA = Registry(
+    "member",
+    {
+        "title_sequence_averaged": "recsys.ensembling.one_model.averaged_sequence:ENTRY",
+        "title_sequence_soup": "recsys.ensembling.one_model.sequence_soup:ENTRY",
+        "text_lora_merged": "recsys.ensembling.one_model.merged_text:ENTRY",
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -115,4 +122,7 @@ def member_table(members: Sequence[Member]) -> pd.DataFrame:
 
 def _extra(model: str, data: NextItemData, settings: ModelSettings) -> Any:
     made = EXTRA.load(model).make(data, settings)
-    return made.fit(data.train, data.split.n_users, data.split.n_items, progress=settings.progress)
+    # an average of last weights takes them as they are; soups and merged runs choose by validation
+    judged = data.split if settings.judged_users and getattr(made, "chooses", False) else None
+    size = (data.split.n_users, data.split.n_items)
+    return made.fit(data.train, *size, split=judged, progress=settings.progress)

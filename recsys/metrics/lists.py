@@ -117,3 +117,61 @@ def coverage_and_novelty(lists: np.ndarray, train_counts: np.ndarray) -> dict[st
         f"coverage@{k}": len(np.unique(listed)) / len(counts),
         f"novelty@{k}": float(information[listed].mean()),
     }
+
+
+def breadth_of_each_list(lists: np.ndarray, train_counts: np.ndarray) -> pd.DataFrame:
+    """Coverage and novelty list by list, so that two recommenders can be paired by user.
+
+    A catalogue's coverage belongs to all lists together. Its jackknife (Burnham & Overton 1978, as they
+    count species) gives each list a value of its own, c + (B − 1)·o / M with c the coverage, o the items that
+    stand in this list alone: their mean is the coverage with the bias of few lists taken off, their spread
+    over lists gives its interval.
+
+    Args:
+        lists, train_counts: as `coverage_and_novelty` takes them.
+
+    Returns:
+        B rows: coverage@k, novelty@k (mean self-information of the list's items; 0 for an empty list).
+
+    Raises:
+        ValueError: no item is listed.
+    """
+    k, items = lists.shape[1], len(train_counts)
+    whole = coverage_and_novelty(lists, train_counts)
+    there = lists != NO_ITEM
+    often = np.bincount(lists[there], minlength=items)
+    alone = ((often[np.where(there, lists, 0)] == 1) & there).sum(axis=1)
+    counts = np.asarray(train_counts, dtype=float)
+    information = -np.log2((counts + 1) / (counts.sum() + items))
+    told = np.where(there, information[np.where(there, lists, 0)], 0.0).sum(axis=1)
+    return pd.DataFrame(
+        {
+            f"coverage@{k}": whole[f"coverage@{k}"] + (len(lists) - 1) * alone / items,
+            f"novelty@{k}": told / np.maximum(there.sum(axis=1), 1),
+        }
+    )
+
+
+def distance_within_lists(lists: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """How unlike the items of each list are: the mean of 1 − cosine over its pairs, in [0, 2].
+
+    Ziegler et al. 2005 (WWW, "Improving recommendation lists through topic diversification"), one minus their
+    intra-list similarity. The vectors are the yardstick: those of a taxonomy are fair to models that read
+    texts and to models that look at pictures.
+
+    Args:
+        lists: [B, k] item codes, `NO_ITEM` where a list is short.
+        vectors: [M, D]; a row of zeros is unlike everything.
+
+    Returns:
+        [B]; 0 for a list of fewer than two items.
+    """
+    there = lists != NO_ITEM
+    rows = np.asarray(vectors, dtype=np.float32)
+    rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    chosen = rows[np.where(there, lists, 0)] * there[..., None]
+    # the sum over pairs is that of the squared sum, less each item with itself
+    own = np.square(chosen).sum(axis=(1, 2))
+    together = np.square(chosen.sum(axis=1)).sum(axis=1) - own
+    pairs = there.sum(axis=1) * (there.sum(axis=1) - 1)
+    return np.where(pairs > 0, 1 - together / np.maximum(pairs, 1), 0.0)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from recsys.multimodal.discriminant import fit_discriminant
 from recsys.multimodal.features import FeatureError, Features
 from recsys.multimodal.fusion.operator import Operator
 from recsys.multimodal.fusion.registry import OPERATORS
@@ -30,13 +31,14 @@ from recsys.multimodal.linear_classifier import fit_linear
 class FitSettings:
     """How an operator is trained.
 
-    operator: a name of `OPERATORS`. "linear" is logistic regression and reads only `strength` of what
-    follows.
-    strength: of "linear": inverse regularisation strength (scikit-learn's C).
-    inner: width of the hidden vector. drop: dropout of its entries.
-    rate: peak learning rate of AdamW (one cosine schedule). decay: weight decay. epochs: maximum.
-    patience: epochs without a better validation loss before training stops. batch: items.
-    modality_dropout: probability that a present modality is hidden from a training item; one always stays.
+    operator: a name of `OPERATORS`; "linear" is logistic regression, "discriminant" a regularised linear
+    discriminant: they have one optimum and read nothing below but `strength`.
+    strength: of "linear", inverse of the penalty; of "discriminant" the share of the identity.
+    inner: width of the hidden vector. drop: of its entries.
+    rate: AdamW's learning rate, the peak of one cosine. decay: weight decay. epochs: passes at most.
+    patience: epochs without a better validation loss before stopping. batch: items.
+    modality_dropout: probability that a modality which is present is hidden from one training item; one
+    modality at least stays.
     """
 
     operator: str = "concatenation"
@@ -111,7 +113,7 @@ def fit_classifier(
     best: FusedClassifier | None = None
     trials = []
     for change in tried:
-        fit = _fit_logistic if settings.operator == "linear" else _fit_one
+        fit = _fit_at_once if settings.operator in ONE_OPTIMUM else _fit_one
         fitted = fit(features, scales, labels, train, validation, replace(settings, **change))
         trials.append({**change, "validation_loss": fitted.validation_loss, "seconds": fitted.seconds})
         if best is None or fitted.validation_loss < best.validation_loss:
@@ -158,8 +160,12 @@ def hide_some(present: Tensor, share: float, generator: torch.Generator) -> Tens
     return torch.where(kept.any(dim=1, keepdim=True), kept, alone & present)
 
 
-def _fit_logistic(features, scales, labels, train, validation, settings: FitSettings) -> FusedClassifier:
-    operator, seconds = fit_linear(features, scales, labels, train, settings.strength)
+ONE_OPTIMUM = {"linear": fit_linear, "discriminant": fit_discriminant}  # nothing is drawn, no seed counts
+
+
+def _fit_at_once(features, scales, labels, train, validation, settings: FitSettings) -> FusedClassifier:
+    fit = ONE_OPTIMUM[settings.operator]
+    operator, seconds = fit(features, scales, labels, train, settings.strength)
     made = FusedClassifier(operator, scales, settings, 0.0, seconds, 1)
     log = made.scores(features, validation)
     return replace(made, validation_loss=float(-log[np.arange(len(validation)), labels[validation]].mean()))

@@ -43,9 +43,21 @@ def fit_linear(
     weight, bias = fitted.coef_, fitted.intercept_
     if len(fitted.classes_) == 2:  # for two classes scikit-learn stores only the difference of their weights
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    operator = linear_operator(features, weight, bias, fitted.classes_, classes)
+    return operator, time.perf_counter() - started
+
+
+def linear_operator(
+    features: Mapping[str, Features], weight: np.ndarray, bias: np.ndarray, known: np.ndarray, classes: int
+) -> Linear:
+    """The operator of coefficients over a `design`: weight [known, ΣD_m + modalities], bias [known].
+
+    Args:
+        known: class codes of the rows of `weight`. classes: C; those not known get the bias UNSEEN.
+    """
     operator = Linear({name: one.width for name, one in features.items()}, classes, drop=0.0)
-    whole, shift = np.zeros((classes, x.shape[1])), np.full(classes, UNSEEN)
-    whole[fitted.classes_], shift[fitted.classes_] = weight, bias
+    whole, shift = np.zeros((classes, weight.shape[1])), np.full(classes, UNSEEN)
+    whole[known], shift[known] = weight, bias
     ends = np.cumsum([one.width for one in features.values()])
     blocks = np.split(whole, ends, axis=1)
     with torch.no_grad():
@@ -53,7 +65,7 @@ def fit_linear(
             operator.maps[name].weight.copy_(torch.from_numpy(block))
         operator.of_mask.weight.copy_(torch.from_numpy(blocks[-1]))
         operator.of_mask.bias.copy_(torch.from_numpy(shift))
-    return operator.eval(), time.perf_counter() - started
+    return operator.eval()
 
 
 def design(features: Mapping[str, Features], scales: Mapping[str, float], rows: np.ndarray):

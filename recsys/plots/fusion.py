@@ -1,10 +1,20 @@
-"""Figures of model fusion: quality of members and methods, and gain against diversity."""
+"""Figures of fused models (what each member brings, how alike they are, what likeness predicts), and of the
+ladder: what each step of the whole stack buys, alone, added, and added in another order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from recsys.plots.style import panels
+from recsys.plots.style import COLOURS, panels
+
+WAYS = ("alone", "added", "other order", "together")
+MARKERS = ("o", "s", "D", "P")
+ROW, HEAD = 0.42, 1.25  # inches: of a step, and of titles, axis and legend together
 
 
 def plot_methods(table: pd.DataFrame, members: pd.DataFrame, metric: str = "ndcg@10") -> Axes:
@@ -36,3 +46,66 @@ def plot_diversity(table: pd.DataFrame) -> list[Axes]:
         ax.set(xlabel=column.replace("_", " ") + " of the pair", ylabel="gain in NDCG@10 over the better one")
         ax.legend(title="weaker / better", fontsize=8)
     return axes
+
+
+def plot_step_gains(
+    gains: pd.DataFrame, width: float = 9.0, colours: Sequence | None = None, columns: int = 0
+) -> Figure | None:
+    """One panel a data set, one row a step: gain in per cent of what the stack without it has.
+
+    Args:
+        gains: from `recsys.runs.report.step_gains.step_gains`.
+        width: of the figure, inches.
+        colours: of the ways of `WAYS`; None: the kit's.
+        columns: panels beside each other; 0: all.
+
+    Returns:
+        The figure, None where there is nothing to draw.
+    """
+    if gains.empty:
+        return None
+    colours = list(COLOURS) if colours is None else list(colours)
+    datasets = list(dict.fromkeys(gains["dataset"]))
+    steps = list(dict.fromkeys(gains["step"]))
+    columns = columns or len(datasets)
+    lines = -(-len(datasets) // columns)
+    figure = Figure(figsize=(width, lines * (HEAD + ROW * len(steps))), layout="constrained")
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
+    for axes, dataset in zip(panels, datasets, strict=False):
+        _panel(axes, gains[gains["dataset"] == dataset], steps, colours)
+        axes.set_title(dataset.replace("_", " "), fontsize=10, loc="left")
+    for axes in panels[len(datasets) :]:
+        axes.remove()
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), frameon=False, fontsize=9)
+    return figure
+
+
+def _panel(axes: Axes, own: pd.DataFrame, steps: list[str], colours: Sequence) -> None:
+    control = own["gain"] / own["share"].where(own["share"] != 0)
+    scale = 100 / control.fillna(control.mean())
+    ways = [way for way in WAYS if (own["way"] == way).any()]
+    for number, way in enumerate(ways):
+        rows = own["way"] == way
+        part, factor = own[rows], scale[rows]
+        aside = 0 if way == "together" else (number - (len(ways) - 1) / 2) * 0.2
+        place = part["step"].map(steps.index) + aside
+        spread = [(part["gain"] - part["low"]) * factor, (part["high"] - part["gain"]) * factor]
+        axes.errorbar(
+            part["gain"] * factor,
+            place,
+            xerr=spread,
+            fmt=MARKERS[WAYS.index(way)],
+            color=colours[WAYS.index(way)],
+            markersize=5,
+            linewidth=2,
+            label=way,
+        )
+    axes.axvline(0, linewidth=1, color="0.5")
+    axes.set_yticks(range(len(steps)), [step.replace("_", " ") for step in steps])
+    axes.set_ylim(len(steps) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("gain in NDCG@10, % of the stack without the step")
+    axes.grid(axis="x", alpha=0.6, linewidth=0.6)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)

@@ -3,6 +3,7 @@
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.ticker import ScalarFormatter
 
 from recsys.plots.style import panels
 
@@ -57,3 +58,24 @@ def plot_policy_values(table: pd.DataFrame, known: float) -> Axes:
     ax.invert_yaxis()
     ax.legend()
     return ax
+
+
+def plot_waits(waits: dict[str, pd.DataFrame]) -> list[Axes]:
+    """Share of answers that take at most so long: one panel for each state of the caches.
+
+    Args:
+        waits: name of a panel -> seconds, a row a query and a column a search.
+    """
+    axes = panels(len(waits), width=5.0, height=3.4)
+    for ax, (name, table) in zip(axes, waits.items(), strict=True):
+        long = (1e3 * table).melt(var_name="search", value_name="ms")
+        sns.ecdfplot(long, x="ms", hue="search", ax=ax)
+        ax.axhline(0.99, color="0.5", linestyle=":")
+        ax.set(
+            xscale="log",
+            xlabel="milliseconds from query to ten products",
+            ylabel="share of queries",
+            title=name,
+        )
+        ax.xaxis.set_major_formatter(ScalarFormatter())
+    return axes

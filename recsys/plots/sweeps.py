@@ -77,21 +77,14 @@ def plot_best_so_far(
         ax=axes,
     )
     if ceiling is not None:
-        axes.axhline(ceiling, color="0.5", linewidth=1, linestyle="--")
-        axes.annotate(
-            "best of the table",
-            (0, ceiling),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 3),
-            textcoords="offset points",
-            fontsize=8,
-            color="0.4",
-        )
+        axes.axhline(ceiling, color="0.5", linewidth=1, linestyle="--", label="best of the table")
+        if lines["method"].nunique() > 1:
+            axes.legend()  # with the ceiling in it
     note = f"median and middle 80 % of {lines['repeat'].nunique()} repeats" if several else "one repeat"
     axes.set(xscale="log", xlabel=label, ylabel=f"best {metric} so far")
     axes.set_title(note, fontsize=9, fontweight="normal")
     if axes.get_legend():
-        sns.move_legend(axes, "lower right", title=None)
+        sns.move_legend(axes, "upper left", bbox_to_anchor=(1.0, 1.0), title=None)  # beside all bands
     return axes
 
 
@@ -187,7 +180,7 @@ def plot_importance(table: pd.DataFrame) -> Axes:
     axes.set_yticklabels(order)
     axes.invert_yaxis()
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
     return axes
 
 
@@ -218,7 +211,7 @@ def plot_pareto_front(frame: pd.DataFrame, cost: str, metric: str, label: str = 
         label="not beaten in both",
     )
     axes.set(xscale="log", xlabel=label or cost, ylabel=metric)
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
     return axes
 
 
@@ -284,12 +277,17 @@ def _heights(values: pd.Series, log: bool) -> tuple[np.ndarray, list[tuple[float
     if pd.api.types.is_numeric_dtype(values) and values.notna().all() and values.nunique() > 1:
         numbers = np.log(values.astype(float)) if log else values.astype(float)
         low, high = numbers.min(), numbers.max()
-        marks = [(0.0, f"{values.min():.3g}"), (1.0, f"{values.max():.3g}")]
+        marks = [(0.0, _number(values.min())), (1.0, _number(values.max()))]
         return ((numbers - low) / (high - low)).to_numpy(), marks
     words = values.map(lambda value: _word(value))
     kinds = sorted(words.unique())
     place = {kind: k / max(1, len(kinds) - 1) if len(kinds) > 1 else 0.5 for k, kind in enumerate(kinds)}
     return words.map(place).to_numpy(dtype=float), [(place[kind], kind) for kind in kinds]
+
+
+def _number(value: float) -> str:
+    """Whole numbers as they are: 1024 is no 1.02e+03."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _word(value: object) -> str:

@@ -21,9 +21,14 @@ def search_command(
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Products to show.")] = 10,
     backbone: Annotated[str, typer.Option(help="Encoder that a new index is built with.")] = "minilm",
+    variant: Annotated[
+        str | None,
+        typer.Option(help="That encodes queries: one of notebook 05's, plain, or auto (tries all: minutes)."),
+    ] = None,
 ) -> None:
     """Search a catalogue by words and meaning."""
-    from recsys.search.engine import SearchEngine, read_catalogue
+    from recsys.search.catalogue import read_catalogue
+    from recsys.search.engine import SearchEngine
     from recsys.search.errors import SearchError
 
     folder = index or (catalogue.with_suffix(".index") if catalogue else None)
@@ -34,10 +39,12 @@ def search_command(
         catalogue is None or not catalogue.is_file() or folder.stat().st_mtime >= catalogue.stat().st_mtime
     )
     if fresh:
-        engine = SearchEngine.load(folder)
+        engine = SearchEngine.load(folder, variant=variant)
     else:
-        engine = SearchEngine.build(read_catalogue(catalogue), backbone, progress=True)
+        engine = SearchEngine.build(read_catalogue(catalogue), backbone, progress=True, variant=variant)
         engine.save(folder)
+    for reason in engine.texts.reasons:
+        console.print(escape(reason), style="dim")
     table = Table("", "id", "title", "score", "words", "meaning")
     for place, row in enumerate(engine.search(query, k).itertuples(), 1):
         numbers = (f"{value:.3f}" for value in (row.score, row.words, row.meaning))

@@ -1,10 +1,16 @@
-"""A vector index by faiss: exact (flat), graph (HNSW) or inverted file (IVF); add, delete, save, load.
+"""Nearest products to a query's vector: exact (flat), by signs first (signs), graph (HNSW) or cells (IVF);
+add, delete, save, load.
+
+Signs: a bit a dimension picks the candidates (Hamming distance; large entries of the query count more),
+float32 orders them (Yamada et al. 2021, arXiv:2106.00882). A query reads a twentieth of the vectors' bytes,
+nothing has to be trained, and what is found depends on what is there alone, not on the order in which it
+came, as a graph's answers do. The others are faiss's.
 
 Scores are inner products of unit vectors, that is, cosines. A saved index stores the model of its vectors,
 their width and checksums of its files; loading refuses an index that does not match, with the reason.
 
-Deleting. Flat and IVF remove vectors. HNSW cannot: a deleted product is masked in results, and when a quarter
-of the graph is masked it is rebuilt from the rest, so memory stays bounded.
+Deleting. Flat, signs and IVF take vectors out. HNSW cannot: a deleted product is masked in answers, and once
+a quarter of the graph is masked the graph is built anew from what is left, so memory stays bounded.
 
 N: products. Q: queries. D: width.
 """
@@ -20,11 +26,13 @@ import faiss
 import numpy as np
 
 from recsys.search.errors import SearchError
+from recsys.search.vector_rows import VectorRows
 
-KINDS = ("flat", "hnsw", "ivf")
+KINDS = ("flat", "signs", "hnsw", "ivf")
 FORMAT = 1
 VECTORS, MANIFEST = "vectors.npz", "index.json"
 HNSW_LINKS, HNSW_BUILD, HNSW_SEARCH = 32, 80, 64
+CANDIDATES, PER_RESULT = 800, 8  # that signs pick for float32: so many, or so many times the list's length
 MASKED_SHARE = 0.25
 NO_PRODUCT = -1
 
@@ -51,14 +59,14 @@ class VectorIndex:
         if kind not in KINDS or width < 1:
             raise SearchError(f"an index is one of {', '.join(KINDS)} with width ≥ 1, not {kind!r}, {width}")
         self.width, self.model, self.kind = width, model, kind
-        self._vectors: dict[int, np.ndarray] = {}
+        self._rows = VectorRows(width, signs=kind == "signs")
         self._faiss, self._masked, self._built = None, set(), 0
 
     def __len__(self) -> int:
-        return len(self._vectors)
+        return len(self._rows)
 
     def __contains__(self, product: int) -> bool:
-        return int(product) in self._vectors
+        return product in self._rows
 
     def add(self, ids: Sequence[int], vectors: np.ndarray) -> None:
         """Add products; existing ids are replaced.
@@ -71,12 +79,14 @@ class VectorIndex:
             SearchError: shapes that do not fit, values that are not finite, ids that repeat or are below 0.
         """
         ids, vectors = self._checked(ids, vectors)
-        known = [int(i) for i in ids if int(i) in self._vectors]
+        known = [int(i) for i in ids if i in self._rows]
         if known:
             self.delete(known)
-        self._vectors.update(zip(ids.tolist(), vectors, strict=True))
-        # clusters learned from few products become too large: learn them again
-        outgrown = self.kind == "ivf" and len(self._vectors) > 4 * self._built
+        self._rows.put(ids, vectors)
+        if self.kind == "signs":
+            return
+        # cells that were learnt from few products become too large: learn them again
+        outgrown = self.kind == "ivf" and len(self._rows) > 4 * self._built
         if self._faiss is None or outgrown or self._masked & set(ids.tolist()):
             self._build()
         else:
@@ -88,19 +98,20 @@ class VectorIndex:
         Raises:
             SearchError: an unknown id; then none is removed.
         """
-        ids = [int(i) for i in ids]
-        missing = [i for i in ids if i not in self._vectors]
+        ids = list(dict.fromkeys(int(i) for i in ids))
+        missing = [i for i in ids if i not in self._rows]
         if missing:
             raise SearchError(
                 f"product {missing[0]} is not in the index ({len(missing)} of {len(ids)} are not)"
             )
-        for i in ids:
-            del self._vectors[i]
+        self._rows.remove(ids)
+        if self.kind == "signs":
+            return
         if self.kind == "hnsw":
             self._masked.update(ids)
-            if len(self._masked) > MASKED_SHARE * max(len(self._vectors) + len(self._masked), 1):
+            if len(self._masked) > MASKED_SHARE * max(len(self._rows) + len(self._masked), 1):
                 self._build()
-        elif self._vectors:
+        elif len(self._rows):
             self._faiss.remove_ids(np.asarray(ids, dtype=np.int64))
         else:
             self._faiss = None
@@ -123,7 +134,12 @@ class VectorIndex:
         queries = _unit(queries, self.width)
         ids = np.full((len(queries), k), NO_PRODUCT, dtype=np.int64)
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
-        if not self._vectors or not len(queries):
+        if not len(self._rows) or not len(queries):
+            return ids, scores
+        if self.kind == "signs":
+            for row, query in enumerate(queries):
+                found = self._rows.nearest_by_signs(query, k, max(CANDIDATES, PER_RESULT * k))
+                ids[row, : len(found[0])], scores[row, : len(found[0])] = found
             return ids, scores
         most = min(k + len(self._masked), self._faiss.ntotal)
         if self.kind == "hnsw":
@@ -137,10 +153,19 @@ class VectorIndex:
         return ids, scores
 
     def vectors(self) -> tuple[np.ndarray, np.ndarray]:
-        """All ids [N], ascending, and their vectors [N, D]."""
-        ids = np.array(sorted(self._vectors), dtype=np.int64)
-        stacked = np.stack([self._vectors[i] for i in ids.tolist()]) if len(ids) else self._none()
-        return ids, stacked
+        """(ids [N], ascending; vectors [N, D])."""
+        return self._rows.ordered()
+
+    def numbered_anew(self) -> VectorIndex:
+        """The same vectors, to the last bit, under 0 … N − 1 in the order of their ids."""
+        index, vectors = VectorIndex(self.width, self.model, self.kind), self.vectors()[1]
+        index._rows.put(np.arange(len(vectors)), vectors)
+        index._build()
+        return index
+
+    def cosines(self, query: np.ndarray, ids: Sequence[int]) -> np.ndarray:
+        """[n] float32 cosines of one query ([D]) and products that are there."""
+        return self._rows.of(ids) @ _unit(np.asarray(query)[None], self.width)[0]
 
     def save(self, folder: str | Path) -> None:
         """Write vectors and manifest; loading rebuilds the same index, bit-equal."""
@@ -182,15 +207,19 @@ class VectorIndex:
             raise SearchError(f"{folder / VECTORS} is missing or damaged (checksum): build the index again")
         index = cls(own["width"], own["model"], own["kind"])
         with np.load(folder / VECTORS, allow_pickle=False) as file:
-            index._vectors = dict(zip(file["ids"].tolist(), file["vectors"], strict=True))
-        if len(index) != own["products"]:
-            raise SearchError(f"{folder} holds {len(index)} products, its manifest says {own['products']}")
+            ids, vectors = file["ids"], file["vectors"]
+        if vectors.shape != (own["products"], own["width"]) or len(np.unique(ids)) != own["products"]:
+            raise SearchError(
+                f"{folder} holds {len(ids)} ids and vectors {vectors.shape}, its manifest says "
+                f"{own['products']} products of width {own['width']}: build the index again"
+            )
+        index._rows.put(ids, vectors)
         index._build()
         return index
 
     def _build(self) -> None:
-        self._masked, self._built = set(), len(self._vectors)
-        if not self._vectors:
+        self._masked, self._built = set(), len(self._rows)
+        if not len(self._rows) or self.kind == "signs":
             self._faiss = None
             return
         ids, vectors = self.vectors()
@@ -220,9 +249,6 @@ class VectorIndex:
         if len(np.unique(ids)) < len(ids) or (len(ids) and ids.min() < 0):
             raise SearchError("ids must be 0 or more, and each product stands once in a call")
         return ids, vectors
-
-    def _none(self) -> np.ndarray:
-        return np.empty((0, self.width), dtype=np.float32)
 
 
 def _unit(vectors: np.ndarray, width: int) -> np.ndarray:

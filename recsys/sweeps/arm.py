@@ -9,6 +9,7 @@ settings, and those that had are not.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from recsys.training.hyperparameter_search.spaces import written
 from recsys.training.hyperparameter_search.trial import DONE, FAILED, Trial
 from recsys.training.hyperparameter_search.trial_log import TrialLog
 
-PATIENCE = 20  # an arm stops after so many failed trials without a single success
+OF_POPULATIONS = {"every", "share"}  # of a method; they mean nothing to others, nor to their logs
+PATIENCE = 20  # failed trials, without any other, after which an arm gives up
 
 
 class Arm:
@@ -80,7 +82,7 @@ class Arm:
             return None
         whole = completed(self.spec, settings)
         settings = {name: whole[name] for name in self.spec.ranges}
-        self.log.append({"event": "handed out", "number": number, "settings": settings})
+        self.log.append({"event": "handed out", "number": number, "settings": settings, "at": _now()})
         self.handed[number] = settings
         self._next += 1
         return number, settings
@@ -90,6 +92,23 @@ class Arm:
         self.reported[number] = core_seconds
         told = {"event": "report", "number": number, "epoch": epoch}
         self.log.append(told | {"metrics": _finite(metrics), "core_seconds": core_seconds})
+
+    def change(self, number: int, epoch: int, donor: int, settings: dict[str, Any]) -> None:
+        """A trial of a population goes on from another's checkpoint, under other settings."""
+        self.handed[number] = settings
+        told = {"event": "changed", "number": number, "epoch": epoch, "donor": donor}
+        self.log.append(told | {"settings": settings})
+
+    def begin_anew(self) -> None:
+        """Put the log aside and start over: a population lives in its driver, and ends with it."""
+        self.log.close()
+        aside = self.log.path.with_suffix(".cut-off")
+        number = 1
+        while aside.exists():
+            number += 1
+            aside = self.log.path.with_suffix(f".cut-off-{number}")
+        self.log.path.rename(aside)
+        self.__init__(self.spec, self.method, self.repeat, self.log.path.parent, self.history)
 
     def end(self, number: int, state: str, said: dict[str, Any]) -> Trial:
         """Log the end of a trial.
@@ -117,7 +136,7 @@ class Arm:
             counts=self.spec.allowed.counts(number, spent),
         )
         self.trials.append(trial)
-        self.log.append({"event": "ended", "peak_mb": said.get("peak_mb"), **trial.written()})
+        self.log.append({"event": "ended", "at": _now(), "peak_mb": said.get("peak_mb"), **trial.written()})
         return trial
 
     def _bad(self, metrics: dict[str, Any]) -> str:
@@ -135,7 +154,7 @@ class Arm:
     def _read(self, event: dict[str, Any]) -> None:
         number = event["number"]
         self._next = max(self._next, number + 1)
-        if event["event"] == "handed out":
+        if event["event"] in ("handed out", "changed"):
             self.handed[number] = event["settings"]
         elif event["event"] == "ended":
             self.handed.pop(number, None)
@@ -149,6 +168,8 @@ class Arm:
         seed = self.spec.seed + 1000 * self.repeat
         # no defaults first for a grid: they would be tried twice, or be a point outside the grid
         first = [] if self.method.sampler == "grid" else self.spec.first
+        if self.method.scheduler == "pbt":  # what is changed a little must be a number, not the model's own
+            first = [one for one in first if one.keys() >= self.spec.ranges.keys()]
         return Listed(first, make_sampler(self.method.sampler, self.spec.ranges, seed, **options))
 
 
@@ -165,12 +186,16 @@ def identity(spec: Spec, method: Method, repeat: int) -> dict[str, Any]:
         "fixed": spec.fixed,
         "space": written(spec.ranges),
         "objectives": [one.model_dump() for one in spec.objectives],
-        "method": method.model_dump(),
+        "method": method.model_dump(exclude=set() if method.scheduler == "pbt" else OF_POPULATIONS),
         "first": spec.first,
         "seed": spec.seed,
         "repeat": repeat,
         "threads": spec.needs.threads,
     }
+
+
+def _now() -> float:
+    return round(time.time(), 3)
 
 
 def _finite(metrics: dict[str, Any]) -> dict[str, float]:

@@ -65,6 +65,11 @@ def _run_arm(arm: Arm, folder: Path, side_by_side: int, on_end: Callable[[Trial]
     from recsys.sweeps.trainable import SweepTrainable
 
     spec, objective = arm.spec, arm.spec.objectives[0]
+    if arm.method.scheduler == "pbt":
+        from recsys.sweeps.population.engine import run_population
+
+        run_population(arm, ask(spec, folder), on_end)
+        return
     searcher = ArmSearcher(arm, ask(spec, folder), on_end)
     scratch = Path(tempfile.mkdtemp(prefix="recsys-tune-"))  # Tune requires a folder; nothing in it is read
     try:

@@ -14,8 +14,9 @@ from matplotlib.axes import Axes
 
 from recsys.plots import style, sweeps
 from recsys.sweeps.importance import importances
-from recsys.sweeps.results import failures, status_table, sweep_folder, sweep_trials
+from recsys.sweeps.results import failures, status_table, sweep_folder, sweep_reports, sweep_trials
 from recsys.sweeps.spec import SweepError
+from recsys.sweeps.studies.population import first_repeat, plot_population
 from recsys.training.hyperparameter_search.spaces import Choice, Range, read_space
 
 STYLE = (
@@ -37,7 +38,8 @@ def write_sweep_report(name: str, runs: Path | None = None) -> Path:
         raise SweepError(f"no finished trial of {name} in {folder}: nothing to report")
     style.use_style()
     parts = [f"<h1>{escape(name)}</h1>", status_table(folder).to_html(index=False, float_format="%.5g")]
-    parts += [_picture(title, axes) for title, axes in _figures(frame).items()]
+    figures = _figures(frame) | _population(sweep_reports(name, runs), frame)
+    parts += [_picture(title, axes) for title, axes in figures.items()]
     failed = [
         {"arm": arm, "trial": trial.number, "reason": trial.reason, "settings": str(trial.settings)}
         for arm, trial in failures(folder)
@@ -75,6 +77,17 @@ def _figures(frame: pd.DataFrame) -> dict[str, Axes]:
                 frame, other["metric"], metric
             )
     return figures
+
+
+def _population(reports: pd.DataFrame, frame: pd.DataFrame) -> dict[str, Axes]:
+    """The members' paths through the first setting that is a number; nothing without a population."""
+    space = read_space(frame.attrs["space"])
+    numbers = [name for name, one in space.items() if not isinstance(one, Choice)]
+    if "donor" not in reports or not numbers:
+        return {}
+    metric, log = frame.attrs["objectives"][0]["metric"], getattr(space[numbers[0]], "log", False)
+    left, _ = plot_population(first_repeat(reports), numbers[0], metric, log)
+    return {"The population, first repeat": left}
 
 
 def _numeric(shares: pd.DataFrame, space: dict[str, Range]) -> list[str]:

@@ -56,21 +56,26 @@ def sweep_trials(name: str, runs: Path | None = None) -> pd.DataFrame:
 
 
 def sweep_reports(name: str, runs: Path | None = None) -> pd.DataFrame:
-    """One row per intermediate report: arm, number, epoch, core_seconds of the trial so far, settings,
-    metrics."""
+    """One row a report: arm, number, epoch, core_seconds of the trial so far, the settings, the metrics; of a
+    population also donor, whose checkpoint the trial had taken over since its last report (NaN: nobody's)."""
     rows = []
     for arm, (_, events) in read_arms(sweep_folder(name, runs)).items():
-        settings = {e["number"]: e["settings"] for e in events if e["event"] == "handed out"}
+        settings: dict[int, dict[str, Any]] = {}
+        donors: dict[int, dict[str, int]] = {}
         last: dict[int, int] = {}
         for event in events:
             number = event["number"]
+            if event["event"] in ("handed out", "changed"):
+                settings[number] = event["settings"]
+                donors[number] = {"donor": event["donor"]} if "donor" in event else {}
+                continue
             if event["event"] == "report":
                 last[number] = event["epoch"]
             elif event["event"] != "ended" or event["state"] != DONE:
                 continue
             epoch = event.get("epoch", last.get(number, 0) + 1)
             what = {"arm": arm, "number": number, "epoch": epoch, "core_seconds": event["core_seconds"]}
-            rows.append(what | settings[number] | event["metrics"])
+            rows.append(what | donors.pop(number, {}) | settings[number] | event["metrics"])
     return pd.DataFrame(rows)
 
 

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 def make_scheduler(method: Method, metric: str, direction: str) -> TrialScheduler | None:
     """The scheduler of a method: asynchronous successive halving (Li et al. 2020, arXiv:1810.05934), or None.
 
-    A trial that reaches a rung is compared with those that reached it before; no trial waits for others.
+    A trial is compared with those that reached its rung before it, when it reaches it: nothing waits.
+    Population-based training is none of these: `recsys.sweeps.population`.
     """
-    if method.scheduler == "none":
+    if method.scheduler != "asha":
         return None
     from ray.tune.schedulers import ASHAScheduler
 

@@ -12,6 +12,8 @@ from recsys.sweeps.arm import Arm
 from recsys.sweeps.trainable import SAID, STATE
 from recsys.training.hyperparameter_search.trial import DONE, FAILED, STOPPED, Trial
 
+LOST = "Ray's worker died (memory of the machine, or a lost node)"
+
 
 class ArmSearcher(Searcher):
     """A Ray Tune searcher that takes trials from an arm.
@@ -53,7 +55,7 @@ class ArmSearcher(Searcher):
         if number is None:
             return
         if error or not result or STATE not in result:
-            said = {"reason": "Ray's worker died (memory of the machine, or a lost node)"}
+            said = {"reason": LOST}
             self.on_end(self.arm.end(number, FAILED, said))
             return
         state = {"running": STOPPED, "done": DONE, "failed": FAILED}[result[STATE]]

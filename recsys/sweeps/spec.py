@@ -14,9 +14,12 @@ from recsys.runs import paths
 from recsys.runs.grid.parameters import ParameterError
 from recsys.runs.strict_yaml import validated
 from recsys.sweeps.declarations import ParameterRefused, check_settings, declared, known_metrics
+from recsys.sweeps.functions.registry import FUNCTIONS
 from recsys.training.hyperparameter_search.samplers import SAMPLERS
 from recsys.training.hyperparameter_search.search import Budget, SearchError
 from recsys.training.hyperparameter_search.spaces import Choice, Range, SpaceError, read_space
+
+LEAST_MEMBERS = 4  # of a population: one is replaced, one is copied, two stand between
 
 
 class SweepError(ValueError):
@@ -35,18 +38,21 @@ class Objective(_Strict):
 
 
 class Method(_Strict):
-    """A search method: a sampler, and a scheduler that may end trials early.
+    """A way of searching: a sampler, and what ends a trial early, or changes it half-way.
 
-    sampler: a name of the search's samplers. scheduler: "none" or "asha" (asynchronous successive halving).
-    grace, factor, most: of ASHA, in reports (epochs) of a trial: none is ended before `grace`; at each rung
-    the best 1/`factor` continue, up to `most`.
+    grace, factor, most: of ASHA, in reports (epochs) of a trial: none is ended before `grace` of them, then
+    the best of `factor` go on, to `most` at the latest.
+    every, share: of PBT: after so many reports the worst share of the trials take over weights and settings
+    of the best share, the settings changed a little.
     """
 
     sampler: str = "quasi_random"
-    scheduler: Literal["none", "asha"] = "none"
+    scheduler: Literal["none", "asha", "pbt"] = "none"
     grace: int = Field(default=1, ge=1)
     factor: int = Field(default=3, ge=2)
     most: int = Field(default=100, ge=1)
+    every: int = Field(default=1, ge=1)
+    share: float = Field(default=0.25, gt=0, le=0.5)
 
     @property
     def name(self) -> str:
@@ -209,3 +215,21 @@ def _check_method(spec: Spec, method: Method, ranges: Mapping[str, Range]) -> No
         raise SweepError(f"{method.name}: a notebook reports nothing before its end, so nothing can stop it")
     if method.scheduler != "none" and len(spec.objectives) > 1:
         raise SweepError(f"{method.name}: a scheduler compares by one objective, there are several")
+    if method.scheduler == "pbt":
+        _check_population(spec, method, ranges)
+
+
+def _check_population(spec: Spec, method: Method, ranges: Mapping[str, Range]) -> None:
+    """Population-based training: the trials are one population, whose members all exist from the start."""
+    if method.sampler not in ("random", "quasi_random"):
+        raise SweepError(f"{method.name}: a population's first settings are drawn: random or quasi_random")
+    if (spec.allowed.trials or 0) < LEAST_MEMBERS:
+        raise SweepError(
+            f"{method.name}: its budget is its members: trials, at least {LEAST_MEMBERS}, got {spec.budget}"
+        )
+    changeable = FUNCTIONS.load(spec.function).changeable
+    if not ranges.keys() & set(changeable):
+        known = f"it may change {', '.join(changeable)}" if changeable else "it cannot be saved half-way"
+        raise SweepError(
+            f"{method.name}: nothing of the space can change in a trial of {spec.target}: {known}"
+        )

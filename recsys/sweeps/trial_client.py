@@ -17,8 +17,13 @@ import psutil
 
 from recsys.runs.execution.kernel_parent import kernel_environment
 
-LOOK = 0.2  # seconds between two checks of memory and time
-SECONDS_TO_STOP = 10.0  # for a trial to end after the scheduler stopped it, before its process is killed
+LOOK = 0.2  # seconds between two looks at memory and clock
+SECONDS_TO_STOP = 10.0  # for a trial that the scheduler ends, to unwind
+SECONDS_TO_SAVE = 120.0  # for a trial that is to write its checkpoint
+
+
+class NotSaved(RuntimeError):
+    """A trial did not write its checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,26 @@ class TrialClient:
                 return self._killed(
                     f"said nothing for {self.seconds:g} s, the limit: it hangs or is too slow"
                 )
+
+    def save(self, folder: str) -> None:
+        """Have the trial that waits at its report write its checkpoint into a folder; it goes on waiting.
+
+        Raises:
+            NotSaved: no trial waits, or it could not.
+        """
+        if not self._waiting:
+            raise NotSaved("no trial waits at a report")
+        self._send({"save": folder})
+        deadline = time.monotonic() + SECONDS_TO_SAVE
+        while time.monotonic() < deadline and self._process.poll() is None:
+            if (line := self._line(LOOK)) is not None:
+                said = json.loads(line)
+                if "saved" in said:
+                    return
+                self._waiting = False
+                raise NotSaved(str(said.get("failed", said)))
+        self._kill()
+        raise NotSaved("its process died or took too long")
 
     def stop(self) -> None:
         """End the running trial; its process is kept if it stops in time."""

@@ -1,9 +1,9 @@
 """The process in which trials run one after another, so that imports and data are loaded once.
 
-The protocol is JSON lines. On standard input: {"run": {...}}, then after each report {"go": true} or
-{"stop": true}. On the file descriptor named on the command line: {"report": metrics}, {"result": metrics} or
-{"failed": reason}, each with core_seconds and peak_mb. What trials print goes to standard error. The process
-ends when its input closes or its parent dies.
+It speaks JSON lines: on standard input {"run": {...}}, then after each report {"go": true} or {"stop": true},
+before which {"save": folder} may be asked; on the descriptor named on the command line {"report": metrics},
+{"result": metrics}, {"saved": {}} or {"failed": reason}, each with core_seconds and peak_mb. What trials
+print goes to standard error. It ends when its input closes or its parent dies, whichever comes first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,16 @@ PR_SET_PDEATHSIG = 1
 
 class Stopped(Exception):
     """The scheduler ends this trial."""
+
+
+class Reporter:
+    """`recsys.sweeps.functions.registry.Report` of the trial that is running."""
+
+    def __init__(self, session: Session, start: str | None):
+        self._session, self.start = session, None if start is None else Path(start)
+
+    def __call__(self, metrics: Mapping[str, float], save: Callable[[Path], None] | None = None) -> None:
+        self._session.report(metrics, save)
 
 
 class Session:
@@ -42,15 +52,15 @@ class Session:
             if "run" in asked:
                 self._run(asked["run"])
 
-    def report(self, metrics: Mapping[str, float]) -> None:
-        """Send intermediate metrics and wait for the decision to continue.
-
-        Raises:
-            Stopped: the scheduler ends the trial.
-        """
+    def report(self, metrics: Mapping[str, float], save: Callable[[Path], None] | None) -> None:
+        """Say how it stands and wait to be told whether to go on; save where that is asked for first."""
         self._say("report", _plain(metrics))
-        answer = sys.stdin.readline()
-        if not answer or "stop" in json.loads(answer):
+        while "save" in (answer := json.loads(sys.stdin.readline() or '{"stop": true}')):
+            if save is None:
+                raise TypeError("this trial cannot save itself")
+            save(Path(answer["save"]))
+            self._say("saved", {})
+        if "stop" in answer:
             raise Stopped
 
     def _run(self, asked: dict[str, Any]) -> None:
@@ -65,8 +75,9 @@ class Session:
 
                 function = FUNCTIONS.load(asked["function"])
                 function.prepare(asked["settings"])
-                self._begun = _core_seconds()  # imports and data loading do not count as a trial's cost
-                self._say("result", _plain(function.run(asked["settings"], self.report)))
+                self._begun = _core_seconds()  # imports and data are no trial's cost
+                report = Reporter(self, asked.get("start"))
+                self._say("result", _plain(function.run(asked["settings"], report)))
         except Stopped:
             self._say("stopped", {})
         except Exception as error:

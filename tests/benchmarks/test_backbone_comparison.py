@@ -1,5 +1,7 @@
 """Backbones compared: every way answers every kind of task, or says why it does not; pairs of two classes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,7 +32,7 @@ def same_or_not(n: int = 300) -> LabelledTexts:
 def asked(monkeypatch):
     """Function: `compare` on a small set in the place of a real one."""
 
-    def run(data: LabelledTexts, backbone="random-bert", method="full", **options):
+    def run(data: LabelledTexts, backbone="random-bert", method="full", seed=0, **options):
         def load(dataset, name, layers, train_share, judged, tested, seed):
             monkeypatch.setattr(labelled_task, "load_labelled", lambda _: data)
             return Labelled(
@@ -38,7 +40,7 @@ def asked(monkeypatch):
             )
 
         monkeypatch.setattr(backbone_comparison, "load_tuned_task", load)
-        return compare("small", backbone, method, QUICK, rates_tried=1, **options)
+        return compare("small", backbone, method, replace(QUICK, seed=seed), rates_tried=1, **options)
 
     return run
 
@@ -50,6 +52,17 @@ def test_every_way_answers_every_kind_of_task(asked, data, method):
     assert np.isfinite(list(found.values())).all()
     assert 0 <= found["quality"] <= 1
     assert ("steps" in found) == (method in ("full", "lora", "frozen"))
+
+
+def test_a_fresh_test_is_another_one_for_another_seed(asked):
+    def quality(seed, fresh):
+        found = asked(classes(), method="trivial", tested=15, fresh_test=fresh, seed=seed)
+        assert (found.positions is None) == fresh, "rows of different tests must not be paired"
+        return found.metrics["quality"]
+
+    assert len({quality(seed, False) for seed in range(4)}) == 1
+    assert len({quality(seed, True) for seed in range(4)}) > 1
+    assert quality(1, True) == quality(1, True)
 
 
 def test_tuning_learns_pairs_of_two_classes(asked):

@@ -8,6 +8,7 @@ import pytest
 from recsys.models.next_item.text_recommender import Reading, TextRecommender
 from recsys.models.tuning_method import Tuning
 from recsys.training.settings import TrainingSettings
+from tests.encoders.packaged.small_llama import small_smollm2  # noqa: F401 - fixture
 from tests.encoders.packaged.small_weights import small_e5, small_use  # noqa: F401 - fixtures
 from tests.models.next_item.test_text_recommender import SPLIT, WORDS
 from tests.training.planted_cycle import EVERYBODY, ITEMS, USERS
@@ -23,9 +24,18 @@ def fitted(backbone, method, settings, folder=None):
 
 @pytest.mark.usefixtures("small_e5", "small_use")
 @pytest.mark.parametrize(
-    ("backbone", "method"), [("e5-small-multilingual", "lora"), ("use-multilingual", "frozen")]
+    ("backbone", "method"),
+    [
+        ("e5-small-multilingual", "lora"),
+        ("e5-small-multilingual", "full"),
+        ("use-multilingual", "frozen"),
+        ("smollm2-135m", "lora"),
+        ("smollm2-135m", "full"),
+    ],
 )
-def test_resumes_to_the_same_bits(backbone, method, tmp_path, monkeypatch):
+def test_resumes_to_the_same_bits(backbone, method, tmp_path, monkeypatch, request):
+    if backbone == "smollm2-135m":
+        request.getfixturevalue("small_smollm2")
     told = replace(QUICK, epochs=1, checkpoint_minutes=0)
     whole = fitted(backbone, method, told)
     loss, calls = TextRecommender.loss, []

@@ -40,9 +40,18 @@ def png_bomb(side: int = 30_000) -> bytes:
 
 
 def rotated(orientation: int) -> bytes:
-    """`halves` stored turned, with the EXIF orientation that turns it back."""
-    undo = {3: 180, 6: 90, 8: 270}[orientation]
-    stored = halves().rotate(undo, expand=True)
+    """`halves` stored turned or mirrored, with the EXIF orientation that turns it back."""
+    turns = Image.Transpose
+    undo = {
+        2: turns.FLIP_LEFT_RIGHT,
+        3: turns.ROTATE_180,
+        4: turns.FLIP_TOP_BOTTOM,
+        5: turns.TRANSPOSE,
+        6: turns.ROTATE_90,
+        7: turns.TRANSVERSE,
+        8: turns.ROTATE_270,
+    }
+    stored = halves().transpose(undo[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
     return bytes_of(stored, "JPEG", exif=exif, quality=95)
@@ -99,6 +108,40 @@ def clip(frames: int, sound: bool = False, width: int = 64, height: int = 48) ->
             for packet in [*audio.encode(piece), *audio.encode()]:
                 container.mux(packet)
     return target.getvalue()
+
+
+def hundred_of_all_kinds(folder: Path) -> list[tuple[str, str, bool]]:
+    """A hundred pictures, videos and sounds: path, what it claims to be, whether it can be decoded."""
+    whole = clip(12, sound=True)
+    kinds = [
+        ("picture", b"", False),
+        ("picture", bytes_of(halves(), "JPEG", quality=95)[:500], False),
+        ("picture", bytes_of(halves(), "PNG")[:-30], False),
+        ("picture", png_bomb(), False),
+        ("picture", b"a text named .jpg\n" * 9, False),
+        ("picture", bytes_of(halves().convert("CMYK"), "JPEG"), True),
+        ("picture", sixteen_bits(), True),
+        ("picture", rotated(5), True),
+        ("picture", wav(tone()), False),
+        ("video", b"", False),
+        ("video", clip(0), False),
+        ("video", wav(tone()), False),
+        ("video", whole, True),
+        ("video", whole[: len(whole) // 2], True),
+        ("sound", clip(5), False),
+        ("sound", whole, True),
+        ("sound", wav(np.zeros(0)), False),
+        ("sound", lying_wav(40, b"\xff\xff\xff\x7f"), False),
+        ("sound", lying_wav(24, b"\xff\xff\xff\x7f"), False),
+        ("sound", wav(tone()), True),
+    ]
+    found = []
+    for number in range(100):
+        kind, content, fine = kinds[number % len(kinds)]
+        path = folder / f"{number:03d}.{kind}"
+        path.write_bytes(content)
+        found.append((str(path), kind, fine))
+    return found
 
 
 def hundred_pictures(folder: Path) -> tuple[list[str], list[bool]]:

@@ -34,7 +34,7 @@ def test_operators_that_fuse_vectors_learn_what_no_modality_tells_alone(operator
     assert accuracy(operator) > 0.95
 
 
-@pytest.mark.parametrize("operator", ["linear", "late"])
+@pytest.mark.parametrize("operator", ["linear", "late", "discriminant"])
 def test_sums_of_scores_cannot(operator):
     assert accuracy(operator) < 0.8
 
@@ -60,6 +60,32 @@ def test_logistic_regression_agrees_with_scikit_learn():
     x = design(features, input_scales(features, PARTS[0]), np.arange(600))
     oracle = LogisticRegression(C=1.0, max_iter=300, tol=1e-3).fit(x[PARTS[0]], labels[PARTS[0]])
     assert np.allclose(fitted.scores(features, PARTS[2]), oracle.predict_log_proba(x[PARTS[2]]), atol=1e-3)
+
+
+@pytest.mark.parametrize("width", [6, 900])  # fewer entries than rows, and more
+def test_the_discriminant_is_that_of_the_textbook(width):
+    from recsys.multimodal.classifier import input_scales
+    from recsys.multimodal.linear_classifier import design
+
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 200)[random.permutation(600)]
+    noise = random.normal(size=(600, width)) @ np.diag(random.uniform(0.1, 2, width))
+    vectors = (noise + 0.3 * random.normal(size=(3, width))[labels]).astype(np.float32)
+    features = {"a": Features("a", vectors, np.ones(600, bool))}
+    chosen = FitSettings(operator="discriminant", strength=0.3)
+    fitted = fit_classifier(features, labels, *PARTS[:2], chosen)
+    x = design(features, input_scales(features, PARTS[0]), np.arange(600)).astype(np.float64)
+    train, counts = x[PARTS[0]], np.bincount(labels[PARTS[0]])
+    means = np.stack([train[labels[PARTS[0]] == k].mean(axis=0) for k in range(3)])
+    within = train - means[labels[PARTS[0]]]
+    pooled = within.T @ within / len(train)
+    pooled = 0.7 * pooled + 0.3 * np.trace(pooled) / len(pooled) * np.eye(len(pooled))
+    away = x[PARTS[2]][:, None] - means
+    scores = -0.5 * np.einsum("ncd,de,nce->nc", away, np.linalg.inv(pooled), away) + np.log(counts)
+    wanted = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    assert np.allclose(fitted.scores(features, PARTS[2]), wanted, atol=1e-3)
+    with pytest.raises(FeatureError, match="a share in"):
+        fit_classifier(features, labels, *PARTS[:2], FitSettings(operator="discriminant", strength=0.0))
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=1, max_size=8), st.floats(0, 1))

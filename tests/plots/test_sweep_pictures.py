@@ -1,5 +1,7 @@
 """Pictures of searches: what they draw is what the tables hold."""
 
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -46,7 +48,11 @@ def test_best_so_far_never_falls_and_ends_at_the_best():
 
 def test_progress_has_a_line_a_method_and_a_band_over_repeats():
     axes = sweeps.plot_best_so_far(trials(), "q", ceiling=1.0)
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["random", "tpe"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "random",
+        "tpe",
+        "best of the table",
+    ]
     assert len(axes.collections) == 2
     single = sweeps.plot_best_so_far(trials(repeats=1), "q")
     assert len(single.collections) == 0
@@ -66,6 +72,8 @@ def test_parallel_coordinates_draw_every_trial_and_the_best_last():
     assert drawn[1] == (0 if best["width"] == 32 else 1)
     words = {text.get_text() for text in axes.texts}
     assert {"a", "none", "32", "64"} <= words
+    large = sweeps.plot_parallel_coordinates(frame.assign(width=frame["width"] * 16), ["width"], "q")
+    assert {text.get_text() for text in large.texts} == {"512", "1024"}  # once 1.02e+03
 
 
 def test_contours_need_an_area():
@@ -89,6 +97,42 @@ def test_the_front_holds_what_nothing_beats():
     assert sweeps.front(frame, {"q": "max", "cost": "min"}).tolist() == [True, True, False, False]
     axes = sweeps.plot_pareto_front(frame, "cost", "q")
     assert axes.lines[0].get_xdata().tolist() == [1.0, 2.0]
+
+
+def overlapping(axes) -> list[str]:
+    """Legends that lie over their own drawing area's data, and texts that lie over each other."""
+    figure = axes.figure
+    figure.canvas.draw()
+    legend = axes.get_legend()
+    box = legend.get_window_extent() if legend else None
+    points = [
+        axes.transData.transform(np.column_stack([line.get_xdata(), line.get_ydata()]))
+        for line in axes.lines
+        if len(line.get_xdata())
+    ]
+    points += [
+        axes.transData.transform(one.get_offsets()) for one in axes.collections if len(one.get_offsets())
+    ]
+    inside = box is not None and any(box.contains(x, y) for line in points for x, y in np.asarray(line))
+    labels = [tick.get_window_extent() for tick in axes.get_xticklabels() if tick.get_text()]
+    crossed = [a for a, b in itertools.pairwise(labels) if a.overlaps(b)]
+    return ["legend over data"] * inside + ["ticks over each other"] * bool(crossed)
+
+
+def test_nothing_lies_over_anything_else():
+    frame = trials(4, 24).rename(columns={"rate": "learning_rate"})
+    rows = [("learning_rate", 0.7, 0.5, 0.9), ("width", 0.1, 0.0, 0.5), ("kind", 0.05, 0.0, 0.95)]
+    table = pd.DataFrame(rows, columns=["parameter", "importance", "low", "high"]).assign(over="repeats")
+    table = pd.concat([table.assign(evaluator=name) for name in ("fanova", "ped_anova")])
+    names = ["learning_rate", "width", "kind", "number", "core_seconds"]
+    drawn = [
+        sweeps.plot_best_so_far(frame, "q", ceiling=1.0),
+        sweeps.plot_parallel_coordinates(frame, names, "q", logs=["learning_rate"]),
+        sweeps.plot_contour(frame, "learning_rate", "core_seconds", "q", logs=["learning_rate"]),
+        sweeps.plot_importance(table),
+        sweeps.plot_pareto_front(frame, "core_seconds", "q"),
+    ]
+    assert [overlapping(axes) for axes in drawn] == [[]] * 5
 
 
 def test_draws_and_halves():

@@ -8,8 +8,11 @@ import typer
 from typer.testing import CliRunner
 
 from recsys.encoders.backbone import load_backbone
+from recsys.search import engine as engine_module
+from recsys.search import vector_index
+from recsys.search.catalogue import read_catalogue
 from recsys.search.cli import search_command
-from recsys.search.engine import CATALOGUE, MANIFEST, SearchEngine, read_catalogue
+from recsys.search.engine import CATALOGUE, MANIFEST, SearchEngine
 from recsys.search.errors import SearchError
 
 TITLES = ["Cordless drill 18V", "Hammer drill 750 W", "Garden hose 1/2 in.", "Desk lamp", "<b>Rug</b> [red]"]
@@ -34,7 +37,14 @@ def test_words_find_their_product(engine):
 
 
 def test_the_real_encoder_finds_what_words_do_not():
-    engine = SearchEngine.build(SHOP, "minilm", words_weight=0.0)
+    engine = SearchEngine.build(SHOP, "minilm", words_weight=0.0, variant="plain")
+    assert engine.search("light for my office table", 1)["id"].item() == "p3"
+
+
+def test_an_int8_query_finds_it_too():
+    engine = SearchEngine.build(SHOP, "minilm", words_weight=0.0, variant="onnx-int8")
+    assert engine.texts.reasons == ()
+    assert (engine.texts.queries_by, engine.texts.titles_by) == ("onnx-int8", "packed-fp32")
     assert engine.search("light for my office table", 1)["id"].item() == "p3"
 
 
@@ -65,7 +75,8 @@ def test_after_additions_and_deletions_it_is_the_engine_built_anew(engine, encod
     )
     anew = SearchEngine.build(left, encoder)
     for query in ("cordless drill", "hose", "lamp"):
-        pd.testing.assert_frame_equal(engine.search(query), anew.search(query), rtol=1e-5)
+        # the encoder's own rounding: texts of a batch share its padding
+        pd.testing.assert_frame_equal(engine.search(query), anew.search(query), rtol=1e-3, atol=1e-5)
     engine.save(tmp_path)
     loaded = SearchEngine.load(tmp_path, encoder)
     pd.testing.assert_frame_equal(engine.search("drill"), loaded.search("drill"), rtol=1e-6)
@@ -78,8 +89,8 @@ def test_what_does_not_fit_is_refused(engine, encoder, tmp_path):
     with pytest.raises(SearchError, match="is of model"):
         SearchEngine.load(tmp_path, load_backbone("random-bert", seed=1))
     manifest = json.loads((tmp_path / MANIFEST).read_text())
-    (tmp_path / MANIFEST).write_text(json.dumps(manifest | {"format": 2}))
-    with pytest.raises(SearchError, match="format 2"):
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest | {"format": 99}))
+    with pytest.raises(SearchError, match="format 99"):
         SearchEngine.load(tmp_path, encoder)
     (tmp_path / MANIFEST).write_text(json.dumps(manifest))
     (tmp_path / CATALOGUE).write_bytes(b"no parquet")
@@ -119,3 +130,31 @@ def test_a_kept_answer_is_no_ones_to_change_and_dies_with_the_catalogue(engine):
     assert "changed" not in set(again["id"])
     engine.delete(["p3"])
     assert "p3" not in set(engine.search("lamp", 5)["id"])
+
+
+def test_other_code_another_width_and_a_damaged_index_are_refused(engine, encoder, tmp_path, monkeypatch):
+    engine.save(tmp_path)
+    monkeypatch.setattr(engine_module, "title_code", lambda: "another kit")
+    with pytest.raises(SearchError, match="made by other code"):
+        SearchEngine.load(tmp_path, encoder)
+    monkeypatch.undo()
+    path = tmp_path / vector_index.MANIFEST
+    own = json.loads(path.read_text())
+    path.write_text(json.dumps(own | {"width": own["width"] + 1}))
+    with pytest.raises(SearchError, match="is of width"):
+        SearchEngine.load(tmp_path, encoder)
+    path.write_text(json.dumps(own))
+    (tmp_path / vector_index.VECTORS).write_bytes(b"PK")
+    with pytest.raises(SearchError, match="checksum"):
+        SearchEngine.load(tmp_path, encoder)
+    for wrong in ("[]", "{", '{"format": 2}'):
+        (tmp_path / MANIFEST).write_text(wrong)
+        with pytest.raises(SearchError, match="damaged"):
+            SearchEngine.load(tmp_path, encoder)
+
+
+def test_a_megabyte_and_a_text_of_marks_are_titles_as_well(encoder):
+    titles = ["x" * 1_000_000, "\u202egnihton", "😀", "a\0b", "'; DROP TABLE--"]
+    engine = SearchEngine.build(pd.DataFrame({"id": list("abcde"), "title": titles}), encoder)
+    assert len(engine.search("drop table", 5)) == 5
+    assert engine.search("drop table", 5)["id"].iloc[0] in set("abcde")

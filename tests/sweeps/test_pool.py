@@ -21,9 +21,9 @@ def data(monkeypatch) -> NextItemData:
     parts = split(dataset)
     made = NextItemData(dataset, parts, parts.train, None, None)
     monkeypatch.setattr(next_item, "load_next_item", lambda name: made)
-    next_item._data.cache_clear()
+    next_item.trial_data.cache_clear()
     yield made
-    next_item._data.cache_clear()
+    next_item.trial_data.cache_clear()
 
 
 @pytest.mark.parametrize("model", ["item_knn", "bpr", "sequence"])
@@ -85,16 +85,16 @@ def test_the_trial_function_measures_and_reports(data, model):
     assert set(metrics) == set(next_item.NEXT_ITEM.metrics)
     assert len(reports) == (2 if model == "sequence" else 0)
     assert (metrics["parameters"] > 0) == (model == "sequence")
-    assert next_item._data("circle").split.test.__class__.__name__ == "_Absent"
+    assert next_item.trial_data("circle").split.test.__class__.__name__ == "_Absent"
 
 
 def test_data_are_loaded_before_a_trials_clock_starts(data):
     """The first trial of a process once paid seven core seconds for what the second had for nothing."""
     next_item.NEXT_ITEM.prepare({"dataset": "circle", "model": "item_knn"})
-    loaded = next_item._data.cache_info().misses
+    loaded = next_item.trial_data.cache_info().misses
     settings = {name: one.default for name, one in next_item.declared({}).items()} | {"dataset": "circle"}
     next_item.run(settings, lambda metrics: None)
-    assert next_item._data.cache_info().misses == loaded == 1
+    assert next_item.trial_data.cache_info().misses == loaded == 1
 
 
 def test_models_without_settings_are_refused(data):

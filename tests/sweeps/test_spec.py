@@ -6,6 +6,7 @@ import yaml
 from recsys.runs import paths
 from recsys.sweeps.spec import SweepError, find_spec, load_spec
 
+POPULATION = {"sampler": "random", "scheduler": "pbt"}
 GOOD = {
     "name": "one",
     "question": "Where?",
@@ -54,6 +55,26 @@ def test_a_good_file_is_read(tmp_path):
         ({"methods": [{"sampler": "grid"}]}, "x: a grid needs choices, not ranges"),
         ({"methods": [{"sampler": "tpe"}, {"sampler": "tpe"}]}, "methods: one stands twice"),
         ({"methods": [{"scheduler": "hyperband"}]}, "methods.0.scheduler"),
+        (
+            {"methods": [{"sampler": "tpe", "scheduler": "pbt"}]},
+            "first settings are drawn: random or quasi_random",
+        ),
+        ({"methods": [POPULATION], "budget": {"trials": 3}}, "its budget is its members: trials, at least 4"),
+        ({"methods": [POPULATION], "budget": {"core_seconds": 9}}, "its budget is its members: trials"),
+        (
+            {"methods": [POPULATION], "space": {"kind": {"choice": ["round", "flat"]}}},
+            "nothing of the space can change in a trial of planted: it may change x, y",
+        ),
+        (
+            {
+                "methods": [POPULATION],
+                "function": "next_item",
+                "fixed": {},
+                "space": {"shrink": {"real": [0.1, 10.0]}},
+                "objectives": [{"metric": "mrr"}],
+            },
+            "next_item: it cannot be saved half-way",
+        ),
         ({"fixed": {"x": 1.0}}, "x: both fixed and searched"),
         ({"first": [{"y": 1.0}]}, "first: y is not searched"),
         ({"function": "plantet"}, "no trial function 'plantet'; did you mean 'planted'"),

@@ -22,8 +22,8 @@ def load(source: Source) -> Dataset:
     """The data set of a registry entry of family "atomic_files" (roles inter, user, item; kg, link).
 
     Returns:
-        items: source_id, title, text (title and classes), year (float). users: source_id, age (float, years),
-        gender, occupation. events: kind "view", time, rating.
+        items: source_id, title, text (title and classes), genres ("A|B"), year (float). users:
+        source_id, age (float, years), gender, occupation. events: kind "view", time, rating.
 
     Raises:
         RegistryError, DataUnavailable: a file cannot be had, or lacks a field (NotData).
@@ -49,6 +49,7 @@ def load(source: Source) -> Dataset:
     items["year"] = pd.to_numeric(items["year"], errors="coerce") if "year" in items else np.nan
     genres = items.pop("class").fillna("") if "class" in items else pd.Series("", index=items.index)
     items["title"] = items["title"].astype(str)
+    items["genres"] = genres.str.replace(" ", "|")  # no genre of this set has a blank in its name
     items["text"] = [f"{t}. {g}" if g else t for t, g in zip(items["title"], genres, strict=True)]
     if "age" in users:
         users["age"] = pd.to_numeric(users["age"], errors="coerce")

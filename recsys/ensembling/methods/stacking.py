@@ -1,8 +1,8 @@
 """Stacking (Wolpert 1992): a logistic regression of relevance on the scorers' scores and ranks.
 
-Fitted on validation lists, and evaluated out of fold (`recsys.ensembling.fusion.cross_fitted`), so that no
-user's target is used twice. Trained on each user's target and top candidates only, because the order of the
-far tail does not matter.
+Fitted on validation lists, and judged out of fold (`recsys.ensembling.fusion.cross_fitted`), so that no
+user's target is used twice. Learnt from are the candidates near the top, of users whose target is among them:
+all six hundred would teach what is not in question, the order of the far tail.
 
 S: scorers. B: users. C: candidates. F: features, 3 S.
 """
@@ -20,8 +20,9 @@ from recsys.ensembling.candidate_lists import Pool
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.score_fusion import convex, lowest_where_missing, reciprocal_rank
 
-NEGATIVES = 40  # of each user: the best by equal weights
-STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # C of the logistic regression, chosen within the training users
+NEGATIVES = 40  # of each user: the best by equal weights, the target among them
+FEWEST = 8  # users
+STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # C of the logistic model, chosen inside the training users
 
 
 class Stacking:
@@ -69,16 +70,22 @@ def _examples(pool: Pool, targets: pd.DataFrame, budget: Budget) -> tuple[np.nda
     row = pd.Index(pool.rows).get_indexer(pairs["user"])
     hit = pool.ids[row] == pairs["item"].to_numpy()[:, None]
     row, column = row[hit.any(axis=1)], hit[hit.any(axis=1)].argmax(axis=1)
-    if len(np.unique(row)) < 8:
-        raise EnsembleError(f"stacking needs at least 8 users with a kept target, got {len(np.unique(row))}")
-    positive = np.zeros(pool.ids.shape, bool)
-    positive[row, column] = True
     rough = convex(pool.normalised(), np.ones(len(pool.names)), "none")
     place = np.argsort(np.argsort(-rough, axis=1, kind="stable"), axis=1)
-    wanted = np.zeros(pool.ids.shape, bool)
-    wanted[np.unique(row)] = True
-    wanted &= (place < NEGATIVES) & np.isfinite(rough)
-    rows, columns = np.nonzero(wanted | positive)
+    near = (place < NEGATIVES) & np.isfinite(rough)
+    # a target from further down, beside the best alone, would teach that low scores are the sign
+    found = near[row, column]
+    row, column = row[found], column[found]
+    if len(np.unique(row)) < FEWEST:
+        raise EnsembleError(
+            f"stacking needs at least {FEWEST} users with a target among their {NEGATIVES} best, got "
+            f"{len(np.unique(row))}: give it more validation users (rows)"
+        )
+    positive = np.zeros(pool.ids.shape, bool)
+    positive[row, column] = True
+    learnt = np.zeros(pool.ids.shape, bool)
+    learnt[np.unique(row)] = True
+    rows, columns = np.nonzero(learnt & near)
     return rows, columns, positive[rows, columns].astype(int)
 
 

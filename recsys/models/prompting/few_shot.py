@@ -43,6 +43,27 @@ def budget(task: LabelledTask, shots: int, seed: int) -> LabelledTask:
     return replace(task, train=Part(texts, task.train.labels[chosen], pairs, None))
 
 
+def fresh_part(part: Part, most: int, seed: int) -> Part:
+    """Rows of a part for one seed: what trains nothing differs between seeds in nothing but what it is asked.
+
+    Seeds take blocks of one fixed order that do not overlap, until the part is used up and it starts again;
+    of a part with lists whole lists are taken.
+
+    Args:
+        most: rows, or lists; 0 keeps all.
+    """
+    keys = np.arange(len(part)) if part.lists is None else part.lists
+    distinct = np.unique(keys)
+    if not 0 < most < len(distinct):
+        return part
+    block = seed % (len(distinct) // most)
+    order = np.random.default_rng(0).permutation(len(distinct))
+    rows = np.flatnonzero(np.isin(keys, distinct[order[block * most : (block + 1) * most]]))
+    pairs = None if part.pairs is None else [part.pairs[row] for row in rows]
+    lists = None if part.lists is None else part.lists[rows]
+    return Part([part.texts[row] for row in rows], part.labels[rows], pairs, lists)
+
+
 def prompted(
     generator: Generator,
     prompt: Prompt,

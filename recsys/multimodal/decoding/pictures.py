@@ -16,6 +16,9 @@ MOST_BYTES = 64 << 20
 # 40 megapixels are 120 MB in RGB; a PNG of 30,000 × 30,000 equal pixels has 100 kB and would take 2.7 GB
 MOST_PIXELS = 40_000_000
 LEAST_SIDE = 2  # pixels
+STEP = 16  # pixels: few shapes share batches
+MOST_RATIO = 4.0
+ORIENTATION = 0x0112  # in EXIF data: 5 to 8 are turned by a quarter
 
 
 def decode_picture(
@@ -67,6 +70,36 @@ def decode_picture(
     if keep == "top":
         array[height // 2 :] = 127
     return array
+
+
+def decode_in_shape(content: bytes, side: int) -> np.ndarray:
+    """A picture as `decode_picture` gives it, not stretched: about side × side pixels in its own shape.
+
+    Sides are multiples of STEP; what is more than MOST_RATIO times as long as wide is taken for just that.
+
+    Returns:
+        [H, W, 3] uint8.
+
+    Raises:
+        Undecodable: with the reason.
+    """
+    width, height = _size(content)
+    ratio = min(max(width / height, 1 / MOST_RATIO), MOST_RATIO)
+    sides = [max(STEP, round(side * part / STEP) * STEP) for part in (ratio**0.5, ratio**-0.5)]
+    return decode_picture(content, *sides)
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    """Width and height as the eye sees it, by the header; a square where `decode_picture` will refuse."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+                size = picture.size
+                turned = picture.getexif().get(ORIENTATION, 1) >= 5
+    except Exception:  # whatever it is, decoding meets it again and says so
+        return 1, 1
+    return size[::-1] if turned else size
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

@@ -6,6 +6,7 @@ OPERATORS = Registry(
     "fusion operator",
     {
         "linear": "recsys.multimodal.fusion.concatenation:Linear",
+        "discriminant": "recsys.multimodal.fusion.concatenation:Linear",
         "concatenation": "recsys.multimodal.fusion.concatenation:Concatenation",
         "gated": "recsys.multimodal.fusion.gated:Gated",
         "bilinear": "recsys.multimodal.fusion.bilinear:LowRankBilinear",

@@ -13,6 +13,7 @@ MODALITIES = Registry(
         "words": "recsys.multimodal.modalities.words:encode",
         "tags": "recsys.multimodal.modalities.words:encode_tags",
         "picture": "recsys.multimodal.modalities.picture:encode",
+        "picture_layers": "recsys.multimodal.modalities.picture_layers:encode",
         "picture_top": "recsys.multimodal.modalities.picture:encode_top",
         "picture_scratch": "recsys.multimodal.modalities.picture_scratch:encode",
         "colours": "recsys.multimodal.modalities.colours:encode",
@@ -23,5 +24,7 @@ MODALITIES = Registry(
         "situation": "recsys.multimodal.modalities.numbers:encode_situation",
         "profile": "recsys.multimodal.modalities.profile:encode",
         "reviews": "recsys.multimodal.modalities.reviews:encode",
+        "tree": "recsys.multimodal.modalities.symbols:encode_tree",
+        "graph": "recsys.multimodal.modalities.symbols:encode_graph",
     },
 )

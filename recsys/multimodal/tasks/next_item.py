@@ -21,13 +21,13 @@ from recsys.baselines.ease import EASE
 from recsys.baselines.popularity import Popularity, RandomScorer
 from recsys.data.splits import Split, by_salt, split
 from recsys.data.tables import Dataset
-from recsys.metrics.lists import top_lists
+from recsys.metrics.lists import breadth_of_each_list, coverage_and_novelty, distance_within_lists, recommend
 from recsys.metrics.ranking import evaluate, ranking_metrics
 from recsys.multimodal.features import FeatureError, Features
 from recsys.multimodal.item_tables import item_table
 from recsys.multimodal.late_scores import fit_late
 from recsys.multimodal.modalities.registry import MODALITIES
-from recsys.multimodal.side_information import ContentNeighbours, SideInformationEASE, unit_rows
+from recsys.multimodal.side_information import ContentNeighbours, SideInformationEASE
 from recsys.multimodal.tasks.encoded import encoded, without
 from recsys.multimodal.tasks.outcome import Outcome, all_faults, cost_metrics
 
@@ -113,13 +113,14 @@ def next_items(
         random.
 
     Returns:
-        metrics: ndcg@10 and other ranking metrics over all users; over sparse users; of rare and of cold
-        items where there are targets; coverage@10; diversity@10 (mean distance of the titles in a list);
-        costs.
+        metrics: ndcg@10 and its like over all users; of sparse users; of rare and of cold items where there
+        are targets; coverage@10, novelty@10, diversity@10 of the lists; what it cost. The table "lists" has
+        the last three user by user.
     """
     if model not in KINDS:
         raise FeatureError(f"no model {model!r}; there are {', '.join(KINDS)}")
-    needed = tuple(dict.fromkeys([*modalities, *same_items, "text"]))
+    yardstick = "tree" if {"category", "genres"} & set(task.table) else "text"
+    needed = tuple(dict.fromkeys([*modalities, *same_items, yardstick]))
     known = np.unique(task.split.train["item"])
     features = encoded(task.table, tuple(n for n in needed if n != "profile"), known, _options(task, side))
     profile = _profile(task) if "profile" in modalities else None
@@ -133,11 +134,14 @@ def next_items(
     if same_items:
         complete = np.logical_and.reduce([features[name].present for name in same_items])
         positions = positions[complete[positions["item"]]]
-    metrics = _metrics(task, positions) | _list_metrics(informed, task, positions, features["text"])
+    seen = np.bincount(task.split.train["item"], minlength=task.split.n_items)
+    positions = positions.assign(train_count=seen[positions["item"]])  # 0: films held out, and new ones
+    breadth, lists = _list_metrics(informed, task, positions, features[yardstick])
+    metrics = _metrics(task, positions) | breadth
     metrics |= {"fit_seconds": seconds} | cost_metrics(
         {name: features[name] for name in modalities if name in features}
     )
-    tables = {"trials": trials}
+    tables = {"trials": trials, "lists": lists}
     return Outcome(metrics, positions, tables, features, task.table, all_faults(features))
 
 
@@ -257,24 +261,19 @@ def _metrics(task: NextItemTask, positions: pd.DataFrame) -> dict[str, float]:
     return metrics
 
 
-def _list_metrics(model, task: NextItemTask, positions: pd.DataFrame, text: Features) -> dict[str, float]:
-    """Catalogue coverage of the top ten; diversity of a list's texts (1 − mean cosine)."""
-    users = np.unique(positions["user"])
+def _list_metrics(
+    model, task: NextItemTask, positions: pd.DataFrame, yardstick: Features
+) -> tuple[dict[str, float], pd.DataFrame]:
+    """What the first ten say beyond accuracy, over all users and user by user (column list: the user).
+
+    Args:
+        yardstick: by which the items of a list are told apart: the taxonomy where there is one, since a model
+            that reads texts would be judged by its own eyes with their vectors.
+    """
     known = pd.concat([task.split.train, task.split.validation])
-    vectors = unit_rows(text)
-    shown, spread = set(), []
-    for start in range(0, len(users), 256):
-        some = users[start : start + 256]
-        scores = np.array(model.score(some), dtype=np.float32)
-        rows = pd.Index(some).get_indexer(known["user"])
-        scores[rows[rows >= 0], known["item"].to_numpy()[rows >= 0]] = -np.inf
-        lists = top_lists(scores, 10)
-        shown |= set(np.unique(lists[lists >= 0]))
-        chosen = vectors[lists]
-        cosines = chosen @ chosen.transpose(0, 2, 1)
-        off = ~np.eye(lists.shape[1], dtype=bool)
-        spread.append(1 - cosines[:, off].mean(axis=1))
-    return {
-        "coverage@10": len(shown) / task.split.n_items,
-        "diversity@10": float(np.concatenate(spread).mean()),
-    }
+    users, lists = recommend(model, np.unique(positions["user"]), 10, known, batch=256)
+    counts = np.bincount(task.split.train["item"], minlength=task.split.n_items)
+    each = breadth_of_each_list(lists, counts)
+    each["diversity@10"] = distance_within_lists(lists, yardstick.dense())
+    whole = coverage_and_novelty(lists, counts) | {"diversity@10": float(each["diversity@10"].mean())}
+    return whole, each.assign(list=users)

@@ -58,8 +58,11 @@ def class_metrics(positions: pd.DataFrame) -> dict[str, float]:
 
 
 def cost_metrics(features: Mapping[str, Features]) -> dict[str, float]:
-    """Costs of each modality in use: ms per item encoded (0 from a warm cache), MB, parameters, coverage."""
-    found = {}
+    """Cost of each modality in use: ms an item to encode (0 from a warm store), MB, parameters, coverage.
+
+    files_decoded: of all of them together in this run, so that a sweep can be counted.
+    """
+    found = {"files_decoded": sum(one.costs.get("decoded", 0.0) for one in features.values())}
     for name, one in features.items():
         made = one.costs.get("encoded", 0.0)
         found[f"{name}_ms_per_item"] = 1000 * one.costs.get("seconds", 0.0) / made if made else 0.0

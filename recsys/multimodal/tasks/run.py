@@ -26,19 +26,14 @@ TASKS = Registry(
 class Plan:
     """Settings of one run.
 
-    Attributes:
-        task: a name of TASKS. dataset: labelled media, an event log, or "demo_store".
-        label: of "classify": the column to predict.
-        modalities: joined by "+", for instance "words+picture"; for "retrieve", those of the photo.
-        described: for "retrieve", the modalities of the other side.
-        operator: for "classify", the fusion operator; for "next_item", the model ("ease", "side_information",
-            "late", "content", "popularity", "random").
-        knock_out: ablation "modality:kind", or "". modality_dropout: probability, in training.
-        missing: the modality that the curve of missing shares hides. cold_share: of items held out of
-        training.
-        same_items: modalities that evaluated targets must have, joined by "+". side: pixels of pictures.
-        most_rows: maximum of the table, 0: all. trials: settings tried on validation. epochs: maximum.
-        size: of the demo store. threads: of numeric libraries.
+    task: a name of TASKS. dataset: of labelled media, a log, or "demo_store". label: of "classify".
+    modalities: joined by "+", for instance "words+picture"; of "retrieve" those of the photo.
+    described: of "retrieve", the other side. operator: of "classify"; of "next_item" the model ("ease",
+    "side_information", "late", "content", "popularity", "random"). knock_out: "modality:kind" or "".
+    modality_dropout: in training. missing: the modality whose gaps the curve shows. cold_share: of items held
+    out of training. same_items: joined by "+". side: pixels of pictures. most_rows: of the table, 0 all.
+    rival: of "classify": whether `missing` is held against a model that never had it. trials: settings tried
+    on validation. epochs: at most. size: of the demo store.
     """
 
     task: str = "classify"
@@ -50,6 +45,7 @@ class Plan:
     knock_out: str = ""
     modality_dropout: float = 0.0
     missing: str = "picture"
+    rival: bool = False
     cold_share: float = 0.0
     same_items: str = ""
     side: int = 128
@@ -87,9 +83,8 @@ def run_classify(plan: Plan) -> Outcome:
         seed=plan.seed,
     )
     subjects = load_subjects(plan.dataset, plan.most_rows)
-    return classify(
-        subjects, plan.label, plan.names, settings, plan.knock_out, plan.missing, plan.trials, plan.side
-    )
+    spoilt = {"knock_out": plan.knock_out, "missing": plan.missing, "rival": plan.rival}
+    return classify(subjects, plan.label, plan.names, settings, trials=plan.trials, side=plan.side, **spoilt)
 
 
 def run_retrieve(plan: Plan) -> Outcome:

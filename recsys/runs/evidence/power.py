@@ -126,9 +126,12 @@ def _nearness(
     other, finding = one
     theirs = finding.criterion
     mine = policy.family(criterion.metric, criterion.where | criterion.treatment)
+    # metrics that are only held against stated numbers share no scale: a ratio says nothing of a share
+    alike = mine.line is not None or theirs.metric == criterion.metric
     usable = (
         theirs.pair == criterion.pair
         and policy.family(theirs.metric, theirs.where | theirs.treatment).name == mine.name
+        and alike
     )
     return (
         usable,

@@ -11,6 +11,8 @@ from recsys.runs.grid.plan import declared_parameters
 from recsys.runs.records import Record, load_records, read_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
 
 
@@ -63,6 +65,11 @@ def results(experiment: str) -> pd.DataFrame:
     return as_frame(*_chosen(experiment))
 
 
+def chosen_records(experiment: str) -> list[Record]:
+    """The records that `results` shows, with their folders."""
+    return _chosen(experiment)[0]
+
+
 def recorded_tables(experiment: str, table: str, *parameters: str) -> pd.DataFrame:
     """A table that runs recorded beside their metrics, concatenated over all runs that `results` shows.
 
@@ -101,6 +108,38 @@ def policy_lines(shares: pd.DataFrame, metric: str) -> dict[str, float]:
         mean = float(part["control"].mean())
         found[str(dataset)] = 1 - policy.family(metric, {"dataset": dataset}).line.of(mean) / mean
     return found
+
+
+def judged(experiment: str, rule: str, asked: "Mapping[str, Mapping[str, Any]]") -> pd.DataFrame:
+    """Comparisons that no claim makes, judged by the policy as theirs are, from the records `results` shows.
+
+    Args:
+        rule: "gain", "keeps", "faster", "no effect" or "level".
+        asked: name → a criterion as in experiments/claims, `each` included.
+
+    Returns:
+        One row a comparison: asked, where, effect, low, high (95 %), line, n, state ("supported", "refuted",
+        "undecided", "not yet tested"); of an invalid one the state says why.
+
+    Raises:
+        ValueError: a criterion that says too little or too much.
+
+    Example:
+        >>> half = {"metric": "half:difference", "treatment": {"rival": True}, "value": 0.0, "pair": "list"}
+        >>> judged("04_multimodal_fusion", "keeps", {"half missing": half | {"alternative": "greater"}})
+    """
+    from recsys.runs.evidence.statistics.criterion import Criterion, Records
+    from recsys.runs.evidence.statistics.examination import examine
+    from recsys.runs.evidence.statistics.policy import load_policy
+
+    records, rows = Records(_chosen(experiment)[0]), []
+    for name, words in asked.items():
+        for part in Criterion.model_validate(words).expand():
+            found = examine(part, rule, experiment, records, load_policy())
+            state = f"{found.state}: {found.message}" if found.state == "invalid" else found.state
+            numbers = {key: getattr(found, key) for key in ("effect", "low", "high", "line", "n")}
+            rows.append({"asked": name, "where": found.place, **numbers, "state": state})
+    return pd.DataFrame(rows)
 
 
 def _chosen(experiment: str) -> tuple[list[Record], str]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from recsys.runs import paths
 from recsys.runs.execution.kernel_parent import CAN_FORK, SOCKET, KernelParent
 from recsys.runs.execution.orphan_cleanup import orphans_ended
@@ -146,18 +148,31 @@ def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
     # num_cpus None: Ray counts the cores that this process may use, including containers' limits
     local = {} if address else {"num_cpus": cores, "include_dashboard": False}
     for left in reversed(range(TRIES)):
+        there = {child.pid for child in psutil.Process().children()}
         try:
             ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
             break
         except Exception as error:  # Ray raises a plain Exception when one of its processes does not start
             if not address and left and "timed out during startup" in str(error):
-                continue  # Ray waits only 30 s for its processes, too short on a busy machine
+                # it waits 30 s for its own processes, which a busy machine does not give them
+                _end_children_but(there)
+                continue
             where = f"the Ray cluster at {address}" if address else "Ray on this machine"
             raise RunnerError(f"cannot start or reach {where}: {_first_line(error)}") from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _end_children_but(kept: set[int]) -> None:
+    """What a failed start of Ray leaves running until this process ends: each try would add to the load that
+    made it fail."""
+    children = [child for child in psutil.Process().children() if child.pid not in kept]
+    for child in children:
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+    psutil.wait_procs(children, timeout=5)
 
 
 def _check_temporary_folder() -> None:

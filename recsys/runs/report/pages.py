@@ -22,6 +22,7 @@ from recsys.runs.evidence.verdicts import Verdict, verdicts
 from recsys.runs.grid.experiment import Experiment
 from recsys.runs.records import Record
 from recsys.runs.report.experiments import ORIGINS, Section, page_of, section
+from recsys.runs.report.ladder import opening
 from recsys.runs.report.numbers import setting
 from recsys.runs.report.provenance import provenance
 from recsys.runs.report.site import Site
@@ -84,6 +85,7 @@ def write_report(
         rows=rows,
         counts=counts(rows),
         sections=sections,
+        ladder=opening(site, by_origin, experiments),
         homes=_homes(sections),
         failures=[{**failure, "page": notebooks.get(_key(failure))} for failure in failures],
         errors=claims.errors,

@@ -75,7 +75,7 @@ def draw(cells: list[Cell], plot: Plot, folder: Path, root: Path, name: str) -> 
         drawn = _svg(layout, inches)
         for theme in THEMES:
             path = folder / f"{name}-{theme}-{width}.svg"
-            path.write_text(_recolour(drawn, theme), encoding="utf-8")
+            path.write_text(recolour(drawn, theme), encoding="utf-8")
             files[theme, width] = path.relative_to(root).as_posix()
     return Picture(files, _alt(layout))
 
@@ -131,23 +131,27 @@ def _value(cell: Cell, name: str) -> Any:
     return cell.records[0].parameters.get(name, "all")
 
 
-def _recolour(drawn: str, theme: str) -> str:
-    """The light drawing in another theme's colours, which is much cheaper than drawing it again."""
+def recolour(drawn: str, theme: str) -> str:
+    """The light drawing in another theme's colours, which costs nothing against drawing it again."""
     (ink, faint, colours), (new_ink, new_faint, new_colours) = THEMES["light"], THEMES[theme]
     replacement = dict(zip((ink, faint, *colours), (new_ink, new_faint, *new_colours), strict=True))
     return re.sub(r"#[0-9a-f]{6}\b", lambda found: replacement.get(found[0], found[0]), drawn)
 
 
 def _svg(layout: _Layout, width: float) -> str:
+    return as_svg(_figure(layout, width))
+
+
+def as_svg(figure: Any, transparent: bool = True) -> str:
+    """A figure as text: letters as outlines, no date, the same for the same figure."""
     import io
 
     from matplotlib import rc_context
 
     buffer = io.StringIO()
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": "recsys"}):
-        _figure(layout, width).savefig(
-            buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
-        )
+        metadata = {"Date": None, "Creator": None}
+        figure.savefig(buffer, format="svg", transparent=transparent, metadata=metadata)
     return buffer.getvalue()[buffer.getvalue().index("<svg") :]  # without the DTD's address
 
 

@@ -31,25 +31,31 @@ TIMES = {
 
 @dataclass(frozen=True)
 class LoggedLists:
-    """Logged lists with features, n rows.
+    """table: n rows: search, user, item, position, click, time, part, match (cosine of query and title),
+    rate (click rate of the first time, corrected for places), own (cosine of the title with the mean of the
+    titles that the user clicked before; 0 without any), price (its logarithm), view (row in the events).
 
-    table: search, user, item, position, click, time, part, match (cosine of query and title), rate (click
-    rate of the first period, corrected for position), own (cosine of the title with the mean of the titles
-    that the user clicked before; 0 without any), price (logarithm).
+    products: [n, D] product of the unit vectors of query and title, dimension by dimension; it sums to match.
+    backbone: name of the encoder.
     """
 
     shop: Dataset
     table: pd.DataFrame
+    products: np.ndarray
+    backbone: str
 
     def part(self, name: str) -> pd.DataFrame:
         """Rows of one period."""
         return self.table[self.table["part"] == name]
 
 
-def logged_lists(backbone: str = "minilm", seed: int = 0) -> LoggedLists:
-    """The demo store's lists that were shown in random order, whose clicks have no selection by the ranker.
+def logged_lists(backbone: str = "minilm", seed: int = 0, learn_all: bool = False) -> LoggedLists:
+    """The demo store's lists that were shown in random order (others' clicks follow the production order).
 
-    Click rates are counted on all lists, weighted by propensities; the other periods use random lists only.
+    Counting takes all lists, weighted by their propensities; learning, choosing and judging the random ones.
+
+    Args:
+        learn_all: learning takes the other lists too, for models that have the place among their features.
     """
     shop = demo_store.load()
     lists = result_lists(shop.events)
@@ -62,16 +68,19 @@ def logged_lists(backbone: str = "minilm", seed: int = 0) -> LoggedLists:
     rates = click_rates(counted, shop.n_items, examination_curve(counted))
     chance = lists["propensity"].groupby(lists["search"]).transform("min") < 0.1
     same = lists["propensity"].groupby(lists["search"]).transform("nunique") == 1
-    table = lists[chance & same & (lists["part"] != "counts")].reset_index(drop=True)
+    random = chance & same | (learn_all & (lists["part"] == "learning"))
+    kept = lists[random & (lists["part"] != "counts")]
+    table = kept.rename_axis("view").reset_index()
     network = load_backbone(backbone, seed=seed)
     titles = embed_texts(network, shop.items["title"].tolist(), max_tokens=TITLE_TOKENS)
     query, row = _queries(network, table["query"])
     items = table["item"].to_numpy()
-    table["match"] = np.einsum("nd,nd->n", query[row], titles[items])
+    products = query[row] * titles[items]
+    table["match"] = products.sum(axis=1)
     table["rate"] = pd.Series(rates[items]).fillna(float(np.nanmean(rates))).to_numpy()
     table["own"] = _own_taste(shop.events, table, titles)
     table["price"] = np.log(shop.items["price"].to_numpy()[items])
-    return LoggedLists(shop, table)
+    return LoggedLists(shop, table, products, backbone)
 
 
 def _queries(network: Backbone, queries: pd.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -14,5 +14,9 @@ STUDIES = Registry(
         "next_feedback": "recsys.search.studies.logged_feedback:next_feedback",
         "two_stages": "recsys.search.studies.logged_feedback:two_stages",
         "review_sentiment": "recsys.search.studies.review_ranking:review_sentiment",
+        "next_behaviour": "recsys.search.studies.next_behaviour:next_behaviour",
+        "purchase_sum": "recsys.search.studies.purchase_sum:purchase_sum",
+        "multi_task": "recsys.search.studies.joint_feedback:joint_feedback",
+        "grade_regression": "recsys.search.studies.grade_regression:grade_regression",
     },
 )

@@ -58,7 +58,7 @@ def run(settings: dict[str, Any], report: Report) -> dict[str, float]:
 
     Settings left out take the model's defaults. Trained models report ndcg@10 after each epoch.
     """
-    data = _data(settings["dataset"])
+    data = trial_data(settings["dataset"])
     name, seed = settings["model"], settings["seed"]
     chosen = {key: value for key, value in settings.items() if key not in OWN and value is not None}
     if name in BASELINES:
@@ -71,8 +71,8 @@ def run(settings: dict[str, Any], report: Report) -> dict[str, float]:
 
 
 def prepare(settings: dict[str, Any]) -> None:
-    """Load the data and, for a model on frozen text vectors, compute the vectors."""
-    data = _data(settings["dataset"])
+    """Load the data and, for a model of frozen texts, their vectors."""
+    data = trial_data(settings["dataset"])
     if settings["model"] in FROZEN_TEXTS:
         data.text_vectors()
 
@@ -121,8 +121,8 @@ def _seconds(model: Any, users: np.ndarray) -> float:
 
 
 @lru_cache(maxsize=2)
-def _data(dataset: str) -> NextItemData:
-    """The data without the test part, cached for the next trial of this process."""
+def trial_data(dataset: str) -> NextItemData:
+    """Kept for the next trial of this process; without the test part."""
     return load_next_item(dataset).without_test()
 
 

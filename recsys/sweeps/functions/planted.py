@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from recsys.sweeps.functions.registry import Declared, Report, TrialFunction
+from recsys.sweeps.functions.registry import Declared, Report, Save, TrialFunction
 
+EPOCH = "epoch.json"
 FAULTS = ("none", "crash", "nan", "hang", "memory", "death")
 
 
@@ -29,20 +31,27 @@ def run(settings: dict[str, Any], report: Report) -> dict[str, float]:
     """A bump of height 1 at x = 0.3, y = −0.6 ("quality"), and a cost that grows with x ("cost").
 
     Args:
-        settings: x, y: numbers. kind: "round", or "flat" where y has no effect. epochs: number of reports, in
-            which the height is approached. seconds: total sleep. fault: one of `FAULTS`.
-        report: called after each epoch.
+        settings: x, y: numbers. kind: "round", or "flat" where y does nothing. epochs: the height is
+            approached in so many reports. seconds: slept, in all. fault: of `FAULTS`.
+
+    It can be saved at a report: what is kept is the epoch.
     """
     _do(settings["fault"])
     depth = (settings["x"] - 0.3) ** 2 + (0.0 if settings["kind"] == "flat" else (settings["y"] + 0.6) ** 2)
     result: dict[str, float] = {}
-    for epoch in range(1, settings["epochs"] + 1):
+    start = getattr(report, "start", None)
+    done = json.loads((start / EPOCH).read_text(encoding="utf-8")) if start else 0
+    for epoch in range(done + 1, settings["epochs"] + 1):
         time.sleep(settings["seconds"] / settings["epochs"])
         share = 1 - 0.5 ** (8 * epoch / settings["epochs"])
         result = {"quality": share / (1 + depth), "cost": 1 + abs(settings["x"])}
         if epoch < settings["epochs"]:
-            report(result)
+            report(result, _saver(epoch))
     return {"quality": float("nan"), "cost": 1.0} if settings["fault"] == "nan" else result
+
+
+def _saver(epoch: int) -> Save:
+    return lambda folder: (folder / EPOCH).write_text(json.dumps(epoch), encoding="utf-8")
 
 
 def _do(fault: str) -> None:
@@ -58,4 +67,4 @@ def _do(fault: str) -> None:
         time.sleep(0.02)
 
 
-PLANTED = TrialFunction(run, declared, ("quality", "cost"))
+PLANTED = TrialFunction(run, declared, ("quality", "cost"), changeable=("x", "y"))

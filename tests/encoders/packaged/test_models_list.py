@@ -20,9 +20,12 @@ def listed(monkeypatch, *arguments):
 def test_every_model_stands_in_the_list(monkeypatch):
     shown = listed(monkeypatch)
     assert shown.exit_code == 0, shown.output
+    heads = [" ".join(cell.split()) for cell in re.split("[┃│]", shown.output.splitlines()[1])[1:-1]]
+    assert heads == ["model", "kind", "numbers", "MB", "licence", "package", "sha256", "state"]
     for model in packaged_models():
         line = next(line for line in shown.output.splitlines() if f" {model.name} " in line)
-        assert model.package in line
+        assert f"{model.package} {model.version}" in line
+        assert model.licence in line
         assert model.files[0].sha256[:12] in line
         assert re.search(r"here|not installed|damaged", line)
         assert f"{model.size / 1e6:.1f}" in line

@@ -10,6 +10,7 @@ from recsys.ensembling.candidate_lists import fused_positions
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.fusion import METHODS, cross_fitted, fit, fuse
 from recsys.ensembling.list_measure import ListMeasure
+from recsys.ensembling.methods import stacking
 from recsys.ensembling.methods.selection import greedy
 from recsys.metrics.ranking import ranking_metrics
 from tests.ensembling.planted_pools import USERS, planted
@@ -53,6 +54,15 @@ def test_a_scorer_of_noise_is_not_believed(method):
     assert with_noise > ndcg(fused_positions(clean, without.fuse(clean), clean_targets)) - 0.04
     if fusion.weights is not None:
         assert fusion.weights[2] <= 0.2
+
+
+def test_stacking_is_not_turned_round_by_targets_far_down(monkeypatch):
+    """Beside the best five of each user a target from further down looks as if a low score were the sign."""
+    monkeypatch.setattr(stacking, "NEGATIVES", 5)
+    pool, targets = planted(0, noises=(3.0, 3.0))
+    test, wanted = planted(1, noises=(3.0, 3.0))
+    learnt, equal = (fit(method, pool, targets, BUDGET).fuse(test) for method in ("stacking", "equal"))
+    assert ndcg(fused_positions(test, learnt, wanted)) > 0.9 * ndcg(fused_positions(test, equal, wanted))
 
 
 @pytest.mark.parametrize("method", list(METHODS))

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.nn.functional import log_softmax
 
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.model_folders import BackboneError
 from recsys.encoders.packaged import smollm2
 from recsys.models.labelled.task import Part
-from recsys.models.prompting.few_shot import budget, probed, prompted
+from recsys.models.prompting.few_shot import budget, fresh_part, probed, prompted
 from recsys.models.prompting.generator import Generator, load_generator
 from recsys.models.prompting.label_words import PROMPTS, Prompt, answered, label_scores, prompt_for
 from recsys.models.prompting.memorisation import memory, perturbed
@@ -165,6 +167,22 @@ def test_budgets_nest_and_are_even(small_task):
         budget(task, 1000, seed=0)
     with pytest.raises(ValueError, match="has grades"):
         budget(small_task(graded()), 2, seed=0)
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_fresh_parts_of_different_seeds_do_not_overlap(n, most, in_lists):
+    lists = np.arange(n) // 3 if in_lists else None
+    part = Part([str(row) for row in range(n)], np.arange(n), [str(-row) for row in range(n)], lists)
+    keys = np.arange(n) if lists is None else lists
+    blocks = max(1, len(np.unique(keys)) // most)
+    drawn = [fresh_part(part, most, seed) for seed in range(blocks)]
+    for one in drawn:
+        assert one.texts == [str(row) for row in one.labels]
+        assert one.pairs == [str(-row) for row in one.labels]
+        assert len(np.unique(keys[one.labels])) == min(most, len(np.unique(keys)))
+        assert np.isin(keys, keys[one.labels]).sum() == len(one), "lists stay whole"
+    assert len(np.unique(np.concatenate([one.labels for one in drawn]))) == sum(map(len, drawn))
 
 
 def test_few_labels_teach_a_probe_and_prompts_are_judged_alike(small_task, generator):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from recsys.multimodal.decoding.faults import Undecodable
-from recsys.multimodal.decoding.pictures import decode_picture
+from recsys.multimodal.decoding.pictures import decode_in_shape, decode_picture
 from tests.multimodal.broken_files import bytes_of, halves, png_bomb, rotated, sixteen_bits
 
 
@@ -21,7 +21,7 @@ def is_upright(array: np.ndarray) -> bool:
     return top[0] > 200 and top[2] < 60 and bottom[2] > 200 and bottom[0] < 60
 
 
-@pytest.mark.parametrize("orientation", [3, 6, 8])
+@pytest.mark.parametrize("orientation", range(2, 9))
 def test_exif_orientation_is_applied(orientation):
     assert is_upright(decoded(rotated(orientation)))
 
@@ -49,6 +49,34 @@ def test_the_lower_half_can_be_painted_over():
 
 def test_a_large_jpeg_keeps_its_content():
     assert is_upright(decoded(bytes_of(halves(1200, 1600), "JPEG")))
+
+
+@pytest.mark.parametrize(
+    ("picture", "shape"),
+    [
+        (halves(60, 80), (144, 112)),
+        (halves(80, 60), (112, 144)),
+        (halves(50, 50), (128, 128)),
+        (halves(20, 2000), (256, 64)),
+    ],
+)
+def test_a_picture_keeps_its_shape(picture, shape):
+    found = decode_in_shape(bytes_of(picture, "PNG"), 128)
+    assert found.shape == (*shape, 3)
+    assert found[:10, :, 0].min() > 200
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_turned_picture_keeps_its_shape_too(orientation):
+    found = decode_in_shape(rotated(orientation), 128)
+    assert found.shape == (144, 112, 3)
+    assert found[:50, :, 0].mean() > 200
+
+
+def test_a_broken_picture_says_the_same_in_its_own_shape():
+    for content, reason in ((b"", "0 bytes"), (b"text", "no picture"), (png_bomb(), "too many")):
+        with pytest.raises(Undecodable, match=reason):
+            decode_in_shape(content, 128)
 
 
 @pytest.mark.parametrize(

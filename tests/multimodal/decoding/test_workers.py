@@ -1,16 +1,42 @@
 """Workers: order, faults, memory, a file that kills its decoder."""
 
+import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from recsys.multimodal.decoding.faults import DecodingError
 from recsys.multimodal.decoding.workers import decode_files
-from tests.multimodal.broken_files import bytes_of, halves, hundred_pictures
+from tests.conftest import ROOT
+from tests.multimodal.broken_files import bytes_of, halves, hundred_of_all_kinds, hundred_pictures
 
 PICTURES = "recsys.multimodal.decoding.pictures:decode_picture"
 SIZE = {"width": 8, "height": 8}
+DECODE_ALL = """
+import json, resource, sys
+from pathlib import Path
+from recsys.multimodal.decoding.faults import Undecodable
+from recsys.multimodal.decoding.pictures import decode_picture
+from recsys.multimodal.decoding.sound import decode_sound
+from recsys.multimodal.decoding.video import decode_video
+import av, scipy.signal  # what decoding imports lazily is not what a file costs
+size = {"width": 64, "height": 64}
+decoders = {"picture": (decode_picture, size), "video": (decode_video, size), "sound": (decode_sound, {})}
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+before, reasons = peak(), []
+for path, kind, _ in json.loads(Path(sys.argv[1]).read_text()):
+    decode, options = decoders[kind]
+    try:
+        decode(Path(path).read_bytes(), **options)
+        reasons.append(None)
+    except Undecodable as error:
+        reasons.append(str(error))
+print(json.dumps({"reasons": reasons, "megabytes": peak() - before}))
+"""
 
 
 def explosive(content: bytes) -> np.ndarray:
@@ -28,6 +54,24 @@ def test_a_hundred_broken_files_are_each_handled(tmp_path):
     assert sorted(found) == list(range(100))
     assert [not isinstance(found[row], str) for row in range(100)] == good
     assert all(found[row] for row in range(100) if not good[row])
+
+
+def test_a_hundred_files_of_all_kinds_are_each_decoded_or_refused_in_little_memory(tmp_path):
+    """In a process of its own, whose memory is measured: the bomb alone would take 2.7 GB."""
+    pytest.importorskip("av")
+    told = hundred_of_all_kinds(tmp_path)
+    (tmp_path / "list.json").write_text(json.dumps(told))
+    done = subprocess.run(
+        [sys.executable, "-c", DECODE_ALL, str(tmp_path / "list.json")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert [reason is None for reason in found["reasons"]] == [fine for _, _, fine in told]
+    assert all(reason for reason, (_, _, fine) in zip(found["reasons"], told, strict=True) if not fine)
+    assert found["megabytes"] < 300
 
 
 def test_workers_and_this_process_agree(tmp_path):

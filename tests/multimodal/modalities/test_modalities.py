@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from recsys.multimodal.features import FeatureError
-from recsys.multimodal.modalities import numbers, picture_scratch, profile, reviews, words
+from recsys.multimodal.modalities import numbers, picture_scratch, profile, reviews, symbols, words
 from recsys.multimodal.modalities.registry import MODALITIES
 from tests.multimodal.broken_files import bytes_of, halves
 
@@ -27,6 +28,31 @@ def test_words_of_the_test_part_alone_are_unknown():
     assert made.present.tolist() == [True, True, False, False, True]
     with pytest.raises(FeatureError, match="modality words"):
         words.encode(table, np.array([3]))
+
+
+def test_a_tree_holds_every_node_above_an_item():
+    table = pd.DataFrame(
+        {"category": ["Shoes > Boots > Winter", "Shoes > Boots", "Hats", None, "Toys > Cars"]}
+    )
+    made = symbols.encode_tree(table, np.array([0, 1, 2]))
+    assert made.width == 4  # Shoes, Boots, Winter, Hats; no known item is a toy
+    assert made.present.tolist() == [True, True, True, False, False]
+    near = made.dense() @ made.dense().T
+    assert near[0, 1] > 0.5
+    assert near[0, 2] == 0
+    genres = symbols.encode_tree(pd.DataFrame({"genres": ["Drama|War", "War", ""]}), np.arange(3))
+    assert genres.present.tolist() == [True, True, False]
+    with pytest.raises(FeatureError, match="needs a column category or genres"):
+        symbols.encode_tree(pd.DataFrame({"title": ["x"]}), np.array([0]))
+
+
+def test_a_graph_keeps_the_facts_that_two_known_items_share():
+    facts = ["director m.1\nactor m.2", "director m.1\nactor m.3", "actor m.3\nactor m.2", None]
+    made = symbols.encode_graph(pd.DataFrame({"graph": facts}), np.array([0, 1]))
+    assert made.width == 1  # the director; each actor is of one known film
+    assert made.present.tolist() == [True, True, False, False]
+    with pytest.raises(FeatureError, match="modality graph"):
+        symbols.encode_graph(pd.DataFrame({"graph": facts}), np.array([2]))
 
 
 def test_numbers_are_scaled_by_the_known_rows():
@@ -63,6 +89,20 @@ def test_reviews_after_the_moment_change_nothing():
     assert first.present.tolist() == [True, True, False]
     with pytest.raises(FeatureError, match="no time"):
         reviews.encode(table, np.arange(3), early.drop(columns="time"), moment)
+
+
+def test_varied_pictures_keep_their_shape_and_their_colours():
+    pixels = torch.zeros(6, 3, 16, 16)
+    pixels[:, 0, :8], pixels[:, 2, 8:] = 200, 200  # red above, blue below
+    seen = picture_scratch.varied(pixels, np.random.default_rng(0))
+    assert seen.shape == pixels.shape
+    assert (seen[:, 0, 0] > 150).all()
+    assert (seen[:, 2, -1] > 150).all()
+    assert (seen[:, 1] == 0).all()
+    assert not torch.equal(seen[0], seen[1])
+    whole = torch.arange(16.0).expand(400, 3, 16, 16)
+    turned = picture_scratch.varied(whole, np.random.default_rng(1))[:, 0, 8]
+    assert 0.4 < (turned[:, -1] > turned[:, 0]).float().mean() < 0.6
 
 
 def test_a_network_from_nothing_tells_red_from_blue(tmp_path):

@@ -12,6 +12,7 @@ from recsys.multimodal.features import FeatureError
 from recsys.multimodal.tasks.classification import classify
 from recsys.multimodal.tasks.next_item import load_task, next_items, split_by_order
 from recsys.multimodal.tasks.outcome import class_positions
+from recsys.multimodal.tasks.rival import against_rival
 from recsys.multimodal.tasks.subjects import Subjects, load_subjects
 from recsys.multimodal.tasks.wiring import planted
 
@@ -41,6 +42,32 @@ def test_only_pictures_tell_the_colour_and_only_words_the_category(subjects):
     assert damage[["constant", "noise", "shuffled"]].max() < damage["none"] - 0.1
     category = classify(subjects, "material", ("words",), settings, trials=1).metrics
     assert category["hr@1"] > 0.8
+
+
+def test_a_rival_without_the_pictures_is_what_spoilt_pictures_are_held_against(subjects):
+    settings = FitSettings(operator="concatenation", modality_dropout=0.3, epochs=6)
+    names = ("words", "colours")
+    told = classify(subjects, "colour", names, settings, missing="colours", trials=1, rival=True)
+    lists = told.tables["lists"]
+    assert lists["list"].tolist() == told.positions["user"].tolist()
+    for kind in ("constant", "noise", "shuffled", "missing", "none", "half"):
+        assert set(lists[f"{kind}:difference"]) <= {-1, 0, 1}
+    gained = told.metrics["hr@1"] - told.metrics["rival_hr@1"]
+    assert lists["none:difference"].mean() == pytest.approx(gained)
+    assert gained > 0.2
+    assert 0 < lists["half:difference"].mean() < gained
+    assert abs(lists["missing:difference"].mean()) < 0.1
+    with pytest.raises(FeatureError, match="no modality left"):
+        against_rival(None, {"colours": None}, None, None, "colours", settings, ())
+
+
+def test_a_second_task_decodes_nothing(subjects):
+    first, second = (
+        classify(subjects, label, ("colours",), FitSettings(operator="linear"), trials=1)
+        for label in ("colour", "pattern")
+    )
+    assert first.metrics["files_decoded"] in (0, len(subjects.table))
+    assert second.metrics["files_decoded"] == 0
 
 
 def test_metrics_follow_from_positions(subjects):
@@ -91,8 +118,10 @@ def test_cold_items_are_out_of_training_and_found_by_their_words():
     assert not set(task.split.train["item"]) & set(task.cold)
     assert set(task.split.test["item"]) & set(task.cold)
     behaviour = next_items(task, "ease").metrics["hr@10_cold_items"]
-    side = next_items(task, "side_information", ("words",)).metrics["hr@10_cold_items"]
-    assert side > behaviour + 0.2
+    found = next_items(task, "side_information", ("words",))
+    assert found.metrics["hr@10_cold_items"] > behaviour + 0.2
+    unseen = set(found.positions.loc[found.positions["train_count"] == 0, "item"])
+    assert set(task.cold) >= unseen >= set(task.cold) & set(found.positions["item"])
 
 
 def test_splits_follow_each_user_s_order():
@@ -118,6 +147,20 @@ def test_late_fusion_of_recommenders_names_its_weights():
     found = next_items(load_task(small_log()), "late", ("words",))
     assert {"ease", "words"} <= set(found.tables["trials"])
     assert 0 < found.metrics["coverage@10"] <= 1
+    lists = found.tables["lists"].set_index("list")
+    assert set(lists.index) == set(found.positions["user"])
+    assert lists["novelty@10"].mean() == pytest.approx(found.metrics["novelty@10"])
+    assert lists["diversity@10"].mean() == pytest.approx(found.metrics["diversity@10"])
+    assert lists["coverage@10"].mean() >= found.metrics["coverage@10"]
+
+
+def test_a_tree_measures_diversity_where_there_is_one():
+    plain, log = small_log(), small_log()
+    log.items["category"] = np.where(log.items["item"] % 2, "Dresses > Silk", "Tools > Hammers")
+    found = next_items(load_task(log), "side_information", ("tree",))
+    assert found.metrics["diversity@10"] < 0.2  # one taste a user
+    assert "text" not in found.features
+    assert "text" in next_items(load_task(plain), "popularity").features
 
 
 def test_planted_shoppers_buy_one_colour_of_one_category():

@@ -1,5 +1,6 @@
 """What a notebook plots: the reader's own grid runs, else the committed reference."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -7,6 +8,7 @@ from recsys.runs import paths
 from recsys.runs.evidence.results import (
     as_frame,
     comparison_plot,
+    judged,
     one_at_a_time,
     policy_lines,
     recorded_tables,
@@ -50,6 +52,23 @@ def test_trials_alone_leave_the_reference(runs, cell):
     make_record(paths.REFERENCE, NAME, cell, {"ndcg@10": 0.2}, profile="reference")
     frame = results(NAME)
     assert (frame["ndcg@10"].tolist(), frame["origin"].tolist()) == ([0.2], ["reference"])
+
+
+def test_what_no_claim_asks_is_judged_by_the_policy(runs, cell):
+    better = np.random.default_rng(0).choice([-1, 0, 1], 4000, p=[0.02, 0.96, 0.02])
+    for seed in range(3):
+        made = make_record(paths.REFERENCE, NAME, cell | {"seed": seed}, profile="reference")
+        lists = pd.DataFrame({"list": range(4000), "spoilt:difference": better})
+        lists["lost:difference"] = better - 0.1
+        lists.to_parquet(made.folder / "lists.parquet")
+    one = {"treatment": {}, "value": 0.0, "pair": "list", "alternative": "greater"}
+    asked = {kind: one | {"metric": f"{kind}:difference"} for kind in ("spoilt", "lost", "nothing")}
+    table = judged(NAME, "keeps", asked).set_index("asked")
+    assert table["state"].str.partition(":")[0].tolist() == ["supported", "refuted", "invalid"]
+    assert (table.loc["spoilt", "n"], table.loc["spoilt", "line"]) == (4000, -0.01)
+    assert table.loc["lost", "high"] < -0.09
+    with pytest.raises(ValueError, match="either `control`"):
+        judged(NAME, "keeps", {"half": {"metric": "x", "treatment": {}, "pair": "seed"}})
 
 
 def test_one_cell_compares_nothing(runs, cell):

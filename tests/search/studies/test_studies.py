@@ -22,6 +22,10 @@ EXPECTED = {
     "next_feedback": "auc_feedback:difference",
     "two_stages": "two_stages:difference",
     "review_sentiment": "sentiment:difference",
+    "next_behaviour": "cart_purchase:difference",
+    "purchase_sum": "sum_better:difference",
+    "multi_task": "joint_click:difference",
+    "grade_regression": "regression:difference",
 }
 
 
@@ -73,3 +77,6 @@ def test_what_is_printed_is_shown_wrong_and_mended():
     assert faults.loc["feedback-before-display", "as_printed"] > 0.9
     assert faults.loc["feedback-before-display", "mended"] < 0.7
     assert faults.loc["no-user-in-score", "as_printed"] == 0 < faults.loc["no-user-in-score", "mended"]
+    item = faults.loc["item-sentiment-as-user-feedback"]
+    assert item["as_printed"] == 0 < item["mended"]
+    assert faults.loc["same-symbol-text-and-vector", "as_printed"] > 1

@@ -56,8 +56,8 @@ class Criterion(BaseModel):
     def _whole(self) -> "Criterion":
         if (self.control is None) == (self.value is None):
             raise ValueError("give either `control` (parameters) or `value` (a number)")
-        if self.pair == "list" and self.control is not None:
-            raise ValueError("lists hold differences within a run: give `value`, not `control`")
+        if self.pair == "list" and self.metric.endswith(":difference") and self.control is not None:
+            raise ValueError(f"{self.metric} is a difference within a run: give `value`, not `control`")
         if self.gain_over and self.control is None:
             raise ValueError("`gain_over` compares two gains: give `control`, not `value`")
         if (self.line is None) != (self.line_reason is None):

@@ -80,7 +80,7 @@ def test_a_gain_has_two_starts():
     [
         ({"value": 1.0}, "either `control`"),
         ({"control": None}, "either `control`"),
-        ({"pair": "list"}, "lists hold differences within a run"),
+        ({"pair": "list", "metric": "fast:difference"}, "a difference within a run: give `value`"),
         ({"control": None, "value": 0.1, "gain_over": {"start": "random"}}, "give `control`"),
         ({"line": 0.1}, "needs a `line_reason`"),
         ({"line_reason": "because"}, "needs a `line_reason`"),

@@ -47,6 +47,23 @@ def test_lists_are_units_whichever_order_they_come_in(tmp_path):
     assert finding.state == "refuted"
 
 
+def test_lists_of_two_runs_are_paired(tmp_path):
+    asked = {"metric": "diversity@10", "treatment": {"side": "both"}, "control": {"side": "text"}}
+    asked |= {"pair": "list", "alternative": "greater"}
+    noise = np.random.default_rng(0).normal(0, 0.2, 300)
+    for side, more in (("both", 0.1), ("text", 0.0)):
+        folder = make_record(tmp_path, "04_x", {"model": "ease", "side": side}).folder
+        order = np.random.default_rng(len(side)).permutation(300)
+        lists = pd.DataFrame({"list": order, "diversity@10": (0.5 + noise + more)[order]})
+        lists.to_parquet(folder / "lists.parquet")
+    finding = found(tmp_path, "gain", asked, "04_x")
+    assert finding.n == 300
+    assert finding.effect == pytest.approx(0.1)
+    assert finding.high - finding.low < 1e-6, "what both share cancels, user by user"
+    assert finding.line == pytest.approx(0.02 * (0.5 + noise.mean()))
+    assert finding.state == "supported"
+
+
 def test_gains_over_each_sides_own_start(tmp_path):
     settings = {"metric": "accuracy", "treatment": {"share": "few"}, "control": {"share": "many"}}
     settings |= {"where": {"start": "pretrained"}, "gain_over": {"start": "random"}, "pair": "seed"}

@@ -1,0 +1,1 @@
+"""Population-based training, live: its trials exchange weights and change their settings half-way."""
