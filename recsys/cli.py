@@ -94,7 +94,7 @@ def run(
 ) -> None:
     """Run the grids of experiments; what is up to date is skipped.
 
-    A run is out of date when its notebook's code, its parameters, a recsys module that its kernel imported,
+    A run is out of date when its notebook's code, its parameters, the code of recsys that it can reach,
     a data file that it read or a package version changed. Comments and layout don't count.
 
     Examples:

@@ -1,4 +1,4 @@
-"""What every command of `recsys` shares: options that are taken once, errors in one line."""
+"""What all commands of `recsys` share: no option may be given twice, and errors are one line."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from typer.core import TyperCommand
 
 
 class OnceEach(TyperCommand):
-    """A command that refuses an option given twice: the last one alone would count, without a word."""
+    """A command that refuses an option given twice, where click would silently keep the last one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
@@ -18,11 +18,10 @@ class OnceEach(TyperCommand):
 
 
 def one_line(error: Exception) -> str | None:
-    """What a user is told of an error; None for one that is a fault of this kit and needs its traceback.
+    """The one-line message for a user; None for an error that is a bug of this kit and needs its traceback.
 
-    Every exception class of this package carries a message for people; importing them all, to name them,
-    would cost a second of scipy at every start. An OSError that comes this far is the system's word on a
-    place that is full, missing, or not to be read or written.
+    Recognised are the exception classes of `recsys`, by the module that defines them (importing them all
+    would cost a second at every start), and OSError: a place that is full, missing or not to be written.
     """
     if type(error).__module__.startswith("recsys."):
         return " ".join(str(error).split())

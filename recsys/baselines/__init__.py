@@ -1,1 +1,1 @@
-"""Trivial and classical recommenders that every table of results carries beside the new method."""
+"""Trivial and classical recommenders (random, popularity, kNN, EASE, ALS, BPR, SASRec) for every table."""

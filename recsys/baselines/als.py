@@ -25,8 +25,9 @@ class ALS:
     """Scores x_u·y_i, where x, y minimise Σ_ui c_ui (p_ui − x_u·y_i)² + regularization·(Σ‖x_u‖² + Σ‖y_i‖²).
 
     p_ui is 1 where there is an event, else 0. The confidence c_ui is alpha · r_ui where there is an event and
-    1 elsewhere: the library's form; the paper has 1 + alpha · r_ui. With alpha = 1 and r = 1, events and
-    blanks weigh the same. Defaults of factors, regularization, alpha and iterations are the library's.
+    1 elsewhere: the library's form; the paper has 1 + alpha · r_ui. With alpha = 1 and r = 1, observed and
+    unobserved pairs weigh the same. Defaults of factors, regularization, alpha and iterations are the
+    library's.
 
     Args:
         factors: d ≥ 1.
@@ -35,7 +36,7 @@ class ALS:
         iterations: sweeps over users and items, ≥ 1.
         weights: r_ui, "count" for the number of events as in the paper, "binary" for 1.
         seed: of the initial factors. The same seed gives the same scores.
-        num_threads: ≥ 1; rows are solved one by one, so it changes the time only.
+        num_threads: ≥ 1; each row is solved by one thread, so their number changes the time only.
 
     Raises:
         ValueError: an argument is out of range.
@@ -64,8 +65,8 @@ class ALS:
     def fit(self, train: pd.DataFrame, n_users: int, n_items: int) -> ALS:
         """Factorise (columns user, item), then solve every user exactly once more. Returns itself.
 
-        The library leaves users half a sweep behind the items. The last solve makes them agree, and makes
-        `with_history(train)` the same model as `fit(train)`.
+        The library's last half-sweep updates the items only. The additional solve fits the users to the final
+        items, and makes `with_history(train)` the same model as `fit(train)`.
 
         Raises:
             ValueError: no events, or events that `recsys.baselines.interactions.interaction_matrix` refuses.
@@ -73,7 +74,7 @@ class ALS:
         if train.empty:
             raise ValueError("no events to learn from")
         matrix = interaction_matrix(train, n_users, n_items, self.weights)
-        with threadpool_limits(1, "blas"):  # as implicit asks: threads inside its own would fight for cores
+        with threadpool_limits(1, "blas"):  # implicit advises it: BLAS threads would compete with its own
             self.model = AlternatingLeastSquares(
                 factors=self.factors,
                 regularization=self.regularization,
@@ -88,7 +89,7 @@ class ALS:
         return self
 
     def with_history(self, events: pd.DataFrame) -> ALS:
-        """A copy whose users are solved anew from these events (user, item); item factors stay as fitted.
+        """A copy whose user factors are solved from these events (user, item); item factors do not change.
 
         Raises:
             ValueError: see `recsys.baselines.interactions.interaction_matrix`.

@@ -20,11 +20,11 @@ from recsys.training.hyperparameter_search.spaces import Real, Whole
 
 
 class BPR:
-    """Scores x_u·y_i + b_i, learned so that a user's items stand above others: stochastic steps on
-    log σ(score of an item with event − score of one without), with an L2 penalty.
+    """Scores x_u·y_i + b_i, learned by stochastic gradient ascent on log σ(score of an item with an event −
+    score of one without), with an L2 penalty.
 
-    The other item is drawn in proportion to its number of users, not uniformly as in the paper; one that the
-    user has is skipped. Defaults are the library's.
+    The negative item is drawn in proportion to its number of users, not uniformly as in the paper; a negative
+    that the user has is skipped. Defaults are the library's.
 
     Args:
         factors: ≥ 1, without the item's bias b_i.
@@ -32,7 +32,7 @@ class BPR:
         regularization: ≥ 0.
         iterations: passes, each of as many steps as there are (user, item) pairs, ≥ 1.
         seed: of the initial factors and the draws. The same seed gives the same scores on one thread.
-        num_threads: ≥ 1; with more than one, steps race each other and results differ from run to run.
+        num_threads: ≥ 1; with more than one, updates are not synchronised and results differ between runs.
 
     Raises:
         ValueError: an argument is out of range.
@@ -81,11 +81,11 @@ class BPR:
         return self
 
     def with_history(self, events: pd.DataFrame) -> BPR:
-        """A model with the same settings that knows these events.
+        """A model with the same settings, trained on these events.
 
-        A user's factors are learned by many small steps and have no closed form from a history, so all
-        factors are learned once more, from these events: the price is another fit. Where the events hold the
-        pairs that the model was fitted on, nothing is learned anew.
+        A user's factors have no closed form from a history, so all factors are trained again from these
+        events, which costs another fit. Where the events hold the same pairs as those that the model was
+        fitted on, it is not trained again.
 
         Raises:
             ValueError: see `recsys.baselines.interactions.interaction_matrix`.
@@ -97,8 +97,8 @@ class BPR:
         return copy.copy(self).fit(events, *size)
 
     def score(self, users: np.ndarray) -> np.ndarray:
-        """[B] user codes -> [B, M] float32; a user without training events gets the item biases, a kind of
-        popularity that is the same for all of them.
+        """[B] user codes -> [B, M] float32; users without training events get the item biases, a form of
+        popularity.
 
         Raises:
             ValueError: an unknown user.

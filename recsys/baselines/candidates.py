@@ -1,4 +1,4 @@
-"""The settings that are tried for each tuned baseline: the default first, then an even spread.
+"""The settings that are tried for each tuned baseline: the default first, then a quasi-random sequence.
 
 The budget is the caller's, so that every baseline of a table gets the same. The ranges cover those
 of Ferrari Dacrema et al. 2019 (arXiv:1907.06902, appendix) as far as one core allows.
@@ -27,11 +27,13 @@ BASELINES = Registry(
 
 @dataclass(frozen=True)
 class TunedBaseline:
-    """A baseline, as its own module describes it for the registry.
+    """The registry entry of a tuned baseline.
 
-    make: its class; called with settings it gives an unfitted model with `fit` and `score`.
-    default: the first setting that is tried, the library's or the paper's. ranges: what is searched.
-    seeded: whether it starts from random numbers, and so takes `seed`.
+    Attributes:
+        make: its class; called with settings it gives an unfitted model with `fit` and `score`.
+        default: the first setting that is tried, the library's or the paper's.
+        ranges: search space, parameter → range.
+        seeded: whether its result depends on random numbers, so that it takes `seed`.
     """
 
     make: Callable[..., Any]
@@ -40,15 +42,15 @@ class TunedBaseline:
     seeded: bool = False
 
     def seeds(self, seed: int) -> dict[str, int]:
-        """Keyword arguments for a run's seed: none where nothing is drawn."""
+        """Keyword arguments that pass on a run's seed: {} for a deterministic baseline."""
         return {"seed": seed} if self.seeded else {}
 
 
 def candidate_settings(name: str, trials: int, seed: int = 0) -> list[dict[str, Any]]:
     """Settings to try: the library's or paper's default, then a scrambled Halton sequence over the ranges.
 
-    The sequence spreads evenly however long it is, and a longer list begins with the shorter one of the same
-    seed. Numbers are spread over their logarithm.
+    The sequence covers the ranges evenly at every length, and a longer list begins with the shorter one of
+    the same seed. Numbers are spread evenly over their logarithm.
 
     Args:
         name: of `BASELINES`.
@@ -60,6 +62,10 @@ def candidate_settings(name: str, trials: int, seed: int = 0) -> list[dict[str, 
 
     Raises:
         ValueError: no such name, or trials < 1.
+
+    Example:
+        >>> candidate_settings("ease", trials=1)
+        [{'l2': 500.0}]
     """
     if trials < 1:
         raise ValueError(f"need at least one trial, got {trials}")
@@ -68,7 +74,7 @@ def candidate_settings(name: str, trials: int, seed: int = 0) -> list[dict[str, 
 
 
 def candidates(name: str, seed: int = 0, sampler: str = "quasi_random") -> Listed:
-    """`candidate_settings` without an end: for a budget in core seconds, or another way of searching.
+    """A sampler of settings: as `candidate_settings` without an end, for a budget in core seconds.
 
     Args:
         sampler: of `recsys.training.hyperparameter_search.samplers.SAMPLERS`, after the default.

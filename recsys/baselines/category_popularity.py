@@ -1,6 +1,7 @@
-"""A hand-written rule: what sells best in the category of the user's newest item, then what sells best.
+"""A hand-written rule: best sellers of the category of the user's newest item, then best sellers overall.
 
-The rule that a shop writes before it has learned anything (000 §1.1 holds that such rules no longer serve).
+The rule that a shop writes before it has learned anything (000 §1.1 claims that such rules no longer
+suffice).
 
 B: users in a batch. M: items.
 """
@@ -39,7 +40,7 @@ class CategoryPopularity:
         return self
 
     def with_history(self, events: pd.DataFrame) -> CategoryPopularity:
-        """The same counts, asked about users with these histories."""
+        """A copy that reads the users' newest items from these events; the counts do not change."""
         other = copy.copy(self)
         other.known = histories(events, self.known.n_users)
         return other

@@ -1,4 +1,4 @@
-"""EASE: a linear model of items by items with a closed form.
+"""EASE: a linear item-to-item model with a closed-form solution.
 
 Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data" (arXiv:1905.03375).
 
@@ -38,6 +38,12 @@ class EASE:
 
     Raises:
         ValueError: an argument is out of range.
+
+    Example:
+        >>> log = pd.DataFrame({"user": [0, 0, 1], "item": [0, 1, 0]})
+        >>> scores = EASE(l2=1.0).fit(log, n_users=2, n_items=3).score(np.array([1]))
+        >>> int(scores[0, 1:].argmax()) + 1  # user 1 has item 0, which user 0 bought together with item 1
+        1
     """
 
     def __init__(self, l2: float = 500.0, max_items: int = 30_000, num_threads: int = 1):
@@ -86,7 +92,7 @@ class EASE:
         return self.history[user_rows(users, self.history.shape[0])] @ self.weights
 
     def _check_condition(self, gram: sparse.csr_matrix) -> None:
-        # the largest row sum of a matrix of counts bounds its largest eigenvalue; the smallest is ≥ 0
+        # the largest row sum of a matrix of counts is a bound on its largest eigenvalue; the smallest is ≥ 0
         largest = float(gram.sum(axis=1).max())
         if largest / self.l2 + 1 > WORST_CONDITION:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Events as a sparse matrix of users and items, and the checks that every baseline shares.
+"""Events as a sparse matrix users × items, and the input checks that all baselines share.
 
 N: users. M: items in the catalogue. L: distinct (user, item) pairs.
 """
@@ -43,10 +43,10 @@ def interaction_matrix(
 
 
 def newest_items(events: pd.DataFrame, count: int | None) -> pd.DataFrame:
-    """The last `count` distinct items of each user; an item that was met again stands at its last event.
+    """The last `count` distinct items of each user; a repeated item counts at its last event.
 
     Args:
-        events: columns user, item, and order (preferred) or time, both ascending with the course of events.
+        events: columns user, item, and order (preferred) or time, both ascending.
         count: ≥ 1, or None for all events, which needs neither order nor time.
 
     Returns:
@@ -68,7 +68,7 @@ def newest_items(events: pd.DataFrame, count: int | None) -> pd.DataFrame:
 
 
 def user_rows(users: np.ndarray, n_users: int) -> np.ndarray:
-    """[B] user codes, checked: numpy and scipy would take a negative one from the end without a word.
+    """[B] user codes, checked: numpy and scipy would silently count a negative one from the end.
 
     Raises:
         ValueError: a code is not in 0 … N − 1.

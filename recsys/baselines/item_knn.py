@@ -1,4 +1,4 @@
-"""Item-based nearest neighbours: what is bought by the same people.
+"""Item-based nearest neighbours (item kNN): items with many users in common are similar.
 
 Sarwar et al. 2001; in the form of Ferrari Dacrema, Cremonesi & Jannach 2019 (arXiv:1907.06902, section 2.2),
 who found it ahead of most neural recommenders of their time once its neighbours and shrink were tuned.
@@ -27,18 +27,24 @@ class ItemKNN:
 
     With x_i ∈ {0, 1}^N the users of item i and n_i their number, the similarity of i and j is
     x_i·x_j / (√n_i √n_j + shrink) for "cosine" and x_i·x_j / (n_i + n_j − x_i·x_j + shrink) for "jaccard".
-    Shrink takes more from pairs that rest on few users. For every scored item its k most similar others are
-    kept (ties by ascending code), all others count 0.
+    Shrink lowers the similarity of pairs that rest on few users. For every scored item its k most similar
+    items are kept (ties by ascending code), all others count 0.
 
     Args:
         neighbours: k ≥ 1.
         shrink: ≥ 0, in users.
         similarity: "cosine" or "jaccard".
-        last_items: score from the newest so many distinct items of a user's history (≥ 1); None takes all.
-            Similarities are learned from all events either way.
+        last_items: how many of the newest distinct items of a user's history are scored from (≥ 1); None
+            takes all. Similarities are learned from all events either way.
 
     Raises:
         ValueError: an argument is out of range.
+
+    Example:
+        >>> log = pd.DataFrame({"user": [0, 0, 1], "item": [0, 1, 0]})
+        >>> model = ItemKNN(neighbours=2, shrink=0.0).fit(log, n_users=2, n_items=3)
+        >>> model.score(np.array([1])).round(3)  # user 1 has item 0: cosine 1 / (√1 √2) with item 1
+        array([[0.   , 0.707, 0.   ]], dtype=float32)
     """
 
     def __init__(

@@ -1,12 +1,12 @@
-"""A leak in a published table: popularity that has counted the answers.
+"""A leak in a published table: popularity counts that include the test events.
 
 The PopRec row of the S3-Rec repository (RUCAIBox/CIKM2020-S3Rec, `all_rank.PNG`, files `data/*.txt`,
 leave-one-out, full ranking) is matched to every digit when an item's popularity counts all events, those of
 validation and test included, the user's training and validation items are taken out of the list, and equal
 counts are ordered by ascending id. Counting training events alone gives other numbers.
 
-What leaks is not so much the one purchase that is to be predicted: with just that taken off each user's
-counts, HR@10 stays where it was. It is what all others buy in the held-out part: tomorrow's fashion.
+The leak is not so much the one purchase that is to be predicted: without it in each user's counts, HR@10 does
+not change. It is what all other users buy in the held-out part, that is, future popularity.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ class PopularityWithoutOwn:
 
 
 def popularity_positions(split) -> dict[tuple[str, str], pd.DataFrame]:
-    """Test positions of popularity by what is counted and how ties are treated.
+    """Rank positions on test of popularity, by which events are counted and how ties are treated.
 
     Args:
         split: a `recsys.data.splits.Split`.

@@ -1,7 +1,8 @@
-"""New users get what everybody buys, whatever the model: so that no model wins or loses by its zeros.
+"""A fallback for new users: whatever the model, users without a history get the popularity list.
 
-A model of histories has nothing to say of a user without one. Left to themselves some models score such a
-user zero everywhere, and the order of the catalogue decides; others fall back to popularity.
+Models of histories have no information about a user without one. Some then score every item 0, so that the
+order of the catalogue decides; others fall back to popularity. With this wrapper all of them do the same, and
+no model wins or loses by its treatment of new users.
 
 B: users in a batch. M: items.
 """
@@ -16,7 +17,7 @@ import pandas as pd
 
 
 class NewUsersGetPopular:
-    """Any scorer, with the popularity of training for users who have no event in their history.
+    """Any scorer, with training popularity for users who have no event in their history.
 
     Args:
         model: has fit and score, and with_history where it reads histories.
@@ -33,7 +34,7 @@ class NewUsersGetPopular:
         return self
 
     def with_history(self, events: pd.DataFrame) -> NewUsersGetPopular:
-        """The same fitted model, asked about users with these histories."""
+        """A copy that scores users with these histories; the fitted model does not change."""
         other = copy.copy(self)
         if hasattr(self.model, "with_history"):
             other.model = self.model.with_history(events)

@@ -1,4 +1,4 @@
-"""The two scorers that every table needs beside a real one: chance, and what everybody buys.
+"""The two trivial scorers that every table of results needs: random and popularity.
 
 B: users in a batch. M: items in the catalogue.
 """
@@ -12,7 +12,7 @@ import pandas as pd
 
 
 class RandomScorer:
-    """Independent uniform scores: the floor that any method has to leave behind.
+    """Independent uniform scores: the lowest level that a method can be compared with.
 
     The scores of a user depend on (seed, user) alone, not on the batch that the user is scored in, so
     that results do not change with the batch size or the order of users.
@@ -40,8 +40,13 @@ class Popularity:
     """Score an item by its number of events: the same list for everybody.
 
     Args:
-        window: count the last `window` days before the end of the events given to `fit` only, so that
-            the list follows fashion and season; None counts them all and needs no times.
+        window: count only the last `window` days of the events given to `fit`, so that the list follows
+            fashion and season; None counts them all and needs no times.
+
+    Example:
+        >>> log = pd.DataFrame({"user": [0, 0, 1], "item": [2, 1, 2]})
+        >>> Popularity().fit(log, n_users=2, n_items=3).score(np.array([0])).tolist()
+        [[0.0, 1.0, 2.0]]
     """
 
     def __init__(self, window: float | None = None):
@@ -79,11 +84,11 @@ def counted_events(split, count: Literal["train", "all"]) -> pd.DataFrame:
 
     Args:
         split: has train, validation and test tables.
-        count: "train" is honest. "all" counts the validation and test events too, which tells the scorer
-            what will be bought: the leak behind the PopRec row of the S3-Rec table.
+        count: "train" counts training events only, as it should be. "all" counts the validation and test
+            events too: the leak behind the PopRec row of the S3-Rec table (`leak_example`).
 
     Raises:
-        ValueError: any other word.
+        ValueError: any other value.
     """
     if count not in ("train", "all"):
         raise ValueError(f"count must be 'train' or 'all', not {count!r}")

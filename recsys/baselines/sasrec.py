@@ -1,12 +1,12 @@
 """SASRec: a causal Transformer over item ids (Kang & McAuley 2018, arXiv:1808.09781).
 
-Two losses. "bce", as published: at every place the next item against one item drawn at random. The shape,
-sizes and optimiser are those of the S3-Rec repository (Zhou et al. 2020, arXiv:2008.07873), whose table
-holds the published row for the Beauty and Sports files. "cross_entropy": the same network against the
-whole catalogue, which is most of what later papers gained over it (Klenitskiy & Vasilev 2023,
+Two losses. "bce", as published: at every position the next item against one negative drawn at random. The
+architecture, sizes and optimiser are those of the S3-Rec repository (Zhou et al. 2020, arXiv:2008.07873),
+whose table holds the published row for the Beauty and Sports files. "cross_entropy": a softmax over the whole
+catalogue, which explains most of what later papers gained over SASRec (Klenitskiy & Vasilev 2023,
 arXiv:2309.07602).
 
-B: users in a batch. T: the longest history in it. M: items. d: width. P: places with a target.
+B: users in a batch. T: the longest history in it. M: items. d: width. P: positions with a target.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from recsys.training.prefixes import IGNORED, SequenceSamples
 from recsys.training.settings import TrainingSettings
 
 # As published: Adam 1e-3, 256 users a batch, until validation has not improved for 10 epochs. The 256 are
-# eight groups of users of like length, for speed. A batch of one length alone would weigh a user of two
+# eight groups of users with histories of similar length, for speed. A single group would weigh a user of two
 # purchases as much as one of forty: after 16 epochs validation NDCG@10 on Beauty was .025 instead of .032.
 PUBLISHED = TrainingSettings(
     epochs=200,
@@ -43,13 +43,14 @@ PUBLISHED = TrainingSettings(
 
 
 class SASRec(NextItemRecommender):
-    """See the module.
+    """A self-attentive sequential recommender; losses and sources in the module's docstring.
 
     Args:
         loss: "bce" or "cross_entropy".
         settings: of training; the published ones by default.
-        width, layers, heads, drop: of the Transformer.
-        max_items: the newest items of a history that are read.
+        width, layers, heads, drop: of the Transformer: d, number of layers and heads, dropout in [0, 1).
+        max_items: how many of the newest items of a history are read.
+        judging: further arguments of `NextItemRecommender`, such as judged_users.
     """
 
     def __init__(
@@ -94,13 +95,13 @@ class SASRec(NextItemRecommender):
 
 
 def _pair_keys(known: Histories, n_items: int) -> Tensor:
-    """Sorted user · M + item of all that was met, to look pairs up in."""
+    """Sorted keys user · M + item of all pairs in the histories, for lookup."""
     users = np.repeat(np.arange(known.n_users), known.lengths)
     return torch.from_numpy(np.unique(users * n_items + known.items))
 
 
 def _not_met(users: Tensor, known_pairs: Tensor, n_items: int) -> Tensor:
-    """[P] items drawn uniformly, drawn again where the user met them; a user who met all keeps the draw."""
+    """[P] items drawn uniformly, redrawn where the user has them (a user who has all keeps the draw)."""
     drawn = torch.randint(n_items, users.shape)
     for _ in range(100):
         keys = users * n_items + drawn

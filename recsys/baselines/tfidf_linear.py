@@ -1,4 +1,4 @@
-"""Words and pairs of words, weighted by their rarity, under a linear model: what an encoder has to beat.
+"""TF-IDF features of words and word pairs under a linear model: what a text encoder has to beat.
 
 N: texts. C: outputs, one per class; 1 where the label is a grade.
 """
@@ -17,14 +17,19 @@ LARGEST_VOCABULARY = 200_000
 
 
 class TfidfLinear:
-    """Logistic regression of classes, ridge regression of a grade.
+    """Logistic regression for classes, ridge regression for a grade, on TF-IDF features.
 
-    Of a pair of texts the features are the products of both weights, word by word: what they share. With
-    equal coefficients that is the cosine of TF-IDF vectors.
+    For a pair of texts the features are the products of both TF-IDF weights of each word. With equal
+    coefficients the output is the cosine of the two TF-IDF vectors.
 
     Args:
-        strength: inverse of the penalty, > 0.
+        strength: inverse of the L2 penalty, > 0.
         classes: C, or 0 for a grade.
+
+    Example:
+        >>> model = TfidfLinear(classes=2).fit(["lost card", "new loan", "my card"], np.array([0, 1, 0]))
+        >>> model.outputs(["card"]).argmax(1).tolist()
+        [0]
     """
 
     def __init__(self, strength: float = 10.0, classes: int = 0):
@@ -41,7 +46,9 @@ class TfidfLinear:
     def fit(
         self, texts: Sequence[str], labels: np.ndarray, pairs: Sequence[str] | None = None
     ) -> TfidfLinear:
-        """labels: [N], class codes 0 … C − 1 (int) or grades (float). pairs: N second texts. Returns itself.
+        """Fit to N texts and labels, and return itself.
+
+        labels: [N], class codes 0 … C − 1 (int) or grades (float). pairs: N second texts, or None.
 
         Raises:
             ValueError: no word in any text, or one class only.
@@ -65,5 +72,5 @@ class TfidfLinear:
         if pairs is None:
             return first
         shared = first.multiply(self.words.transform(pairs)).tocsr()
-        # what they share in all: one coefficient for the words that training never saw together
+        # their sum as one more feature, for words that training never saw in both texts
         return hstack([shared, csr_matrix(shared.sum(axis=1))]).tocsr()

@@ -1,6 +1,6 @@
-"""Choose a baseline's settings on validation. The test part is never looked at.
+"""Tunes a baseline's settings on validation; the test part is never used.
 
-A weak baseline is mostly an untuned one (Ferrari Dacrema et al. 2019, arXiv:1907.06902): give every row of a
+A weak baseline is often an untuned one (Ferrari Dacrema et al. 2019, arXiv:1907.06902): give every row of a
 table the same budget, over `recsys.baselines.candidates.candidates`.
 """
 
@@ -27,10 +27,10 @@ class SearchResult:
     """What `search` found.
 
     best: the chosen settings.
-    trials: one row per setting in the order tried: a column per setting (NaN or None where a trial does not
+    trials: one row per trial in the order tried: a column per setting (NaN or None where a trial does not
         have it), chosen (bool), fit_seconds and score_seconds (wall time), core_seconds, the validation
-        metrics of `recsys.metrics.ranking.ranking_metrics`, and what else
-        `recsys.training.hyperparameter_search.trial.as_frame` lists.
+        metrics of `recsys.metrics.ranking.ranking_metrics`, and the other columns of
+        `recsys.training.hyperparameter_search.trial.as_frame`.
     model: the best model, fitted on train.
     """
 
@@ -52,20 +52,30 @@ def search(
 ) -> SearchResult:
     """Fit every setting on train, measure it on validation with seen items masked, keep the best.
 
-    Only the best model so far and the one on trial are in memory. Of equally good settings the first wins.
+    Only the best model so far and the current one are in memory. Of equally good settings the first wins.
 
     Args:
         make: `make(**settings)` gives an unfitted baseline, for example a class of this package.
         space: the settings, at least one; or a sampler, which needs a budget.
-        split: a `recsys.data.splits.Split`; its test part is taken out before anything is fitted.
+        split: a `recsys.data.splits.Split`; its test part is removed before anything is fitted.
         metric: a name of `ranking_metrics`, higher is better: hr, recall or ndcg with any cutoff ("hr@50"),
             mrr or map.
         ties: of `recsys.metrics.ranking.evaluate`.
-        budget: how much is tried; all of the settings when left out.
+        budget: trials or core seconds; None tries all of the settings.
         log, identity: see `recsys.training.hyperparameter_search.search.search`.
 
     Raises:
         ValueError: an empty space, no such metric, no target in validation, or a sampler without a budget.
+
+    Example:
+        >>> from recsys.baselines.candidates import candidate_settings
+        >>> from recsys.baselines.ease import EASE
+        >>> from recsys.data.load import load_dataset
+        >>> from recsys.data.splits import split as split_events
+        >>> parts = split_events(load_dataset("demo_store", size="small"))
+        >>> found = search(EASE, candidate_settings("ease", trials=2), parts)
+        >>> sorted(found.best), len(found.trials)
+        (['l2'], 2)
     """
     cutoffs = (*CUTOFFS, *_cutoff(metric))
     if isinstance(space, Sequence):

@@ -1,1 +1,1 @@
-"""What notebooks measure with and no user imports: timings, limits, comparisons of encoders."""
+"""Benchmarks that notebooks 02, 05 and 06 use: timings, hardware limits, comparisons of encoders, caches."""

@@ -1,9 +1,9 @@
-"""Backbones on the same footing: one task, one way of using the model, a budget in steps or in seconds.
+"""Compares backbones on equal terms: one task, one method of using the model, one budget (steps or seconds).
 
-Ways: "trivial" (the majority, or what everybody buys), "tfidf" (words under a linear model), "zero_shot"
-(nothing trained: cosine with the class's name, of the two texts, or with the newest title), "prompt" (label
-words of a generative model), or a method of tuning ("full", "lora", "frozen" …) that learns for `max_steps`
-steps or, where `seconds` are given, for as many as fit into them after all its tries of a learning rate.
+Methods: "trivial" (majority class, or popularity), "tfidf" (TF-IDF with a linear model), "zero_shot" (nothing
+trained: cosine with the class name, of the two texts, or with the newest title), "prompt" (label words of a
+generative model), or a tuning method ("full", "lora", "frozen" …), trained for `max_steps` steps or, where
+`seconds` are given, for as many as fit into them after the search for a learning rate.
 
 N: texts. C: classes.
 """
@@ -41,16 +41,19 @@ from recsys.models.tuning_method import tuning
 from recsys.training.settings import TrainingSettings
 
 UNTRAINED = ("trivial", "zero_shot", "prompt")
-SHARPNESS = 20.0  # of cosines as logits; changes no accuracy
-TIMED_STEPS = 4  # that the number of steps is found by; the first is left out
+SHARPNESS = 20.0  # factor that turns cosines into logits; does not change accuracy
+TIMED_STEPS = 4  # steps that are timed to choose their number; the first is not counted
 PROMPT_CHARACTERS = 300  # of each text
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """metrics: quality (the task's primary metric on test), quality_validation, all metrics of the test part
-    and costs. positions: of each test user or row, None where there are none. learnt: the trained model, or
-    None.
+    """Result of a comparison run.
+
+    Attributes:
+        metrics: quality (the task's primary metric on test), quality_validation, all test metrics, and costs.
+        positions: rank positions of each test user or row; None where there are none.
+        learnt: the trained model, or None.
     """
 
     metrics: dict[str, float]
@@ -59,7 +62,7 @@ class Outcome:
 
 
 class Scores:
-    """What gives outputs [N, C] without training, with the face of a trained classifier."""
+    """An untrained method that gives outputs [N, C], with the interface of a trained classifier."""
 
     def __init__(self, outputs: Callable[[Part], np.ndarray]):
         self.outputs = outputs
@@ -82,14 +85,14 @@ def compare(
     fresh_test: bool = False,
     progress: bool = False,
 ) -> Outcome:
-    """One backbone, used in one way, judged on one task.
+    """Evaluate one backbone with one method on one task.
 
     Args:
         dataset: as `load_tuned_task`. backbone, layers: as `load_backbone`; 0 layers keeps all.
-        method: one of the ways above.
-        settings: of training; its seed draws everything.
-        shots: labels a class that are learnt from or shown, −1: all.
-        seconds: of search and training together; 0: `settings.max_steps` count instead.
+        method: see the module.
+        settings: of training; its seed is used for all random draws.
+        shots: labels per class for training or prompts; −1: all.
+        seconds: budget of search and training together; 0: use `settings.max_steps`.
         rates_tried, search_share: of the search for a learning rate, as `learn_by_name`.
         judged, tested, train_share: as `load_tuned_task`.
         fresh_test: the seed also draws the `tested` rows or queries, of labelled texts: of what trains
@@ -128,10 +131,10 @@ def compare(
 
 
 def untrained(task: TunedTask, backbone: str, layers: int, method: str) -> Any:
-    """What answers a task without training. method: one of UNTRAINED.
+    """A model for a task without training. method: one of UNTRAINED.
 
     Raises:
-        ValueError: a prompt for a shop, or for a set that none was written for; a grade by class names.
+        ValueError: a prompt for a next-item task, or for a data set without a prompt; a grade by class names.
     """
     if isinstance(task, NextItem):
         split, train = task.data.split, task.data.train
@@ -148,7 +151,7 @@ def untrained(task: TunedTask, backbone: str, layers: int, method: str) -> Any:
 
 
 def steps_within(task: TunedTask, method: str, settings: TrainingSettings, seconds: float) -> int:
-    """Optimiser steps that fit into a time, by the median of a few, which are not counted; at least one.
+    """Number of optimiser steps that fit into `seconds`, estimated by timing a few; at least 1.
 
     Raises:
         ValueError: seconds not above 0.
@@ -162,17 +165,17 @@ def steps_within(task: TunedTask, method: str, settings: TrainingSettings, secon
 
 
 def sizes(backbone: Backbone, texts: list[str], max_tokens: int = 64) -> dict[str, float]:
-    """How large a model is, and what a text costs: parameters say little where most are rows of a word table.
+    """Size of a model and cost of encoding a text (parameters alone mislead where most are word embeddings).
 
     Returns:
-        parameters; parameters_without_words: of what is multiplied, not looked up; tokens: of a text, mean;
-        mflops: 10⁶ floating-point operations of encoding a text, mean, unpadded.
+        parameters; parameters_without_words: without embedding tables; tokens: mean per text; mflops: mean
+        10⁶ floating-point operations of encoding a text, without padding.
     """
     lengths = tokenise(backbone, texts, max_tokens=max_tokens).lengths
     words = backbone.model.get_input_embeddings() if not backbone.frozen else None
     total = sum(p.numel() for p in backbone.parameters())
     table = 0 if words is None else words.weight.numel()
-    # convolutions and sums use each weight once a token; the other counts forward and backward
+    # convolutions and sums use each weight once per token; `useful_flops` counts forward and backward
     frozen = 2 * total * int(lengths.sum())
     flops = frozen if backbone.frozen else useful_flops(backbone, lengths) / 3
     return {
@@ -184,10 +187,11 @@ def sizes(backbone: Backbone, texts: list[str], max_tokens: int = 64) -> dict[st
 
 
 def judge_pairs(dataset: str, backbone: Backbone, max_tokens: int = 48) -> dict[str, float]:
-    """Pairs of two classes told by the cosine of their texts, nothing trained, on all rows of a data set.
+    """AUC of classifying pairs of texts by their cosine, without training, on all rows of a data set.
 
     Returns:
-        <dataset>_auc, and beside it <dataset>_auc_bigrams: the cosine of counts of one and two characters.
+        <dataset>_auc, and as a baseline <dataset>_auc_bigrams: the cosine of counts of character uni- and
+        bigrams.
 
     Raises:
         ValueError: a data set without pairs of two classes.
@@ -206,7 +210,7 @@ def judge_pairs(dataset: str, backbone: Backbone, max_tokens: int = 48) -> dict[
 
 
 def catalogue_memory(dataset: str, backbone: str, titles: int, seed: int = 0) -> pd.DataFrame:
-    """How much of a shop's titles a generative model knows by heart, see `memory_table`; empty for 0 titles.
+    """How many of a shop's titles a generative model has memorised, see `memory_table`; empty for 0 titles.
 
     Raises:
         ValueError, BackboneError: of `load_next_item`, `load_generator`, `memory_table`.
@@ -224,7 +228,7 @@ def _drawn(task: LabelledTask, shots: int, most: int, seed: int) -> LabelledTask
 
 
 def _majority(task: LabelledTask, part: Part) -> np.ndarray:
-    """The log of each class's share in training; of a grade, the mean; the same for every row."""
+    """Log of each class's share in training, or the mean grade; the same for every row."""
     if task.kind == "grade":
         return np.full((len(part), 1), float(np.mean(task.train.labels)) if len(task.train) else 0.0)
     counts = np.bincount(task.train.labels, minlength=len(task.labels)) + 1
@@ -252,5 +256,5 @@ def _prompted(generator, prompt, task: LabelledTask, part: Part) -> np.ndarray:
     examples = list(zip(cut(shown.texts, len(shown)), seconds, shown.labels.tolist(), strict=True))
     pairs = None if part.pairs is None else cut(part.pairs, len(part))
     scores = label_scores(generator, prompt, cut(part.texts, len(part)), pairs, examples)
-    # of a pair: how much likelier the second word is; a grade is ranked by it too
+    # for pairs: log-odds of the second label word; also used to rank by grade
     return (scores[:, 1] - scores[:, 0])[:, None] if task.paired else scores

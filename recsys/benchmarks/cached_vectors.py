@@ -1,7 +1,7 @@
-"""Vectors that are computed once on a machine, though many runs ask for them.
+"""Disk cache for vectors that many runs need: computed once per machine.
 
-A teacher's, of all that its students learn from; the baseline's, of judged titles: minutes each, and the same
-for every student and seed.
+For instance a teacher's vectors of all training texts, or the baseline's of judged titles: they take minutes
+and are the same for every student and seed.
 
 n: texts. D: width.
 """
@@ -34,15 +34,15 @@ def cached_vectors(
     settings: str = "",
     cache: str | Path | None = None,
 ) -> Encode:
-    """`encode`, which reads from disk what it computed before: for this model, code, libraries and texts.
+    """`encode` with a disk cache, whose key is the model, the code, the libraries and the texts.
 
     Args:
         encode: texts -> [n, D].
-        model: whose vectors they are, see `recsys.speed.model_source.model_source`.
-        made_by: the functions that `encode` calls, as "module:function"; vectors that were made by other code
-            of theirs, or of what they reach, are not taken.
-        settings: what they depend on besides.
-        cache: folder; None for "vectors" in the kit's own.
+        model: that computes them, see `recsys.speed.model_source.model_source`.
+        made_by: the functions that `encode` calls, as "module:function"; a change of their code, or of code
+            that they reach, invalidates the cache.
+        settings: whatever else the vectors depend on, as text.
+        cache: folder; None: "vectors" in the kit's cache folder.
     """
     identity = " ".join([model_source(model).digest, settings, code_hash(*made_by), *map(version, LIBRARIES)])
     memory = Memory(Path(cache) if cache else cache_folder() / "vectors", verbose=0)

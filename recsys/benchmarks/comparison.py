@@ -1,6 +1,6 @@
-"""Every variant beside `SentenceTransformer.encode`: time, closeness and size, in one table.
+"""Compares every variant with `SentenceTransformer.encode`: time, agreement of vectors, size, in one table.
 
-What a user would pick today is the baseline, in float32, timed in the same rounds as all others. A variant
+The baseline is what a user would take today, in float32, timed in the same rounds as all others. A variant
 that fails stays in the table with its reason.
 
 V: variants. D: width. m: queries.
@@ -34,17 +34,17 @@ from recsys.speed.variants import VARIANTS
 BASELINE = "sentence-transformers"
 KEPT_AS = "SentenceTransformer.encode, unit length"
 MADE_BY = ("recsys.speed.engines.torch_graphs:reference", "recsys.benchmarks.comparison:encode_with")
-SEEN = 20  # queries encoded before memory is looked at
+SEEN = 20  # queries encoded before memory is measured
 
 
 @dataclass(frozen=True)
 class Built:
     """The variants that work here, with the baseline's own vectors of the texts.
 
-    encoders: name -> encoder. failing: name -> reason. cache: folder of their artefacts. files: a row a
-    variant: megabytes (of its files, 1e6 bytes; of the baseline its weights), ready_seconds (from them to
-    the first vector; where a variant compiles, it does so then). titles, queries: [n, D], [m, D] of the
-    baseline, unit length. title_tokens, query_tokens: [n], [m].
+    encoders: name -> encoder. failing: name -> reason. cache: folder of their artefacts. files: one row per
+    variant: megabytes (its files, 1e6 bytes; of the baseline its weights), ready_seconds (from loading to the
+    first vector, including compilation). titles, queries: [n, D], [m, D] of the baseline, unit length.
+    title_tokens, query_tokens: numbers of tokens, [n], [m].
     """
 
     baseline: object
@@ -72,13 +72,13 @@ def build_variants(
     workers: int = 1,
     cache: str | Path | None = None,
 ) -> Built:
-    """Build and load variants, or those of the cache folder.
+    """Build variants, or take them from the cache folder, and load them.
 
     Args:
         model: see `recsys.speed.fast_encoder.fast_encoder`.
         texts: catalogue and queries of the comparison.
-        calibration: texts for the variants that round by what they have seen; none of them among `texts`.
-        names: of `recsys.speed.variants.VARIANTS`; none, or only "", are all.
+        calibration: texts for variants that are calibrated; none of them among `texts`.
+        names: of `recsys.speed.variants.VARIANTS`; empty, or only "": all.
         workers: see `recsys.speed.encoder.Encoder`.
 
     Raises:
@@ -99,7 +99,7 @@ def build_variants(
     for name in names or VARIANTS:
         try:
             encoders[name], *files[name] = _loaded(source, name, calibration, workers, folder)
-        except Exception as error:  # a library of another machine can fail in any way, and that is a result
+        except Exception as error:  # a library may fail in any way on this machine; that is a result
             failing[name] = reason(error)
     words = artefact.words_of(source.backbone(), source.max_tokens)
     tokens = (words(part)[1] for part in (texts.titles, texts.queries))
@@ -108,32 +108,32 @@ def build_variants(
 
 
 def memory(built: Built, model: str | Path) -> pd.Series:
-    """Resident memory of each variant above its runtime, in 1e6 bytes, each in a process of its own; nan
-    where that process failed.
+    """Resident memory of each variant above that of its libraries, in 1e6 bytes, each in its own process; nan
+    where the process failed.
 
     Args:
-        model: as given to `build_variants`; a name or a folder, for another process cannot be handed more.
+        model: as given to `build_variants`; a name or a folder, which another process can load.
     """
     texts, found = built.texts.queries[:SEEN], {}
     for name in built.encoders:
         try:
             found[name] = footprint(model, name, texts, built.cache).above_runtime
-        except RuntimeError as error:  # one that fails must not cost all the others' times
+        except RuntimeError as error:  # one failure must not discard the other measurements
             warnings.warn(str(error), stacklevel=2)
     return pd.Series(found, name="memory", dtype=float)
 
 
 def nearness(built: Built, both_sides: bool = True) -> pd.DataFrame:
-    """How near each variant is to the baseline: a row a variant.
+    """Agreement of each variant's vectors with the baseline's, one row per variant.
 
     overlap_query: top-10 overlap where only the queries are encoded by the variant; overlap_titles: only the
     titles; overlap: both; overlap_low_query, overlap_low_titles, overlap_low: lower ends of their
     one-sided 95 % intervals.
-    same_ranking: share of queries, encoded by the variant, whose ten come in the same order (`same_order`).
-    cosine, least: over all texts encoded.
+    same_ranking: share of queries, encoded by the variant, whose ten are in the same order (`same_order`).
+    cosine, least: mean and smallest cosine over all encoded texts.
 
     Args:
-        both_sides: False leaves out what needs every title encoded by every variant.
+        both_sides: False skips what needs every title encoded by every variant.
     """
     rows = {}
     for name, encoder in built.encoders.items():
@@ -160,7 +160,7 @@ def table(
 
     precision; query_ms (median query), query_p99_ms, query_speedup (of the median), titles_per_second,
     titles_speedup, quartiles of the speedups over rounds ("_low", "_high"), both speedups in processor time
-    ("_cpu") and the share of the cores' time that there was ("query_busy", "titles_busy"); closeness;
+    ("_cpu"), the share of wall time × threads spent computing ("query_busy", "titles_busy"); closeness;
     megabytes, bytes_ratio (to the baseline's weights), ready_seconds; memory (of `memory`, where measured);
     failing.
     """
@@ -184,10 +184,10 @@ def table(
 
 
 def against_limits(found: pd.DataFrame, built: Built, limits: pd.DataFrame) -> pd.DataFrame:
-    """What `recsys.plots.speed.plot_shares` draws: tokens a second and the most that the precision allows.
+    """Data for `recsys.plots.speed.plot_shares`: tokens a second, and the hardware limit of the precision.
 
     Args:
-        found: of `table`. limits: of `recsys.benchmarks.roofline.limit_table` for these titles.
+        found: from `table`. limits: from `recsys.benchmarks.roofline.limit_table` for these titles.
     """
     shown = found[found["titles_per_second"].notna() & found["precision"].isin(limits.index)].reset_index()
     tokens = float(built.title_tokens.mean())
@@ -212,5 +212,5 @@ def _loaded(
 
 
 def encode_with(encoder) -> Callable[[Sequence[str]], np.ndarray]:
-    """Texts -> vectors of length 1 by sentence-transformers' `encode`, without a bar."""
+    """Texts -> vectors of length 1 by sentence-transformers' `encode`, without a progress bar."""
     return lambda texts: np.asarray(encoder.encode(list(texts), normalize_embeddings=True, **NO_BAR))

@@ -1,4 +1,4 @@
-"""A table of variants as a record's metrics, and records' metrics as a table of variants again."""
+"""Converts a table of variants into a record's metrics, and records' metrics back into a table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-BETWEEN = ":"  # variant and figure: no variant's name has it
+BETWEEN = ":"  # separates variant and column in a metric's name; no variant's name contains it
 SPEEDUPS = {"overlap_query": "query_speedup", "overlap_titles": "titles_speedup"}
 FLOORS = {"overlap_query": (0.98,), "overlap_titles": (0.99, 0.97)}
 FIGURES = (
@@ -25,7 +25,7 @@ JUDGED = ("ndcg@10", "random", "difference", "low", "margin", "spare")
 
 
 def flat(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, float]:
-    """ "variant:column" -> number, of the rows and columns that are there and not empty.
+    """ "variant:column" -> number, for existing rows and columns that are not empty.
 
     Args:
         frame: index of variants.
@@ -39,11 +39,10 @@ def flat(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, float]:
 
 
 def by_variant(records: pd.DataFrame, column: str) -> pd.DataFrame:
-    """A row a record and variant, with `variant` and `column` beside the record's own columns.
+    """One row per record and variant, with `variant` and `column` beside the record's own columns.
 
     Args:
-        records: of `recsys.runs.evidence.results.results`, metrics named by `flat`; an empty frame stays
-            empty.
+        records: from `recsys.runs.evidence.results.results`, with metrics named by `flat`; may be empty.
     """
     ending = BETWEEN + column
     names = [name for name in records if str(name).endswith(ending)]
@@ -55,9 +54,9 @@ def by_variant(records: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def for_pareto(found: pd.DataFrame) -> pd.DataFrame:
-    """What `recsys.plots.speed.plot_pareto` draws, of a table of `recsys.benchmarks.comparison.table`.
+    """Data for `recsys.plots.speed.plot_pareto`, from `recsys.benchmarks.comparison.table`.
 
-    Where titles were not encoded by the variants, theirs is the overlap of queries too.
+    Where titles were not encoded by the variants, the overlap of queries is used for titles too.
     """
     figures = {
         "overlap_query": found["overlap_query"],
@@ -69,25 +68,29 @@ def for_pareto(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def for_sizes(found: pd.DataFrame) -> pd.DataFrame:
-    """What `recsys.plots.speed.plot_sizes` draws: the variants that work here.
+    """Data for `recsys.plots.speed.plot_sizes`: the variants that work here.
 
     Args:
-        found: of `recsys.benchmarks.comparison.table`, with `memory`.
+        found: from `recsys.benchmarks.comparison.table`, with `memory`.
     """
     sizes = found.dropna(subset="megabytes").rename(columns={"megabytes": "disk"})
     return sizes[["precision", "disk", "memory"]].reset_index()
 
 
 def quickest(found: pd.DataFrame, floor: float, overlap: str = "overlap_query") -> str:
-    """The variant with the largest speedup among those of so much overlap: of queries one by one, or with
-    "overlap_titles" of a catalogue. The baseline is one of them."""
+    """The variant with the largest speedup among those with an overlap of at least `floor`.
+
+    For single queries, or with overlap="overlap_titles" for a catalogue. The baseline is among them.
+    """
     speedup = SPEEDUPS[overlap]
     return found.loc[found[overlap] >= floor, speedup].idxmax()
 
 
 def at_floors(found: pd.DataFrame) -> dict[str, float]:
-    """Largest speedup that keeps so many hundredths of the overlap, such as query_speedup_at_98, and
-    query_speedup_same_ranking: of those in float32 that rank alike for all queries."""
+    """Largest speedups by overlap floor in hundredths, such as query_speedup_at_98.
+
+    And query_speedup_same_ranking: of float32 variants that rank all queries' neighbours identically.
+    """
     exact = found[found["precision"] == "fp32"]
     best = {"query_speedup_same_ranking": exact.loc[exact["same_ranking"] == 1, "query_speedup"].max()}
     for overlap, floors in FLOORS.items():
@@ -104,7 +107,7 @@ def record_metrics(
     forms: pd.DataFrame,
     second: pd.DataFrame,
 ) -> dict[str, float]:
-    """What a run of notebook 05 records.
+    """Metrics that a run of notebook 05 records.
 
     Args:
         found: of `recsys.benchmarks.comparison.table`. on_search, on_purchases: of

@@ -1,8 +1,8 @@
-"""What a million queries cost, and how many cores keep a stated waiting time.
+"""Cost of a million queries, and the number of cores that meet a latency target (queueing model M/D/c).
 
-Assumptions, all of them arguments or stated here: a query takes one core (or `threads` of them) for the same
-time, always; users come at random (a Poisson process); one queue, and a free core takes the first of it. That
-is M/D/c, whose waiting time is known exactly. Measure `seconds` with all cores busy: cores share memory.
+Assumptions: every query takes the same time on one core (or `threads` of them); requests arrive at random (a
+Poisson process); one queue, first come, first served. This is the queue M/D/c, whose waiting time is known
+exactly. Measure `seconds` with all cores busy, because cores share memory bandwidth.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from scipy.stats import poisson
 
 MILLION = 1_000_000
 MOST_CORES = 1024
-FULLEST = 0.98  # share of the time that a core may be planned to be busy
-TAIL = 28.0  # queues of a probability below e^-28 are left out
+FULLEST = 0.98  # highest planned utilisation of a core
+TAIL = 28.0  # queue lengths with a probability below e^-28 are neglected
 
 
 def cost_table(
@@ -30,16 +30,21 @@ def cost_table(
     Args:
         seconds: variant -> core time of a query, each above 0.
         price: of one core for one hour, in any currency.
-        utilisation: share of the paid time that is spent on queries, in (0, 1]: traffic has nights, and
-            queues at 1 never end.
-        threads: cores that a query holds.
+        utilisation: share of the paid time that is spent on queries, in (0, 1]: traffic is low at night, and
+            queues grow without bound near 1.
+        threads: cores that a query uses.
 
     Returns:
-        A row a variant, cheapest first: variant, seconds, queries_per_second (of one core, at that
+        One row per variant, cheapest first: variant, seconds, queries_per_second (of one core, at that
         utilisation), cost_per_million (in the currency of `price`).
 
     Raises:
         ValueError: an argument out of range.
+
+    Example:
+        >>> table = cost_table({"plain": 0.010, "fast": 0.002}, price=0.36, utilisation=0.5)
+        >>> table["variant"].tolist(), table["cost_per_million"].round(2).tolist()
+        (['fast', 'plain'], [0.4, 2.0])
     """
     _check(seconds, price=price, threads=threads)
     if not 0 < utilisation <= 1:
@@ -53,7 +58,7 @@ def cost_table(
 def cores_table(
     seconds: Mapping[str, float], *, rate: float, within: float, price: float, share: float = 0.99
 ) -> pd.DataFrame:
-    """Cores that answer `share` of the requests within a time, and what they cost.
+    """Number of cores that answer `share` of the requests in time, and their cost.
 
     Args:
         seconds: variant -> seconds of a query on one core, each above 0.
@@ -63,8 +68,8 @@ def cores_table(
         share: of the requests, in (0, 1); 0.99 makes `within` the 99th percentile.
 
     Returns:
-        A row a variant, fewest cores first: variant, seconds, cores (<NA> where a single query takes longer
-        than `within`, which no number of cores mends), utilisation, cost_per_million.
+        One row per variant, fewest cores first: variant, seconds, cores (<NA> where a single query takes
+        longer than `within`, whatever the number of cores), utilisation, cost_per_million.
 
     Raises:
         ValueError: an argument out of range, or more than 1,024 cores needed.
@@ -85,13 +90,13 @@ def cores_table(
 def cost_by_load(
     seconds: Mapping[str, float], rates: Sequence[float], *, within: float, price: float
 ) -> pd.DataFrame:
-    """How the answer hangs on load and price: cores at each load, and what they cost.
+    """Sensitivity to the load: number of cores at each load, and their cost.
 
     Args:
         seconds, within, price: see `cores_table`. rates: requests a second.
 
     Returns:
-        A row a variant and load: variant, requests_per_second, cores, cost_per_hour, cost_per_million.
+        One row per variant and load: variant, requests_per_second, cores, cost_per_hour, cost_per_million.
         Variants whose single query takes longer than `within` are left out.
 
     Raises:
@@ -107,14 +112,18 @@ def cost_by_load(
 
 
 def cores_needed(seconds: float, rate: float, within: float, share: float = 0.99) -> int:
-    """The fewest cores at which `share` of the requests are answered `within` so many seconds.
+    """The fewest cores with which `share` of the requests are answered within `within` seconds.
 
-    No core is planned to be busy for more than 98 % of the time: measured seconds are not that exact.
+    Utilisation is at most 98 %, because measured seconds are not exact.
 
     Args: see `cores_table`.
 
     Raises:
         ValueError: an argument out of range; `within` shorter than a query; more than 1,024 cores.
+
+    Example:
+        >>> cores_needed(seconds=0.010, rate=150.0, within=0.050)
+        2
     """
     _check({"seconds": seconds}, rate=rate, within=within)
     if not 0 < share < 1:
@@ -130,7 +139,7 @@ def cores_needed(seconds: float, rate: float, within: float, share: float = 0.99
         low, high = high + 1, 2 * high
     if high > MOST_CORES:
         raise ValueError(f"{rate} requests a second of {seconds} s each take more than {MOST_CORES} cores")
-    return low + bisect_left(range(low, high), True, key=enough)  # more cores, shorter waits
+    return low + bisect_left(range(low, high), True, key=enough)  # waits decrease with cores
 
 
 def waiting_at_most(wait: float, seconds: float, rate: float, cores: int) -> float:
@@ -165,8 +174,9 @@ def waiting_at_most(wait: float, seconds: float, rate: float, cores: int) -> flo
 def _in_the_system(offered: float, cores: int) -> np.ndarray:
     """[N] P(0, 1, 2, … requests waiting or in work); `offered` is rate × seconds.
 
-    Whoever is in work now is gone a query's time later, and whoever has come by then is there: that gives one
-    linear equation a probability. Far out they fall as τ^-n, log τ = ρ (τ - 1) with ρ the busy share.
+    After the time of a query, all requests now in service have left and those that arrived since are there:
+    that gives one linear equation per probability. In the tail they fall as τ^-n, log τ = ρ (τ - 1), with ρ
+    the utilisation.
     """
     busy = offered / cores
     decay = brentq(lambda t: math.log1p(t) - busy * t, (1 - busy) / busy, 4 / busy**2)

@@ -1,4 +1,4 @@
-"""Memory of an encoder in a process of its own: above the bare interpreter, and above its runtime."""
+"""Memory of an encoder in its own process: above the bare interpreter, and above its imported libraries."""
 
 from __future__ import annotations
 
@@ -45,20 +45,21 @@ class Footprint:
 
     @property
     def above_runtime(self) -> float:
+        """Memory of the loaded artefact alone, in 1e6 bytes: `loaded` − `runtime`."""
         return self.loaded - self.runtime
 
 
 def footprint(
     model: str | Path, variant: str, texts: list[str], cache: str | Path | None = None
 ) -> Footprint:
-    """Measure one variant in a fresh process; the artefact is built beforehand where it is missing.
+    """Measure one variant in a new process; the artefact is built beforehand if it is missing.
 
     Args:
-        model: a name or folder: another process cannot be handed a loaded backbone.
+        model: a name or folder, which the other process can load.
         texts: encoded before the last measurement, one by one.
 
     Raises:
-        RuntimeError: the process failed; the message ends with what it said last.
+        RuntimeError: the process failed; the message ends with its last output.
     """
     from recsys.speed.fast_encoder import fast_encoder
 

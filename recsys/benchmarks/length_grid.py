@@ -1,4 +1,4 @@
-"""Tokens a second by length of text, batch and threads: where a variant pays and where it does not."""
+"""Throughput in tokens a second by text length, batch size and threads, for each variant."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def length_grid(
     names: Sequence[str] = (),
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Time the engines themselves, on word pieces drawn at random: what they cost does not depend on which.
+    """Time the engines on random word pieces, since the cost does not depend on which they are.
 
     Args:
         encoders: name -> encoder.
         lengths: tokens of every text, at least 1 and at most what the encoders take.
         batches: texts of a batch.
-        threads: of matrix products. Engines use one thread a call; only those that let torch choose use more.
+        threads: of matrix products. Engines use one thread a call, except those where torch chooses.
         rounds: measurements of each, interleaved over the encoders.
-        names: only these, as far as they are among the encoders; all where none is.
+        names: only these, if any of them is among the encoders; otherwise all.
 
     Returns:
         variant, tokens, batch, threads, seconds (median of one batch), tokens_per_second.

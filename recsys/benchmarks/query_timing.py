@@ -1,4 +1,4 @@
-"""Times of encoders as users meet them: a query at a time, a catalogue in one call."""
+"""Latency and throughput of encoders: single queries one at a time, a catalogue in one call."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import pandas as pd
 
 from recsys.benchmarks.timing import Timing, interleave, thread_count
 
-NO_BAR = {"show_progress_bar": False}  # the baseline draws one for each query, once logging is at INFO
+NO_BAR = {"show_progress_bar": False}  # the baseline would show one per query where logging is at INFO
 
 
 @dataclass(frozen=True)
 class QueryTiming(Timing):
-    """wall: the median query of each round, process: the mean. single: [R × m queries, encoders] seconds."""
+    """Times of single queries; `wall` is the median query of each round, `process` the mean.
+
+    single: [R × m queries, encoders] seconds.
+    """
 
     single: pd.DataFrame
 
@@ -26,15 +29,15 @@ class QueryTiming(Timing):
 
     @property
     def busy(self) -> pd.Series:
-        """As `Timing.busy`, of mean seconds: the median query's are fewer."""
+        """As `Timing.busy`, from mean seconds instead of the median query's."""
         return self.process.mean() / self.single.mean() / self.threads
 
 
 def time_queries(
     encoders: Mapping[str, object], queries: Sequence[str], rounds: int = 5, threads: int = 1
 ) -> QueryTiming:
-    """One query at a time. Encoders take turns within a round; in its turn each answers all queries, as a
-    server would whose weights stay in the cache.
+    """Time queries one at a time. Encoders take turns within a round; in its turn each encodes all queries,
+    like a server whose weights stay in the processor's cache.
 
     Args:
         encoders: name -> an object with sentence-transformers' `encode`.
@@ -55,14 +58,14 @@ def time_queries(
 def time_titles(
     encoders: Mapping[str, object], titles: Sequence[str], rounds: int = 3, threads: int = 1
 ) -> Timing:
-    """Seconds of one title, all of them in one call."""
+    """Seconds per title, all titles in one call."""
     titles = list(titles)
     calls = {name: (lambda e=encoder: e.encode(titles, **NO_BAR)) for name, encoder in encoders.items()}
     return interleave(calls, rounds=rounds, threads=threads).each(len(titles))
 
 
 def query_tail(encoder, queries: Sequence[str], threads: int = 1) -> dict[str, float]:
-    """What a server meets, beside the medians of rounds.
+    """Median and tail latency of single queries.
 
     Returns:
         query_p50_ms, query_p99_ms: over the queries, each timed once.

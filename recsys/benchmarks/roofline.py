@@ -1,8 +1,8 @@
-"""What a backbone costs and what this machine can do: the least time that any variant could take.
+"""Roofline model: operations and bytes of a backbone, peaks of this machine, least possible time.
 
 Williams et al. 2009: a computation takes at least its operations ÷ peak rate, and at least its bytes ÷ memory
-rate. A text's bytes matter for a single query, which reads every weight for a few tokens; a batch reads them
-once for thousands.
+bandwidth. Bytes dominate for a single query, which reads every weight for a few tokens; a batch reads them
+once for thousands of tokens.
 
 B: texts. L: tokens of a text.
 """
@@ -24,19 +24,19 @@ from recsys.encoders.backbone import Backbone, transformer_layers
 BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
 LARGE = (1024, 1536, 1536)  # rows, inputs, outputs: operands larger than a core's cache
 SKINNY_ROWS = 8  # tokens of a query
-SECONDS = 0.2  # of each measurement
+SECONDS = 0.2  # duration of each measurement
 COPY_BYTES = 256 << 20  # larger than the caches
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one backbone.
+    """Operations and sizes of one backbone.
 
     weights: parameters of the layers' matrix products, read for every batch, whatever its size.
-    flops_per_token: of these products, 2 a parameter.
-    attention: floating point operations of attention per token, per token of its text: a token of a text of
-        L tokens costs attention × L of them (scores and mixture, 2 × 2 × width × layers).
-    row: numbers of one row of the embedding table.
+    flops_per_token: of these products, 2 per parameter.
+    attention: operations of attention (scores and weighted sum, 2 × 2 × width × layers): a token in a text
+        of L tokens costs attention × L.
+    row: width of one row of the embedding table.
     """
 
     weights: int
@@ -45,21 +45,21 @@ class Cost:
     row: int
 
     def flops(self, lengths: list[int]) -> float:
-        """Operations for texts of these numbers of tokens, padding not counted."""
+        """Operations for texts with these numbers of tokens, without padding."""
         return float(sum(length * (self.flops_per_token + self.attention * length) for length in lengths))
 
     def bytes(self, lengths: list[int], precision: str) -> float:
-        """Bytes that must be read for these texts in one batch: all layers' weights and the words' rows."""
+        """Bytes that one batch of these texts must read: all layers' weights, and the embedding rows."""
         return float(BYTES[precision] * (self.weights + self.row * sum(lengths)))
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """Of this machine with some number of threads, measured.
+    """Measured peaks of this machine with some number of threads.
 
-    large, skinny: precision -> operations a second in matrix products of many rows, of a query's 8 rows;
-        a precision that torch cannot multiply here is absent. memory: bytes a second that a copy moves, there
-        and back.
+    large, skinny: precision -> operations a second of matrix products with many rows, and with a query's 8
+        rows; a precision that torch does not support here is absent. memory: bandwidth of a copy in bytes a
+        second, reads and writes together.
     """
 
     threads: int
@@ -69,7 +69,7 @@ class Peaks:
 
 
 def cost_of(backbone: Backbone) -> Cost:
-    """Counted from the modules: every linear map inside the transformer layers.
+    """Cost of a backbone, counted over every linear map inside its transformer layers.
 
     Raises:
         BackboneError: an architecture whose layers cannot be found.
@@ -81,7 +81,7 @@ def cost_of(backbone: Backbone) -> Cost:
 
 
 def measure_peaks(threads: int = 1, seconds: float = SECONDS) -> Peaks:
-    """Measure for about 9 × `seconds`. Best of the repetitions: a peak is what is possible."""
+    """Measure the peaks, for about 9 × `seconds`; a peak is the best of the repetitions."""
     large, skinny = {}, {}
     with thread_count(threads), torch.inference_mode():
         for precision in BYTES:
@@ -96,33 +96,33 @@ def measure_peaks(threads: int = 1, seconds: float = SECONDS) -> Peaks:
 
 
 def least_seconds(cost: Cost, peaks: Peaks, lengths: list[int], precision: str) -> float:
-    """The limit: no variant of that precision computes these texts in less, in one batch.
+    """Lower bound on the seconds in which any variant of that precision encodes these texts in one batch.
 
     Args:
         lengths: tokens of each text.
-        precision: one that `peaks.large` has.
+        precision: a key of `peaks.large`.
 
     Raises:
-        KeyError: it has not.
+        KeyError: no such precision.
     """
     work = cost.flops(lengths) / peaks.large[precision]
     return max(work, cost.bytes(lengths, precision) / peaks.memory)
 
 
 def share_of_limit(cost: Cost, peaks: Peaks, lengths: list[int], precision: str, seconds: float) -> float:
-    """Least possible ÷ measured seconds for these texts: 1 is the limit of that precision."""
+    """Least possible ÷ measured seconds for these texts, in (0, 1]: 1 is the hardware limit."""
     return least_seconds(cost, peaks, lengths, precision) / seconds
 
 
 def limit_table(cost: Cost, peaks: Peaks, query_tokens: int, lengths: list[int]) -> pd.DataFrame:
-    """The limits of this machine, a row a precision that torch can multiply here.
+    """The limits of this machine, one row per precision that torch supports here.
 
     Args:
         query_tokens: of one query. lengths: tokens of each title of a batch.
 
     Returns:
-        index precision; gflops (peak, 1e9 operations a second), query_ms (least milliseconds of a query),
-        titles_per_second (most).
+        Index precision; gflops (peak, 1e9 operations a second), query_ms (lower bound of a query's
+        milliseconds), titles_per_second (upper bound).
     """
     rows = {
         precision: {
@@ -136,7 +136,7 @@ def limit_table(cost: Cost, peaks: Peaks, query_tokens: int, lengths: list[int])
 
 
 def _products(precision: str, rows: int) -> list[Callable[[], Tensor]]:
-    """Ways to one matrix product in that precision, none where torch has none here."""
+    """Implementations of a matrix product in that precision; [] where torch has none here."""
     _, inputs, outputs = LARGE
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.int8}[precision]
     left, right = torch.ones(rows, inputs).to(kind), torch.ones(inputs, outputs).to(kind)
@@ -147,7 +147,7 @@ def _products(precision: str, rows: int) -> list[Callable[[], Tensor]]:
         return []
     products = [lambda: multiply(left, right)]
     if precision == "fp32" and torch.backends.mkldnn.is_available():
-        # torch asks MKL for it, which on an AMD processor leaves half of the peak to oneDNN
+        # torch calls MKL for it, which on an AMD processor reaches half of oneDNN's peak
         laid_out = torch.ops.mkldnn._reorder_linear_weight(right.T.contiguous(), rows)
         multiply_so = torch.ops.mkldnn._linear_pointwise
         products.append(lambda: multiply_so(left, laid_out, None, "none", [], "none"))

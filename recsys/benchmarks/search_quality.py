@@ -1,7 +1,7 @@
-"""What a task notices of a faster encoder: a search, Home Depot's judged lists ordered by its vectors; and a
-recommender from titles alone, where nothing is trained (`recsys.models.next_item.zero_shot`).
+"""Task quality of faster encoders: search (Home Depot's judged lists) and zero-shot recommendation by titles.
 
-The baseline stands beside every encoder, list by list: `recsys.benchmarks.comparison` names it.
+Every encoder is compared with the baseline of `recsys.benchmarks.comparison`, list by list (user by user for
+`recsys.models.next_item.zero_shot`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from recsys.encoders.backbone import Backbone
 
 CUTOFF = 10
-MARGIN = 0.1  # of the distance from a random order to the baseline, in NDCG@10
+MARGIN = 0.1  # non-inferiority margin, as a share of the baseline's NDCG@10 above a random order
 
 
 def search_scores(
@@ -45,12 +45,12 @@ def search_scores(
     Args:
         baseline, encoders: with sentence-transformers' `encode`.
         part: "train", "validation" or "test".
-        lists: only so many; -1 takes all, 0 none: then nothing is computed, and there are no scores.
-        queries_only: encoders encode queries, the baseline all titles; else each encodes both.
-        model: of the baseline, whose vectors are then kept for later calls and runs.
+        lists: number of lists; -1 takes all; 0 computes nothing and returns no scores.
+        queries_only: encoders encode queries only, and the baseline all titles; else each encodes both.
+        model: of the baseline; if given, its vectors are cached for later calls and runs.
 
     Raises:
-        DataUnavailable: Home Depot's files cannot be had.
+        DataUnavailable: Home Depot's files cannot be obtained.
     """
     if lists == 0:
         return {}
@@ -74,11 +74,11 @@ def purchase_scores(
     Args:
         baseline, encoders: with sentence-transformers' `encode`.
         dataset: a shop with titles. part: "validation" or "test".
-        users: only so many, evenly drawn; -1 takes all, 0 none: then there are no scores.
-        model: of the baseline, whose vectors are then kept for later calls and runs.
+        users: number of users, evenly spread; -1 takes all; 0 returns no scores.
+        model: of the baseline; if given, its vectors are cached for later calls and runs.
 
     Raises:
-        DataUnavailable: the shop's files cannot be had.
+        DataUnavailable: the shop's files cannot be obtained.
         ValueError: it has no titles.
     """
     if users == 0:
@@ -112,10 +112,10 @@ def _side_by_side(
 
 
 def search_table(scores: Mapping[str, JudgedNdcg]) -> pd.DataFrame:
-    """A row an encoder, of `search_scores` or `purchase_scores`; empty without.
+    """Table of `search_scores` or `purchase_scores`, one row per encoder; empty without scores.
 
-    ndcg@10, random, difference (to the baseline, list by list), low, high (95 %), margin (a tenth of the
-    distance from a random order to the baseline), holds (not worse by that margin), spare (low + margin:
+    ndcg@10, random, difference (to the baseline, paired by list), low, high (95 %), margin (a tenth of the
+    distance from a random order to the baseline), holds (non-inferior by that margin), spare (low + margin,
     above 0 where it holds).
     """
     rows = {name: {"ndcg@10": found.mean, "random": found.random_mean} for name, found in scores.items()}
@@ -128,8 +128,10 @@ def search_table(scores: Mapping[str, JudgedNdcg]) -> pd.DataFrame:
 
 
 def search_by_list(scores: Mapping[str, JudgedNdcg]) -> pd.DataFrame:
-    """A row a list (or a user), "encoder:difference" to the baseline in NDCG@10: what a record keeps, to be
-    paired by; empty without scores."""
+    """Differences to the baseline in NDCG@10, one row per list (or user), columns "encoder:difference".
+
+    A record keeps them for paired tests. Empty without scores.
+    """
     if not scores:
         return pd.DataFrame()
     right = scores[BASELINE].per_list

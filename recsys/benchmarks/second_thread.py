@@ -1,4 +1,4 @@
-"""What a second thread adds: two workers over one catalogue, two clients that ask at once."""
+"""Speedup by a second thread: two workers on one catalogue, two concurrent clients."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from recsys.speed.choice import Texts
 from recsys.speed.encoder import Encoder
 
 PRODUCT = "plain-product"
-SIDE = 256  # of its matrices, which stay in a core's cache
-MORE_ROUNDS = 8  # for clients: theirs are short, and the machine below changes its mind within seconds
+SIDE = 256  # rows and columns of PlainProduct's matrices, which fit into a core's cache
+MORE_ROUNDS = 8  # for clients: their rounds are short, and a virtual machine's speed varies within seconds
 
 
 class PlainProduct:
-    """Multiplies matrices in place of encoding, for comparison. It neither holds Python's lock nor waits for
-    memory; where a second thread adds little to it too, the machine had no more to give just then: a virtual
-    machine's two processors may be one core of the machine below."""
+    """Multiplies matrices instead of encoding, as a control.
+
+    It neither holds Python's lock nor waits for memory. Where a second thread hardly speeds it up either, the
+    machine had no second core at that moment: two virtual processors may share one physical core.
+    """
 
     def __init__(self) -> None:
         self.matrix = np.ones((SIDE, SIDE), dtype=np.float32)
 
     def encode(self, text: str, **_) -> np.ndarray:
+        """Multiply; the text is ignored."""
         return self.matrix @ self.matrix
 
 
@@ -38,19 +41,19 @@ def second_thread(
     threads: int = 2,
     rounds: int = 5,
 ) -> pd.DataFrame:
-    """What the second of two threads adds.
+    """Speedups by a second thread.
 
     Args:
         encoders: name -> encoder. All take turns in the same rounds, with one thread and with two.
-        texts: the queries are encoded one by one, by one client and by two with half of them each.
-        timed_titles: so many of the titles are encoded in one call, by one worker and by two.
-        threads: with 1 there is no second one, and the table is empty.
+        texts: the queries are encoded one at a time, by one client, and by two with half of them each.
+        timed_titles: number of titles that are encoded in one call, by one worker and by two.
+        threads: with 1 there is no second thread, and the table is empty.
 
     Returns:
-        A row an encoder and, for queries, one of the plain product. Columns: one_client_ms, the median
-        query with one; two_clients_speedup and two_workers_speedup with their quartiles (…_low, …_high): the
-        time with one ÷ the time with two. It may exceed 2: one_client_ms beside the variant's query_ms says
-        what a lone client lost.
+        One row per encoder and, for queries, one for `PlainProduct`. Columns: one_client_ms, the median query
+        with one client; two_clients_speedup and two_workers_speedup with their quartiles (…_low, …_high): the
+        time with one ÷ the time with two. It may exceed 2 where a single client is slowed down: compare
+        one_client_ms with the variant's query_ms.
     """
     if threads < 2:
         return pd.DataFrame()
@@ -63,7 +66,7 @@ def second_thread(
 
 
 def time_workers(encoders: Mapping[str, Encoder], titles: Sequence[str], rounds: int) -> Timing:
-    """Seconds of a title with one worker, "1 name", and with two, "2 name"."""
+    """Seconds per title with one worker ("1 name") and with two ("2 name")."""
     both = {}
     for name, encoder in encoders.items():
         for workers in (1, 2):
@@ -73,7 +76,7 @@ def time_workers(encoders: Mapping[str, Encoder], titles: Sequence[str], rounds:
 
 
 def time_clients(encoders: Mapping[str, object], queries: Sequence[str], rounds: int) -> Timing:
-    """Seconds of a query, asked one after the other, "1 name", and halved between two clients, "2 name".
+    """Seconds per query with one client ("1 name"), and divided between two clients ("2 name").
 
     Args:
         encoders: name -> an object with sentence-transformers' `encode`, safe to call from two threads.
@@ -94,6 +97,6 @@ def time_clients(encoders: Mapping[str, object], queries: Sequence[str], rounds:
 
 
 def _added(timing: Timing, names: Mapping[str, object], prefix: str) -> pd.DataFrame:
-    """Of each name, the median and the quartiles over rounds of the time of "1 name" ÷ that of "2 name"."""
+    """Median and quartiles over rounds of the time of "1 name" ÷ that of "2 name", for each name."""
     rows = {name: timing.table(f"1 {name}").loc[f"2 {name}"] for name in names}
     return pd.DataFrame(rows).T[["speedup", "speedup_low", "speedup_high"]].astype(float).add_prefix(prefix)

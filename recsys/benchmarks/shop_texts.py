@@ -1,4 +1,4 @@
-"""Titles and queries of a shop to judge variants by, apart from those that they learn from."""
+"""Titles and queries of a shop for evaluating encoders, separate from those for training and calibration."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ DATASETS = ("demo_store", "beauty", "home_depot")
 
 @dataclass(frozen=True)
 class ShopTexts:
-    """judged: catalogue and queries to judge by. calibration: at most 300 titles for rounding. learning:
-    titles, queries and phrases for students, the calibration's among them. tried_on: titles and queries of
-    these, for `fast_encoder` to choose by. Nothing but `judged` is judged."""
+    """Texts of a shop, divided.
+
+    Attributes:
+        judged: catalogue and queries for evaluation; used for nothing else.
+        calibration: at most 300 titles for quantisation.
+        learning: titles, queries and phrases for training students, including the calibration's.
+        tried_on: titles and queries of `learning`, for the choice of `fast_encoder`.
+    """
 
     judged: Texts
     calibration: list[str]
@@ -30,25 +35,25 @@ class ShopTexts:
 
     @property
     def counts(self) -> dict[str, int]:
-        """n_titles, n_queries: that are judged."""
+        """Metrics n_titles and n_queries: sizes of `judged`."""
         return {"n_titles": len(self.judged.titles), "n_queries": len(self.judged.queries)}
 
 
 def shop_texts(dataset: str, titles: int, queries: int, seed: int = 0) -> ShopTexts:
-    """Draw what is judged from nine tenths of a shop's texts; the rest is learnt from.
+    """Draw evaluation texts from nine tenths of a shop's texts; the rest is for training.
 
-    A text belongs to one side by its own hash, so another seed or number draws from the same side. Home
-    Depot's queries are divided as its search task divides them: students learn from the training part, the
-    test part is judged (its judged lists hold titles of both sides). Beauty has no queries: titles that are
-    not in the catalogue stand in for them.
+    A text's side depends on its hash, so another seed or number draws from the same side. Home Depot's
+    queries are split as in its search task: students are trained on the training part and evaluated on the
+    test part (whose judged lists contain titles of both sides). Beauty has no queries: titles that are not in
+    the catalogue are used as queries.
 
     Args:
         dataset: "demo_store", "beauty" or "home_depot".
-        titles, queries: drawn at most, at least 10 titles and 1 query.
+        titles, queries: most that are drawn, at least 10 titles and 1 query.
 
     Raises:
         ValueError: an unknown data set, numbers out of range.
-        DataUnavailable: its files cannot be had.
+        DataUnavailable: its files cannot be obtained.
     """
     if dataset not in DATASETS:
         raise ValueError(f"dataset must be one of {', '.join(DATASETS)}, not {dataset!r}")
@@ -72,10 +77,10 @@ def shop_texts(dataset: str, titles: int, queries: int, seed: int = 0) -> ShopTe
 
 
 def phrases(titles: Sequence[str], each: int = 2, seed: int = 0, but: Sequence[str] = ()) -> list[str]:
-    """Runs of two to five words out of titles, distinct: of a query's length, and about what the shop has.
+    """Distinct phrases of two to five consecutive words of titles, as substitutes for queries.
 
     Args:
-        each: runs drawn from a title; a title of one word gives itself.
+        each: phrases drawn from a title; a title of one word is a phrase itself.
         but: texts that are left out.
     """
     generator, found = np.random.default_rng(seed), {}
@@ -89,7 +94,7 @@ def phrases(titles: Sequence[str], each: int = 2, seed: int = 0, but: Sequence[s
 
 
 def _sides(texts: list[str]) -> tuple[list[str], list[str]]:
-    """What is judged, and what is learnt from."""
+    """The texts for evaluation, and those for training."""
     sides = dict(zip(texts, by_salt(texts, SALT, SHARES), strict=True))
     return [t for t in texts if sides[t] == "judged"], [t for t in texts if sides[t] == "learning"]
 

@@ -1,7 +1,7 @@
-"""Students of a model by name: trained to its vectors, built for this machine, judged as query encoders.
+"""Students of a model by name: distilled, built for this machine, and evaluated as query encoders.
 
-Products keep the teacher's vectors (an asymmetric pair): they are computed once, so only the query has to be
-fast. Every student learns from the same texts: for so many steps, or for the passes of its own settings.
+Products keep the teacher's vectors (asymmetric encoding): they are computed once, so only queries have to be
+fast. Every student is trained on the same texts, for a given number of steps or its own number of epochs.
 
 n: texts. D: width.
 """
@@ -39,12 +39,12 @@ from recsys.speed.rounding.linear_maps import linear_maps, named
 from recsys.speed.variants import FFN, SHARE, VARIANTS
 from recsys.training.settings import TrainingSettings
 
-QUICKEST = "onnx-fp32"  # in which a student of floats is served, one query at a time
-PRUNED = 0.5  # of the heads and the neurons
-THIN = 0.4  # of their products are left at low rank
+QUICKEST = "onnx-fp32"  # variant that serves a student in float32, one query at a time
+PRUNED = 0.5  # share of heads and neurons that is removed
+THIN = 0.4  # share of the maps' multiplications that is left at low rank
 TEXTS_OF_CHANNELS = 256
-TEXTS_OF_MOMENTS = 2048  # more tokens than the widest map has inputs, by far
-# weights have to cross half a step of int8's grid, some .001, to be rounded otherwise
+TEXTS_OF_MOMENTS = 2048  # texts for `input_moments`: far more tokens than the widest map has inputs
+# higher rate, because a weight must move by half a step of int8's grid, about .001, to be rounded differently
 UNDER_ROUNDING = replace(SETTINGS, learning_rate=3e-5, token_budget=512)
 
 
@@ -53,9 +53,14 @@ Made = tuple[Encoder, int, float]  # with its parameters, and megabytes on disk
 
 @dataclass(frozen=True)
 class Student:
-    """encoder: of one query at a time. parameters: that it reads. megabytes: on disk, in 1e6 bytes. seconds:
-    of training, the teacher's vectors apart, which all students share. cosine: mean with the teacher on texts
-    that it did not learn from."""
+    """A trained and built student.
+
+    Attributes:
+        name: of `STUDENTS`. encoder: for one query at a time.
+        parameters: number that it uses. megabytes: on disk, in 1e6 bytes.
+        seconds: of training, without the teacher's vectors, which all students share.
+        cosine: mean with the teacher on texts that it was not trained on.
+    """
 
     name: str
     encoder: Encoder
@@ -66,7 +71,7 @@ class Student:
 
 
 def check_student(name: str) -> None:
-    """Raises ValueError for a name that is not of `STUDENTS`: to be asked before the long work starts."""
+    """Raises ValueError for a name that is not in `STUDENTS`; call it before the long work starts."""
     if name not in STUDENTS:
         raise ValueError(f"unknown student {name!r}; there are {', '.join(STUDENTS)}")
 
@@ -86,10 +91,10 @@ def make_student(
 
     Args:
         name: of `STUDENTS`.
-        teacher: stays as it is.
-        texts: n strings to learn from: titles, queries.
+        teacher: does not change.
+        texts: n strings for training: titles, queries.
         held_out: for `Student.cosine`, not among `texts`.
-        steps: optimiser steps; 0: one pass over the texts (the word table: ten).
+        steps: optimiser steps; 0: one epoch (ten for the word table).
         seed: of batches.
         cache: folder of artefacts, see `recsys.speed.fast_encoder.fast_encoder`, and of vectors.
 
@@ -110,7 +115,7 @@ def make_student(
 
 
 def student_metrics(built: Built, student: Student, queries: int = 40, **timing) -> dict[str, float]:
-    """How fast and how near a student is, queries by it and titles by the baseline.
+    """Speed and quality of a student, with queries encoded by it and titles by the baseline.
 
     Args:
         built: with the baseline and its vectors. queries: timed one by one. timing: `rounds`, `threads`.
@@ -140,7 +145,7 @@ def student_metrics(built: Built, student: Student, queries: int = 40, **timing)
 
 @dataclass(frozen=True)
 class _Lesson:
-    """What every student is taught with."""
+    """The teacher, texts and settings that every student is trained with."""
 
     teacher: Backbone
     texts: Sequence[str]
@@ -152,11 +157,11 @@ class _Lesson:
 
     @property
     def length(self) -> dict[str, float]:
-        """Of training: so many steps, however often that reads the texts; or the settings' own passes."""
+        """Training length as settings: a number of steps, or the settings' own number of epochs."""
         return {} if self.steps == 0 else {"max_steps": self.steps, "epochs": float(self.steps)}
 
     def teach(self, student: Backbone, variant: str = QUICKEST) -> Made:
-        """Distil, and build for this machine."""
+        """Distil a student, and build it for this machine."""
         self.distil(student)
         return self.build(student, variant)
 

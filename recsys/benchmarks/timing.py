@@ -1,7 +1,7 @@
-"""Which of several callables is faster, on a machine that does other things too.
+"""Compares the speed of several callables on a machine that is not idle.
 
-They take turns within a round, so whatever else runs slows all of them, and are compared within rounds. Wall
-time is told with the process's own time beside it: where they part, something else had the cores.
+They take turns within a round, so that other load slows all of them, and are compared within rounds. Wall
+time is reported with the process's own time: where they differ, other programs used the cores.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-BUSY = 0.8  # share of a call's wall time that one thread should spend computing
+BUSY = 0.8  # least share of wall time spent computing; below it a measurement counts as contended
 Timed = Callable[[], object]
 
 
@@ -25,7 +25,7 @@ class Timing:
     """Seconds of R rounds.
 
     wall, process: [R rounds × callables], columns named; process counts all threads of this process.
-    threads: asked for. load: the machine's average load over the last minute, nan where it has none.
+    threads: as requested. load: the machine's load average over the last minute; nan where not available.
     """
 
     wall: pd.DataFrame
@@ -34,12 +34,12 @@ class Timing:
     load: float
 
     def table(self, baseline: str) -> pd.DataFrame:
-        """A row a callable.
+        """Summary, one row per callable.
 
         seconds, low, high: median and quartiles of wall time. cpu: median of the process's time.
         speedup: median over rounds of the baseline's wall time ÷ its own; speedup_low, speedup_high:
-        quartiles; speedup_cpu: the same of process time, which other programs disturb less. busy: share of
-        wall time × threads spent computing: below 0.8 something else had the cores.
+        quartiles; speedup_cpu: the same in process time, which other programs disturb less. busy: share of
+        wall time × threads spent computing: below 0.8 other programs used the cores.
 
         Raises:
             KeyError: no callable of that name.
@@ -62,17 +62,17 @@ class Timing:
         )
 
     def each(self, count: int) -> Timing:
-        """Seconds of one of the `count` things that every call did."""
+        """Seconds per item, where every call processed `count` items."""
         return replace(self, wall=self.wall / count, process=self.process / count)
 
     @property
     def busy(self) -> pd.Series:
-        """Of each callable, the share of wall time × threads spent computing."""
+        """Share of wall time × threads spent computing, for each callable."""
         return (self.process / self.wall).median() / self.threads
 
     @property
     def contended(self) -> bool:
-        """Whether something else had the cores for a fifth of the time or more: compare `cpu` then."""
+        """Whether other programs used the cores for a fifth of the time or more: compare `cpu` then."""
         return bool((self.process.sum() / self.wall.sum() / self.threads).max() < BUSY)
 
 
@@ -93,12 +93,17 @@ def interleave(
         rounds: measurements of each, at least 1.
         warm_up: rounds before that are not counted: first calls allocate, compile and fill caches.
         calls: of one measurement; the time is that of one call.
-        threads: of matrix products while measuring; put back afterwards.
-        before: called before each measurement, not timed: to empty caches, say.
+        threads: of matrix products while measuring; restored afterwards.
+        before: called before each measurement, not timed (to empty caches, say).
         seed: of the orders.
 
     Raises:
         ValueError: a count below 1 (`warm_up` below 0), or no callable.
+
+    Example:
+        >>> timing = interleave({"sum": lambda: sum(range(10_000)), "nothing": lambda: None}, rounds=3)
+        >>> timing.table("sum").index.tolist(), len(timing.wall)
+        (['sum', 'nothing'], 3)
     """
     if min(rounds, calls) < 1 or warm_up < 0 or not callables:
         raise ValueError("there must be callables, and rounds and calls must be at least 1")
@@ -120,14 +125,14 @@ def interleave(
             rows.append(found)
     rows = rows[warm_up:]
     tables = [pd.DataFrame([{n: row[n][kind] for n in names} for row in rows]) for kind in (0, 1)]
-    # a clock of coarse steps can give 0, which no ratio survives
+    # a coarse clock can give 0, by which nothing can be divided
     wall, process = (table.clip(lower=1e-9) for table in tables)
     return Timing(wall, process, threads, _load())
 
 
 @contextmanager
 def thread_count(threads: int) -> Iterator[None]:
-    """So many threads in torch and in every BLAS that is loaded. Raises ValueError for less than one."""
+    """Context manager: `threads` threads in torch and every loaded BLAS. Raises ValueError below 1."""
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
     import torch

@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 
 PACKAGE = "recsys"
 PLACE = re.compile(rf"\b{PACKAGE}(\.[a-z_]\w*)+")  # a module, or something in it, as texts name them
-BODY = "<import>"  # the statements that run at import and define nothing
+BODY = "<import>"  # name of the definition that collects statements which only run at import
 
 
 @dataclass(frozen=True)
 class Definition:
     """One definition of a module.
 
-    name: within its module; "X[name]" for a registry's line. sha256: of what can change a number.
-    uses: dotted paths below `recsys` that it refers to. packages: other packages that it refers to.
-    entry: "kind/name" of a registry's line, else "".
+    name: within its module; "X[name]" for an entry of the registry X. sha256: of what can change a number.
+    uses: dotted paths inside `recsys` that it refers to. packages: other packages that it refers to.
+    entry: "kind/name" of a registry entry, else "".
     """
 
     name: str
@@ -37,7 +37,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Module:
-    """definitions: by name. aliases: names that the module imports, name → dotted path."""
+    """One source file. definitions: by name. aliases: what it imports, local name → dotted path."""
 
     name: str
     definitions: dict[str, Definition]
@@ -49,7 +49,7 @@ def read_module(name: str, source: str) -> Module:
     """The definitions of a module's source.
 
     Raises:
-        SyntaxError: it is no Python.
+        SyntaxError: the source is not valid Python.
     """
     tree = ast.parse(source)
     aliases = dict(_aliases(_statements(tree.body)))

@@ -15,7 +15,8 @@ from pathlib import Path
 from recsys.code.definitions import BODY, PACKAGE, Definition, Module, read_module
 
 Sources = Callable[[str], str | None]  # dotted module name → its source, None when there is no such module
-# Run, report and fetch, but change no number: of files that were read, the record keeps the checksums.
+# EVERY_LINE: every registry entry counts. START: the code that `reach` begins from. OUTSIDE: what only runs,
+# reports and downloads; it changes no number, because records keep the checksums of the files that were read.
 EVERY_LINE = "*"
 START = "<start>"
 OUTSIDE = (f"{PACKAGE}.runs", f"{PACKAGE}.cli", f"{PACKAGE}.code", f"{PACKAGE}.data.sources")
@@ -37,9 +38,12 @@ OUTSIDE += (f"{PACKAGE}.data.sectors.entries",)
 
 @dataclass(frozen=True)
 class Reach:
-    """definitions: "module:name" → hash. packages: other packages that they refer to.
+    """What some code depends on.
 
-    links: "module:name" → the definitions that it refers to itself; START: where it began.
+    Attributes:
+        definitions: "module:name" → hash.
+        packages: other packages that these definitions refer to.
+        links: "module:name" → the definitions that it refers to directly; `START` stands for the code itself.
     """
 
     definitions: dict[str, str]
@@ -48,17 +52,18 @@ class Reach:
 
     @property
     def modules(self) -> list[str]:
+        """Dotted names of the modules that hold the definitions, sorted."""
         return sorted({name.partition(":")[0] for name in self.definitions})
 
     @property
     def sha256(self) -> str:
-        """Of all definitions whatever module they stand in: a move changes nothing."""
+        """One hash over all definitions, whichever module holds them: moving a definition changes nothing."""
         parts = sorted((name.partition(":")[2], digest) for name, digest in self.definitions.items())
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def package_sources(folder: Path) -> Sources:
-    """Modules as they lie below a folder that holds the package."""
+    """Reads modules from the folder that contains the package."""
 
     def source(name: str) -> str | None:
         stem = folder.joinpath(*name.split("."))
@@ -84,10 +89,10 @@ def reach(uses: Iterable[str], loaded: Collection[str], sources: Sources) -> Rea
     """All definitions that can be reached from dotted paths such as "recsys.baselines.ease.EASE".
 
     Args:
-        uses: where to begin.
-        loaded: lines of registries that count, as "kind/name" (`recsys.code.registry.loaded`); EVERY_LINE
-            for all, of runs from before lines were noted.
-        sources: where modules' sources are from.
+        uses: dotted paths to begin from.
+        loaded: registry entries that count, as "kind/name" (`recsys.code.registry.loaded`); EVERY_LINE
+            for all of them, as in runs from before entries were recorded.
+        sources: gives the source text of a module.
     """
     walk = _Walk(set(loaded), sources)
     for path in uses:
@@ -178,7 +183,8 @@ def code_hash(*places: str) -> str:
         ValueError: a place that does not exist.
 
     Example:
-        >>> code_hash("recsys.encoders.embed:embed")
+        >>> len(code_hash("recsys.encoders.embed:embed_texts"))
+        64
     """
     sources = own_sources()
     for place in places:

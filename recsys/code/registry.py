@@ -1,7 +1,7 @@
-"""Registries that hold names and `module:object` texts and import an entry only when it is asked for.
+"""Registries: names that stand for `module:function` texts, each imported only when it is asked for.
 
-A new model, data set or method is one file and one line here, and a run depends on the entries that it
-loaded alone: `loaded()` is what its record keeps, and `recsys.code.reach` reads the same texts.
+A new model, data set or method is one file and one line here. A run depends only on the entries that it
+loaded: `loaded()` lists them for the run's record, and `recsys.code.reach` reads the same texts.
 """
 
 import difflib
@@ -13,19 +13,22 @@ _loaded: set[tuple[str, str]] = set()
 
 
 class RegistryError(ValueError):
-    """A name that no registry entry has, or an entry whose target does not exist."""
+    """An unknown name, or an entry whose target does not exist."""
 
 
 class Registry(Mapping[str, str]):
-    """Names of one kind of thing, each with the place of the object that makes it.
+    """A read-only mapping: name → place ("package.module:object") of the object that it stands for.
 
     Args:
-        what: the kind, in words, such as "model"; told in errors.
-        entries: name → "package.module:object".
+        what: the kind of thing, such as "model"; used in error messages.
+        entries: name → "package.module:object". A new registry in `recsys` must hold plain string literals.
 
     Example:
-        >>> BASELINES = Registry("baseline", {"ease": "recsys.baselines.ease:EASE"})
-        >>> BASELINES.load("ease")(penalty=100.0)
+        >>> SCORERS = Registry("scorer", {"ease": "recsys.baselines.ease:EASE"})
+        >>> list(SCORERS), SCORERS["ease"]
+        (['ease'], 'recsys.baselines.ease:EASE')
+        >>> SCORERS.load("ease").__name__
+        'EASE'
     """
 
     def __init__(self, what: str, entries: Mapping[str, str]) -> None:
@@ -42,10 +45,10 @@ class Registry(Mapping[str, str]):
         return len(self._entries)
 
     def check(self, name: str) -> str:
-        """The name itself.
+        """Return the name if it is registered.
 
         Raises:
-            RegistryError: it is not registered; the message names the nearest and lists all.
+            RegistryError: it is not; the message suggests the nearest name and lists all.
         """
         if name not in self._entries:
             near = difflib.get_close_matches(name, self._entries, n=1)
@@ -54,7 +57,7 @@ class Registry(Mapping[str, str]):
         return name
 
     def load(self, name: str) -> Any:
-        """The object registered under a name, imported now if it was not before.
+        """The registered object; its module is imported if it was not before.
 
         Raises:
             RegistryError: unknown name, or the module lacks the object.
@@ -71,5 +74,5 @@ class Registry(Mapping[str, str]):
 
 
 def loaded() -> list[str]:
-    """Every entry that this process asked for, as "kind/name", sorted."""
+    """Every entry that this process has loaded so far, as "kind/name", sorted."""
     return sorted(f"{what}/{name}" for what, name in _loaded)

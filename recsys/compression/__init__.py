@@ -1,1 +1,1 @@
-"""Smaller encoders: distillation, pruning, low rank, a table of word vectors."""
+"""Smaller encoders: distillation, pruning, low-rank factorisation, static word-vector tables."""

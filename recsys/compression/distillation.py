@@ -1,8 +1,8 @@
-"""Students that give the teacher's vectors in less time: distillation by regression on unit-length vectors.
+"""Knowledge distillation of encoders: a student is trained to reproduce the teacher's unit-length vectors.
 
-The loss of a text is 1 - cosine of the student's vector with the teacher's, half their squared distance
-(Reimers & Gurevych 2020, arXiv:2004.09813, teach another language so). No labels are needed, and product
-vectors that the teacher computed stay right: a student of queries is searched with against them.
+The loss of a text is 1 − cosine of the student's vector with the teacher's, half their squared distance (as
+in Reimers & Gurevych 2020, arXiv:2004.09813, for other languages). No labels are needed, and the teacher's
+product vectors remain usable: a student may encode queries only.
 
 n: texts. B: texts of a batch. T: tokens of the longest of them. D: width.
 """
@@ -27,7 +27,7 @@ from recsys.training.result import TrainingResult
 from recsys.training.settings import TrainingSettings
 
 MAX_TOKENS = 64
-UNIT = 1e-3  # how far a target's length may be from 1
+UNIT = 1e-3  # tolerance on a target's length of 1
 
 SETTINGS = TrainingSettings(
     epochs=1,
@@ -42,7 +42,7 @@ SETTINGS = TrainingSettings(
 
 
 class TextTargets:
-    """`Samples` of `recsys.training.train`: texts, each with the vector that it should get.
+    """`Samples` of `recsys.training.train`: texts, each with its target vector.
 
     Args:
         backbone: whose tokenizer is used.
@@ -107,14 +107,14 @@ def distil(
     folder: Path | str | None = None,
     progress: bool = True,
 ) -> TrainingResult:
-    """Train a student in place to give the targets as vectors of the texts.
+    """Train a student in place to reproduce the target vectors of the texts.
 
-    Dropout is off: it would be noise on a function that is to be matched closely.
+    Dropout is off, because it would be noise on a function that should be matched closely.
 
     Args:
         student: fewer layers (`keep_layers`), pruned, inside
             `recsys.speed.rounding.fake_quantisation.fake_int8`, or any other backbone as wide as the targets.
-        texts: n strings, like those that it is to serve: titles, queries.
+        texts: n strings like those that it will encode: titles, queries.
         targets: [n, D] unit-length rows, of `embed_texts(teacher, texts, precision="fp32")`.
         settings: see `TrainingSettings`.
         max_tokens: longer texts are cut. Take the same for the targets.
@@ -149,7 +149,7 @@ def distil(
 
 
 def keep_layers(backbone: Backbone, which: Sequence[int]) -> Backbone:
-    """A copy of the backbone with some of its transformer layers, from 0, in that order.
+    """A copy of the backbone with the given transformer layers (numbered from 0), in that order.
 
     Raises:
         ValueError: no layer, or a number that is not a layer's.
@@ -170,11 +170,16 @@ def keep_layers(backbone: Backbone, which: Sequence[int]) -> Backbone:
 
 
 def evenly_spaced(layers: int, count: int) -> list[int]:
-    """`count` of `layers` layers from the first to the last, evenly: 6 and 3 give [0, 2, 5]; the first alone
-    for 1 (as DistilBERT took every other layer, Sanh et al. 2019, arXiv:1910.01108).
+    """`count` of `layers` layers, evenly from the first to the last; only the first for a count of 1.
+
+    As DistilBERT took every other layer (Sanh et al. 2019, arXiv:1910.01108).
 
     Raises:
         ValueError: count is not from 1 to layers.
+
+    Example:
+        >>> evenly_spaced(6, 3)
+        [0, 2, 5]
     """
     if not 1 <= count <= layers:
         raise ValueError(f"count must be from 1 to {layers}, got {count}")
@@ -183,7 +188,7 @@ def evenly_spaced(layers: int, count: int) -> list[int]:
 
 @contextmanager
 def without_dropout(model: nn.Module) -> Iterator[None]:
-    """Within, no `nn.Dropout` of the model drops anything, in training mode either."""
+    """Context manager that disables every `nn.Dropout` of the model, in training mode too."""
     before = {module: module.p for module in model.modules() if isinstance(module, nn.Dropout)}
     try:
         for module in before:

@@ -1,11 +1,11 @@
-"""How much each attention head and each neuron of the feed-forward maps matters to a text's vector.
+"""Importance of attention heads and feed-forward neurons for a text's vector, for pruning.
 
-A gate in front of every head and neuron: 1 where it stays, 0 where only its mean is left, which a bias holds
-(Michel et al. 2019, arXiv:1905.10650, leave nothing). The loss 1 - cos to the model's own vector is least
-with all gates open, so its gradient, which they use, is zero there. The first term that is not is ½ |J|², J
-the derivative of the unit vector by the gate: the loss predicted for closing this gate alone (the Fisher
-information of the gates of Kwon et al. 2022, arXiv:2204.09656, for this loss). |J|² is the mean square of J'v
-over random directions v.
+Every head and neuron has a gate: 1 keeps it, 0 replaces it by its mean, which is moved into a bias (Michel et
+al. 2019, arXiv:1905.10650, replace it by 0). The loss 1 − cos to the model's own vector is minimal with all
+gates open, so its gradient, which Michel et al. use, is zero. The first non-zero term is ½ |J|², with J the
+derivative of the unit vector with respect to the gate: the predicted loss of closing this gate alone (the
+Fisher information of the gates of Kwon et al. 2022, arXiv:2204.09656, for this loss). |J|² is estimated as
+the mean square of Jᵀv over random directions v.
 
 n: texts. B: of a batch. L: layers. H: heads of a layer. F: neurons of a layer. D: width.
 """
@@ -29,7 +29,7 @@ By = Literal["sensitivity", "size", "random"]
 Scores = dict[str, list[Tensor]]  # "heads": L tensors [H], "neurons": L tensors [F]
 
 PROBES = 4  # random directions a text
-BEHIND = {"heads": "attention.output.dense", "neurons": "output.dense"}  # the map that reads them
+BEHIND = {"heads": "attention.output.dense", "neurons": "output.dense"}  # the map whose inputs they are
 COUNTS: dict[str, Callable[[nn.Module], int]] = {
     "heads": lambda layer: layer.attention.self.num_attention_heads,
     "neurons": lambda layer: layer.output.dense.in_features,
@@ -48,12 +48,12 @@ def importance(
     """Scores of all heads and neurons, larger where they matter more.
 
     Args:
-        texts: n at least 1, of the kind that the model will read.
-        by: "sensitivity": the loss 1 - cos predicted for removing it alone (all but its mean), mean over
-            texts, so that layers can be compared. "size": root mean square of what it adds to the layer's
-            output, around its mean (weights times activation, as Wanda, Sun et al. 2023, arXiv:2306.11695).
+        texts: at least one, like those that the model will encode.
+        by: "sensitivity": the predicted loss 1 − cos of removing it alone (all but its mean), mean over
+            texts, comparable between layers. "size": root mean square of its contribution to the layer's
+            output, around its mean (weight times activation, as Wanda, Sun et al. 2023, arXiv:2306.11695).
             "random": the control.
-        moments: of the inputs of `maps_behind`; None finds them on the texts.
+        moments: of the inputs of `maps_behind`; None computes them on the texts.
         max_tokens: longer texts are cut.
         seed: of the random directions, or of the random scores.
 
@@ -61,7 +61,7 @@ def importance(
         {"heads": L tensors [H], "neurons": L tensors [F]}.
 
     Raises:
-        NotForThisModel: layers that are not built as BERT's.
+        NotForThisModel: layers that are not built like BERT's.
         ValueError: no text, or no such `by`.
     """
     layers = bert_layers(backbone)
@@ -112,7 +112,7 @@ def maps_behind(backbone: Backbone) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class _Gate:
-    """Of `count` groups of neighbouring inputs of a linear map: heads, or neurons."""
+    """Gates of `count` groups of neighbouring inputs of a linear map: heads, or neurons."""
 
     linear: nn.Linear
     moments: Moments

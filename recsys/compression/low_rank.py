@@ -1,10 +1,11 @@
-"""Linear maps of a backbone as two thinner ones: r (in + out) products at rank r in place of in × out.
+"""Low-rank factorisation of linear maps: r (in + out) multiplications at rank r instead of in × out.
 
-Plain: the r largest singular values of W (Eckart & Young 1936), the best for inputs of no structure. Aware of
-the inputs: W is cut where real inputs lose least, which is the truncated SVD of W C^½ with C their covariance
-(SVD-LLM, Wang et al. 2024, arXiv:2403.07378; ASVD, Yuan et al. 2023, arXiv:2312.05821, whitens by channel
-only). Its left vectors U are the principal axes of the map's outputs, and the best map of rank r is U U'W
-(Yu & Wu 2023, "Features are low-rank, but weights are not"), so no whitening matrix has to be inverted here.
+Plain: the r largest singular values of W (Eckart & Young 1936), optimal for uncorrelated inputs of equal
+variance. Data-aware: the truncated SVD of W C^½, with C the inputs' covariance, which minimises the error of
+the outputs (SVD-LLM, Wang et al. 2024, arXiv:2403.07378; ASVD, Yuan et al. 2023, arXiv:2312.05821, whitens by
+channel only). Its left singular vectors U are the principal axes of the map's outputs, and the best map of
+rank r is U Uᵀ W (Yu & Wu 2023, "Features are low-rank, but weights are not"), so no whitening matrix has to
+be inverted here.
 
 r: rank. n: texts.
 """
@@ -31,24 +32,29 @@ MAX_TOKENS = 128
 
 @dataclass(frozen=True)
 class Moments:
-    """What went into a linear map, over all real tokens. mean: [in]. covariance: [in, in]. Both float64."""
+    """Mean [in] and covariance [in, in] of a linear map's inputs over all real tokens; float64."""
 
     mean: Tensor
     covariance: Tensor
 
 
 def flops_per_token(inputs: int, outputs: int, rank: int | None = None) -> int:
-    """2 in × out of a whole map, 2 r (in + out) of one of rank r; bias not counted."""
+    """FLOPs per token: 2 in × out of a full map, 2 r (in + out) at rank r; without the bias.
+
+    Example:
+        >>> flops_per_token(384, 384), flops_per_token(384, 384, rank=96)
+        (294912, 147456)
+    """
     return 2 * (inputs * outputs if rank is None else rank * (inputs + outputs))
 
 
 def break_even_rank(inputs: int, outputs: int) -> float:
-    """in × out ÷ (in + out): two maps of a rank below that cost fewer products than the whole one."""
+    """in × out ÷ (in + out): below this rank two maps cost fewer multiplications than the full one."""
     return inputs * outputs / (inputs + outputs)
 
 
 def uniform_ranks(backbone: Backbone, names: Sequence[str], share: float) -> dict[str, int]:
-    """The rank at which each map costs `share` of its products, in (0, 1), at least 1.
+    """The rank (at least 1) at which each map costs `share`, in (0, 1), of its multiplications.
 
     Raises:
         ValueError: `share` out of range. KeyError: no linear map of that name.
@@ -62,13 +68,14 @@ def uniform_ranks(backbone: Backbone, names: Sequence[str], share: float) -> dic
 def ranks_of_equal_loss(
     backbone: Backbone, names: Sequence[str], share: float, moments: Mapping[str, Moments] | None = None
 ) -> dict[str, int]:
-    """Ranks at which all maps lose the same share of their outputs' variance and cost `share` together.
+    """Ranks at which all maps lose the same share of their outputs' variance and together cost `share`.
 
-    A map for which that rank would save nothing is left out: it stays whole, and the others pay for it.
+    A map for which that rank would save nothing is left out: it stays whole, and the others are cut more.
 
     Args:
-        share: of the products of the maps named, in (0, 1).
-        moments: of their inputs; None takes the weights alone.
+        names: as in `linear_maps`.
+        share: of these maps' multiplications, in (0, 1).
+        moments: of their inputs; None uses the weights alone.
 
     Raises:
         ValueError: `share` out of range, or too small for a rank of 1 everywhere.
@@ -101,19 +108,19 @@ def ranks_of_equal_loss(
 def factorise(
     backbone: Backbone, ranks: Mapping[str, int], moments: Mapping[str, Moments] | None = None
 ) -> pd.DataFrame:
-    """Replace maps by two of them, in place: give `copy.deepcopy(backbone)` to keep the original.
+    """Replace each map by two, in place; pass `copy.deepcopy(backbone)` to keep the original.
 
     A map becomes `nn.Sequential(in -> r without bias, r -> out with bias)`. With `moments`, its bias also
-    takes what the cut shifts its outputs on average.
+    corrects the mean shift of the outputs.
 
     Args:
         ranks: name, as in `linear_maps`, -> r from 1 to min(in, out).
         moments: from `input_moments`, with all these names; None is the plain SVD.
 
     Returns:
-        A row a map: layer, matrix, rank, share (of its products, above 1 from the break-even rank on), lost
-        (share of the variance of its outputs on the texts of `moments`; of ‖W‖² without), each alone, that
-        is, on the inputs that the untouched model gives it.
+        One row per map: layer, matrix, rank, share (of its multiplications; above 1 beyond the break-even
+        rank), lost (share of the variance of its outputs; without `moments` of ‖W‖²), each with the inputs
+        that it has in the original model.
 
     Raises:
         ValueError: an unknown name or a rank out of range; nothing has been changed then.
@@ -142,10 +149,10 @@ def factorise(
 def input_moments(
     backbone: Backbone, names: Sequence[str], texts: Sequence[str], max_tokens: int = MAX_TOKENS
 ) -> dict[str, Moments]:
-    """Mean and covariance of what goes into each linear map; padding is not counted.
+    """Mean and covariance of each linear map's inputs, without padding.
 
-    Give more tokens than the widest map has inputs by far (ten times), or the covariance is that of a few
-    texts only.
+    Give at least ten times as many tokens as the widest map has inputs, otherwise the estimated covariance
+    is that of a few texts.
 
     Args:
         names: as in `linear_maps`. texts: n at least 1. max_tokens: longer texts are cut.
@@ -198,7 +205,7 @@ def _watched(maps: Mapping[str, nn.Linear], real: Tensor, note) -> Iterator[None
 
 
 def _outputs(linear: nn.Linear, moments: Moments | None) -> Tensor:
-    """Covariance of the outputs [out, out] float64; W W' for inputs of no structure."""
+    """Covariance of the outputs [out, out] float64; W Wᵀ without moments."""
     weight = linear.weight.detach().double()
     return weight @ weight.T if moments is None else weight @ moments.covariance @ weight.T
 

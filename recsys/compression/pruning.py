@@ -1,13 +1,13 @@
-"""Structured pruning: attention heads, neurons of the feed-forward maps and layers that are really gone.
+"""Structured pruning: removes attention heads, feed-forward neurons and layers, so that matrices get smaller.
 
-Removing single weights leaves the products as dear as they were; here rows and columns go, so the matrices
-are smaller. transformers' BERT computes with what is left, since its attention takes the number of heads from
-the weights (`BertModel.prune_heads` itself is gone from transformers 5). That few heads matter: Michel et al.
-2019, arXiv:1905.10650, and Voita et al. 2019, arXiv:1905.09418.
+Removing single weights would not make the products cheaper; here rows and columns are removed. transformers'
+BERT works with the smaller matrices, since its attention takes the number of heads from the weights
+(`BertModel.prune_heads` itself is gone from transformers 5). That few heads matter: Michel et al. 2019,
+arXiv:1905.10650, and Voita et al. 2019, arXiv:1905.09418.
 
-What stays takes over what it can of what goes: the map behind is solved anew, by least squares on the texts'
-activations (as the mask tuning of Kwon et al. 2022, arXiv:2204.09656, with all weights of the map instead of
-a factor a column).
+The remaining heads and neurons compensate for the removed ones: the following map is refitted by least
+squares on the texts' activations (as the mask tuning of Kwon et al. 2022, arXiv:2204.09656, with all weights
+of the map instead of one factor per column).
 
 L: layers. H: heads of a layer. F: neurons of a layer.
 """
@@ -29,8 +29,8 @@ from recsys.compression.low_rank import MAX_TOKENS, Moments, input_moments
 from recsys.encoders.backbone import Backbone, load_backbone, transformer_layers
 from recsys.encoders.embed import embed_texts
 
-MULTIPLES = {"heads": 1, "neurons": 32}  # products by blocks of 16 to 64 columns gain nothing in between
-RIDGE = 1e-3  # of the mean variance of the activations: few texts must not fit noise
+MULTIPLES = {"heads": 1, "neurons": 32}  # matrix products work in blocks of 16 to 64 columns
+RIDGE = 1e-3  # ridge penalty, times the mean variance of the activations, against overfitting to few texts
 
 
 def prune(
@@ -45,23 +45,23 @@ def prune(
     max_tokens: int = MAX_TOKENS,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Remove the least important heads and neurons, in place: give `copy.deepcopy(backbone)` to keep it.
+    """Remove the least important heads and neurons, in place; pass `copy.deepcopy(backbone)` to keep it.
 
     Args:
-        texts: at least one, of the kind that the model will read; some thousand tokens.
-        heads, neurons: shares to remove, [0, 1), over all layers together. Each layer keeps a head and 32
-            neurons at least, and neurons in multiples of 32 where it has so many.
-        by: how the least important are found, see `recsys.compression.importance`.
-        alike: the same number in every layer.
-        repair: solve the maps behind anew; else only the mean of what goes is kept, in their bias.
+        texts: at least one, like those that the model will encode; some thousand tokens.
+        heads, neurons: shares to remove, [0, 1), over all layers together. Each layer keeps at least one head
+            and 32 neurons, and multiples of 32 neurons.
+        by: how importance is measured, see `recsys.compression.importance`.
+        alike: remove the same number in every layer.
+        repair: refit the following maps; otherwise only the mean of what is removed is kept, in their bias.
         max_tokens: longer texts are cut.
         seed: of the random directions of "sensitivity", or of the random choice.
 
     Returns:
-        A row a layer: layer, heads, neurons: how many are left.
+        One row per layer: layer, heads, neurons: how many are left.
 
     Raises:
-        NotForThisModel: layers that are not built as BERT's.
+        NotForThisModel: layers that are not built like BERT's.
         ValueError: a share out of range, no text, or no such `by`; nothing has been changed then.
     """
     shares = {"heads": heads, "neurons": neurons}
@@ -86,9 +86,9 @@ def chosen(scores: Sequence[Tensor], removed: float, multiple: int = 1, alike: b
 
     Args:
         scores: L tensors. removed: share, [0, 1).
-        multiple: each layer keeps a multiple of it, at least one, or all where it has fewer; so the share is
-            kept to as nearly as that allows.
-        alike: the best of each layer by itself.
+        multiple: each layer keeps a multiple of it, at least one, or all where it has fewer; the share is met
+            as nearly as that allows.
+        alike: choose within each layer instead of over all layers.
 
     Returns:
         L int64 tensors, ascending.
@@ -108,17 +108,16 @@ def chosen(scores: Sequence[Tensor], removed: float, multiple: int = 1, alike: b
 
 
 def layers_to_keep(backbone: Backbone, texts: Sequence[str], count: int) -> list[int]:
-    """Which layers to keep, if only `count` may stay: `recsys.compression.distillation.keep_layers` takes
-    them.
+    """Which `count` layers to keep, by greedy removal; pass them to `distillation.keep_layers`.
 
-    One goes after another, each time the one without which vectors change least. Sajjad et al. 2020
-    (arXiv:2004.03844) compare rules; this one needs L + (L - 1) + … passes over the texts.
+    Each step removes the layer without which the vectors change least. Sajjad et al. 2020 (arXiv:2004.03844)
+    compare rules; this one needs L + (L − 1) + … passes over the texts.
 
     Args:
         texts: at least one. count: 1 to L.
 
     Returns:
-        numbers from 0, ascending.
+        Layer numbers from 0, ascending.
 
     Raises:
         ValueError: `count` out of range, or no text.
@@ -145,12 +144,12 @@ def layers_to_keep(backbone: Backbone, texts: Sequence[str], count: int) -> list
 
 
 def load_pruned(folder: str | Path) -> Backbone:
-    """A pruned backbone that its `save` wrote, of the sizes that the file's weights have.
+    """Load a pruned backbone that `Backbone.save` wrote, with the sizes of the stored weights.
 
-    `load_backbone` refuses it, as a config has one number of heads and neurons for all layers.
+    `load_backbone` refuses it, because a config has one number of heads and neurons for all layers.
 
     Raises:
-        BackboneError: no model there. NotForThisModel: layers that are not built as BERT's.
+        BackboneError: no model there. NotForThisModel: layers that are not built like BERT's.
         FileNotFoundError: weights in several files; RuntimeError: they do not fit the config.
     """
     backbone = load_backbone(str(folder), pretrained=False)
@@ -166,7 +165,7 @@ def load_pruned(folder: str | Path) -> Backbone:
 
 
 def _remove(layer: nn.Module, kind: str, places: Tensor, moments: Moments, repair: bool) -> None:
-    """Cut the layer to these heads or neurons, and mend the map behind."""
+    """Cut the layer to these heads or neurons, and refit the following map."""
     behind = layer.get_submodule(BEHIND[kind])
     columns = _columns(behind.in_features, COUNTS[kind](layer), places)
     gone = torch.ones(behind.in_features, dtype=torch.bool).index_fill(0, columns, False)
@@ -175,7 +174,7 @@ def _remove(layer: nn.Module, kind: str, places: Tensor, moments: Moments, repai
     if repair:
         among = moments.covariance[columns][:, columns]
         ridge = RIDGE * moments.covariance.diagonal().mean() * torch.eye(len(columns), dtype=among.dtype)
-        # what can be told of the columns that go from those that stay: [gone, kept]
+        # regression of the removed columns on the kept ones: [removed, kept]
         told = torch.linalg.solve(among + ridge, moments.covariance[columns][:, gone]).T
         stays = stays + weight[:, gone] @ told
     shift = weight @ moments.mean - stays @ moments.mean[columns]
@@ -187,7 +186,7 @@ def _remove(layer: nn.Module, kind: str, places: Tensor, moments: Moments, repai
 
 
 def _shrink(layer: nn.Module, kind: str, places: Tensor) -> None:
-    """Only these heads or neurons; the weights of those are as they were."""
+    """Keep only these heads or neurons, with their weights unchanged."""
     behind, before = layer.get_submodule(BEHIND[kind]), COUNTS[kind](layer)
     columns = _columns(behind.in_features, before, places)
     layer.set_submodule(BEHIND[kind], prune_linear_layer(behind, columns, dim=1))

@@ -1,14 +1,14 @@
-"""A query encoder that is a table: a vector for each word piece, their sum, and no network at all.
+"""A static query encoder: a table of word-piece vectors that are summed, without a network.
 
-The table starts from the teacher's own vectors of each single word piece (as in model2vec) and is then
-trained so that sums come near to the teacher's vectors of whole texts. Word order has its share through a
-second table of neighbouring pairs, looked up by a hash (as fastText does; Joulin et al. 2017,
-arXiv:1607.01759, section 2.2). Products keep the teacher's vectors: only queries are encoded so.
+The table starts from the teacher's vector of each single word piece (as in model2vec) and is then trained so
+that sums approximate the teacher's vectors of whole texts. A second table of adjacent pairs, looked up by a
+hash (as in fastText; Joulin et al. 2017, arXiv:1607.01759, section 2.2), captures some word order. Products
+keep the teacher's vectors: only queries are encoded by the table.
 
 v(text) = sum over its pieces i of words[i] + sum over its neighbours (i, j) of pairs[hash(i, j)]
 
-Only the direction of v is used. A weight a piece, as inverse document frequency would be one, is the length
-of its row.
+Only the direction of v is used. The length of a row acts as the piece's weight (as inverse document frequency
+would).
 
 V: word pieces. P: rows of the table of pairs, 0 for none. D: width. K: pieces of a batch. B: texts.
 """
@@ -34,12 +34,12 @@ from recsys.training.result import TrainingResult
 from recsys.training.settings import TrainingSettings
 
 FILE = "word_table.safetensors"
-PAIRS = 1 << 16  # four times as many are nearer on validation lists by a hair, and take 0.4 GB of memory
+PAIRS = 1 << 16  # four times as many are hardly better on validation lists, and take 0.4 GB of memory
 FIRST, SECOND = 1_000_003, 2_654_435_761  # odd, and far from 1 modulo any power of two (Knuth's hash)
 START_PIECES = 1024  # of a batch
 
 SETTINGS = TrainingSettings(
-    # on Home Depot's validation lists better than 5 passes at 3e-3; entries are about .05 at the start
+    # better on Home Depot's validation lists than 5 epochs at 3e-3; initial entries are about .05
     epochs=10,
     learning_rate=1e-3,
     schedule="linear",
@@ -67,7 +67,7 @@ class WordTable:
 
     def __call__(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         starts = np.cumsum(lengths) - lengths
-        # every text has a piece, so no segment is empty, which reduceat would take for its next row
+        # every text has a piece, so no segment is empty (reduceat would return the next row for it)
         vectors = np.add.reduceat(self.words[ids], starts, axis=0)
         if len(self.pairs):
             places, texts = pair_places(ids, lengths, len(self.pairs))
@@ -81,19 +81,19 @@ class WordTable:
 
     @classmethod
     def load(cls, folder: Path | str) -> WordTable:
-        """What `save` wrote."""
+        """Load what `save` wrote."""
         tables = load_file(Path(folder) / FILE)
         return cls(tables["words"].astype(np.float32), tables["pairs"].astype(np.float32))
 
 
 def pair_places(ids: np.ndarray, lengths: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbouring pieces within each text: their row in a table of `rows` rows, and their text's number.
+    """Adjacent pieces within each text: their row in a table of `rows` rows, and their text's number.
 
     Args:
         ids: [K] int64. lengths: [B] int64, each at least 1.
 
     Returns:
-        two arrays [K - B] int64.
+        Two arrays [K − B] int64.
     """
     texts = np.repeat(np.arange(len(lengths)), lengths)
     within = texts[1:] == texts[:-1]
@@ -103,10 +103,10 @@ def pair_places(ids: np.ndarray, lengths: np.ndarray, rows: int) -> tuple[np.nda
 
 
 class TrainableTable(nn.Module):
-    """The tables as sums that torch can train.
+    """The tables as a trainable torch module.
 
     Args:
-        words: [V, D] at the start; pairs start at 0.
+        words: [V, D] initial vectors; pairs start at 0.
         pairs: P.
     """
 
@@ -122,14 +122,14 @@ class TrainableTable(nn.Module):
         return vectors if self.pairs is None else vectors + self.pairs(places, pair_starts)
 
     def table(self) -> WordTable:
-        """As numpy arrays of its own."""
+        """A `WordTable` with copies of the trained tables."""
         words = self.words.weight.detach().numpy().copy()
         pairs = words[:0] if self.pairs is None else self.pairs.weight.detach().numpy().copy()
         return WordTable(words, pairs)
 
 
 class PieceTargets:
-    """`Samples` of `recsys.training.train`: the pieces and neighbours of texts, and their targets.
+    """`Samples` of `recsys.training.train`: the pieces and adjacent pairs of texts, and their targets.
 
     Args:
         words: the tokenizer. texts: n strings. targets: [n, D] unit-length. pairs: P.
@@ -162,7 +162,7 @@ def table_loss(model: TrainableTable, batch: dict[str, Tensor]) -> tuple[Tensor,
 def first_table(backbone: Backbone) -> np.ndarray:
     """[V, D] float32: the teacher's unit-length vector of each piece as a text of its own.
 
-    Rows of special pieces, which every text has, start at 0. The pieces of MiniLM take about a core minute.
+    Rows of special pieces, which every text has, are 0. Takes about a core minute for MiniLM's pieces.
     """
     tokenizer = backbone.tokenizer
     special = set(tokenizer.all_special_ids)
@@ -189,16 +189,16 @@ def train_word_table(
     start: np.ndarray | None = None,
     progress: bool = True,
 ) -> tuple[WordTable, TrainingResult]:
-    """A table whose sums point where the teacher's vectors of the texts do.
+    """Train a table whose sums have the direction of the teacher's vectors.
 
     Args:
         backbone: the teacher: its tokenizer, and its vectors of single pieces.
-        texts: n strings: queries like those that are to come, and titles, which know more words.
+        texts: n strings: queries like those to be encoded, and titles, which contain more words.
         targets: [n, D] unit-length rows, of `embed_texts(teacher, texts, precision="fp32")`.
         settings: see `TrainingSettings`.
         pairs: rows of the table of neighbouring pieces, 0 for none.
         max_tokens: longer texts are cut.
-        start: what `first_table(backbone)` gave, where it is at hand.
+        start: result of `first_table(backbone)`, if already computed.
         progress: show a bar.
 
     Raises:

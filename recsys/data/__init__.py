@@ -1,1 +1,1 @@
-"""Data sets as plain tables: where they come from, how they are read, checked and split."""
+"""Data sets as checked tables: their sources and checksums, loaders, splits and leak checks."""

@@ -27,7 +27,7 @@ def list_sources() -> None:
 def fetch(
     names: Annotated[list[str], typer.Argument(help="Data sets, as `recsys data list` names them.")],
 ) -> None:
-    """Download data sets into the cache, resuming and verifying; nothing is done for what is there."""
+    """Download data sets into the cache and verify them; resumes, and leaves alone what is already there."""
     for name in names:
         sources.ensure(name)
         console.print(f"{escape(name)}: there, and its checksums agree")
@@ -35,7 +35,7 @@ def fetch(
 
 @data_commands.command(cls=OnceEach)
 def derive(name: Annotated[str, typer.Argument(help="fashion_products, movielens_multimodal, ...")]) -> None:
-    """Make a data set's derived archive (pictures, recordings) from its public originals, verified."""
+    """Build a data set's derived archive (pictures, recordings) from its public originals, and verify it."""
     from recsys.data.media.derive import derive as make
 
     console.print(f"{escape(name)}: {escape(str(make(name)))}")

@@ -11,7 +11,7 @@ def one_line(message: str) -> str:
 
 
 class DataUnavailable(OSError):
-    """A file of a data set cannot be had, or what was had cannot be trusted."""
+    """A file of a data set is missing and cannot be fetched, or its content cannot be trusted."""
 
     def __init__(self, message: str):
         super().__init__(one_line(message))
@@ -22,15 +22,15 @@ class NoNetwork(DataUnavailable):
 
 
 class Truncated(DataUnavailable):
-    """Fewer bytes came, or lie on disk, than belong to the file."""
+    """The file is incomplete: fewer bytes were sent, or lie on disk, than belong to it."""
 
 
 class WrongChecksum(DataUnavailable):
-    """The bytes are complete but are not the pinned ones."""
+    """The file is complete but its sha256 is not the pinned one."""
 
 
 class NotData(DataUnavailable):
-    """Something else than the file: an HTML page, another format, a damaged archive."""
+    """The content is not what the registry describes: an HTML page, another format, a damaged archive."""
 
 
 class UnsafeContent(DataUnavailable):
@@ -46,7 +46,7 @@ class CacheNotWritable(DataUnavailable):
 
 
 class RegistryError(ValueError):
-    """An entry of the source registry, or a name asked of it, is wrong."""
+    """A wrong entry of the source registry, or a name that it does not have."""
 
 
 class TableError(ValueError):
@@ -54,4 +54,4 @@ class TableError(ValueError):
 
 
 class LeakError(ValueError):
-    """A split shows training something that it must not see."""
+    """A split, or a text for training, contains something that training must not see."""

@@ -1,7 +1,7 @@
-"""Families of data sets: files of one form, read by one module. A family is that module and one line here.
+"""Families of data sets: all data sets whose files have one form and are read by one module.
 
-The module ends in `FAMILY`, a `Family`; a data set is an entry of `recsys.data.sources` or of a user's YAML
-file that names its family.
+A new family is one module and one line here. The module ends in `FAMILY`, a `Family`; a data set is an entry
+of `recsys.data.sources`, or of a user's YAML file, that names its family.
 """
 
 from collections.abc import Callable, Mapping
@@ -70,7 +70,7 @@ KINDS = (LOGS, LABELLED, MEDIA, IMPRESSIONS, SECTORS)
 
 
 def no_fault(roles: set[str], options: Mapping[str, Any]) -> str | None:
-    """The check of a family that asks nothing more than its first role, and takes no options."""
+    """The `fault` check of a family that needs only its first role and takes no options."""
     return "options: this family takes none" if options else None
 
 
@@ -78,11 +78,12 @@ def no_fault(roles: set[str], options: Mapping[str, Any]) -> str | None:
 class Family:
     """How the files of a family are read.
 
-    load: from a `recsys.data.registry.Source` to its data set; further keyword arguments are options of the
-        call, such as s3rec's titles=False.
-    roles: of its files; the first is the one that it cannot do without.
-    fault: from the roles of an entry's files and its `options` to what is wrong with them, or None.
-    folders: role -> folder inside RECSYS_DATA, "{name}" being the data set's; others lie in "<family>".
+    load: takes a `recsys.data.registry.Source` and returns its data set; further keyword arguments are
+        options of the call, such as s3rec's titles=False.
+    roles: roles that its files can have; the first is required.
+    fault: takes the roles of an entry's files and its `options`; returns what is wrong with them, or None.
+    folders: role -> folder inside RECSYS_DATA ("{name}" stands for the data set's name); files of other
+        roles lie in "<family>".
     """
 
     load: Callable[..., Any]
@@ -95,7 +96,7 @@ def family(name: str) -> Family:
     """The family of that name, its module imported now.
 
     Raises:
-        RegistryError: no such family; the nearest is told.
+        RegistryError: no such family; the message suggests the nearest.
     """
     for registry in KINDS:
         if name in registry:

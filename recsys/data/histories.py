@@ -1,4 +1,4 @@
-"""What each user met, in order, as two flat arrays: the form that sequence models read.
+"""Each user's items in order of time, as two flat arrays: the form that sequence models read.
 
 B: users asked for. T: the longest history among them. K: events.
 """
@@ -13,8 +13,12 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Histories:
-    """items [K]: item codes, users one after another, oldest first. starts [n_users + 1]: user u owns
-    items[starts[u] : starts[u + 1]], which may be empty."""
+    """All users' histories, end to end.
+
+    Attributes:
+        items: [K] item codes, users one after another, oldest first.
+        starts: [n_users + 1]: user u's items are items[starts[u] : starts[u + 1]], which may be empty.
+    """
 
     items: np.ndarray
     starts: np.ndarray
@@ -47,7 +51,7 @@ class Histories:
         return self.windows(ends, np.minimum(ends - self.starts[users], most), padding)
 
     def checked(self, users: np.ndarray) -> np.ndarray:
-        """[B] user codes as they are: numpy would take a negative one from the end without a word.
+        """The user codes [B] unchanged, once they are in range (numpy would silently count −1 from the end).
 
         Raises:
             ValueError: a user code outside 0 … n_users − 1.
@@ -61,7 +65,7 @@ class Histories:
     def windows(
         self, ends: np.ndarray, lengths: np.ndarray, padding: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The `lengths` [B] items before the places `ends` [B] of `items`; form as from `newest`."""
+        """The `lengths` [B] items before the positions `ends` [B] of `items`, in the form of `newest`."""
         order = np.arange(max(1, int(lengths.max(initial=0))))
         places = (ends - lengths)[:, None] + order
         inside = order < lengths[:, None]
@@ -78,6 +82,11 @@ def histories(events: pd.DataFrame, n_users: int) -> Histories:
 
     Raises:
         ValueError: codes that are missing or not whole, a user code outside 0 … n_users − 1.
+
+    Example:
+        >>> log = pd.DataFrame({"user": [0, 1, 0], "item": [5, 7, 6], "time": [3, 1, 2]})
+        >>> histories(log, n_users=2).newest(np.array([0, 1]), most=2, padding=-1)[0].tolist()
+        [[6, 5], [7, -1]]
     """
     users, items = _codes(events, "user"), _codes(events, "item")
     if len(users) and not 0 <= users.min() <= users.max() < n_users:

@@ -1,7 +1,7 @@
-"""Does a split, or a text made for training, show what it must not? Fails loudly.
+"""Leak checks: fails when a split, or a text made for training, contains what training must not see.
 
-Every check looks at values (users, places, times, texts), not at how a split came about, so a table that was
-joined, re-indexed or edited on the way is caught as well.
+Every check compares values (users, places in histories, times, texts), not how a split was made, so a table
+that was joined, re-indexed or edited on the way is caught as well.
 """
 
 import re
@@ -20,13 +20,15 @@ MINIMUM_WORDS = 3  # a shorter title counts only where it is the whole text
 
 
 def check_leaks(split: Split, dataset: Dataset, training_texts: pd.DataFrame | None = None) -> None:
-    """Raise if training, or tuning, could see what it is judged by.
+    """Raise if training or tuning could see held-out data.
 
-    For every split: each event is the data set's own and stands in one part only. By kind:
-    global_time: no event lies on the wrong side of a boundary, and no review was written after its part's
-    end. leave_one_out: no user's event lies later than
-    one in a later part, and validation and test hold at most one event a user. by_salt: no user is in two
-    parts. by_query: no query is in two parts.
+    For every split: each event is one of the data set's and is in one part only. By kind:
+
+    - global_time: no event lies on the wrong side of a boundary, and no review was written after the end of
+      its part.
+    - leave_one_out: no user's event is later than one in a later part, and validation and test hold at most
+      one event a user.
+    - by_salt: no user is in two parts. by_query: no query is in two parts.
 
     Args:
         split, dataset: the split and what it was made from.
@@ -38,7 +40,13 @@ def check_leaks(split: Split, dataset: Dataset, training_texts: pd.DataFrame | N
             any description may hold them.
 
     Raises:
-        LeakError: what leaks, in how many rows, and the first of them.
+        LeakError: names what leaks, in how many rows, and the first of them.
+
+    Example:
+        >>> from recsys.data.load import load_dataset
+        >>> from recsys.data.splits import split
+        >>> shop = load_dataset("demo_store", size="small")
+        >>> check_leaks(split(shop), shop)
     """
     _check_rows(split, dataset)
     checks: dict[str, Callable[[Split], None]] = {

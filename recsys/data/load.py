@@ -1,5 +1,4 @@
-"""One door to every log of events: by name, as checked tables. Labelled texts:
-`recsys.data.labelled.dataset`."""
+"""Loads a log of events by name, as checked tables. (Labelled texts: `recsys.data.labelled.dataset`.)"""
 
 from typing import Any
 
@@ -15,7 +14,7 @@ SHOWN_CHARACTERS = 60  # of each text in those rows
 
 
 def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
-    """A data set as checked tables.
+    """Load a data set by name, as checked tables.
 
     Args:
         name: "demo_store", or a name of the source registry ("beauty", "sports", "online_retail", ...).
@@ -25,13 +24,14 @@ def load_dataset(name: str, seed: int = 0, **options: Any) -> Dataset:
     Raises:
         RegistryError: no data set has that name; the message gives the nearest name and all names. Also for
             a data set of labelled texts.
-        DataUnavailable: a file cannot be had; one line says why and how to mend it.
+        DataUnavailable: a file cannot be obtained; one line says why and how to mend it.
         TableError: a table breaks its schema.
         TypeError: an option that this data set does not have.
 
     Example:
-        >>> shop = load_dataset("demo_store")
-        >>> shop.events["kind"].value_counts()
+        >>> shop = load_dataset("demo_store", size="small")
+        >>> sorted(shop.events["kind"].unique())
+        ['cart', 'click', 'purchase', 'search', 'view']
     """
     if name in GENERATED:
         return check(GENERATED.load(name)(seed=seed, **options))

@@ -15,8 +15,8 @@ A YAML file named by the environment variable RECSYS_SOURCES adds data sets with
 The other fields of a file are `urls` (mirrors, tried in order), `size` (bytes) and `path` (its place inside
 RECSYS_DATA and the cache, default "<family>/<name>" and for title files
 "<family>/transrec_<data set>/<name>"; an absolute path is only read, never written). A file without any
-URL is one that the user places by hand, from the place that `homepage` names. An entry with the name of a
-built-in data set replaces it. `options` are the family's own: for anybody's CSV or Parquet of events see
+URL is one that the user downloads from `homepage` and places by hand. An entry with the name of a built-in
+data set replaces it. `options` depend on the family: for your own CSV or Parquet of events see
 `recsys.data.logs.table`.
 """
 
@@ -39,8 +39,8 @@ class SourceFile:
     name: unique within its data set; `<data set>/<name>` is what run records quote.
     role: what the loader uses it for, one of its family's roles.
     path: place inside RECSYS_DATA and inside the cache, with forward slashes.
-    urls: where it can be had, tried in order; empty when a user must place it.
-    sha256: 64 lower-case hexadecimal digits, or None when the file is taken as it is.
+    urls: tried in order; empty when a user must place the file.
+    sha256: 64 lower-case hexadecimal digits, or None when the file is not pinned.
     size: bytes, or None when unknown.
     """
 
@@ -57,7 +57,7 @@ class Source:
     """One data set: what it is, on which terms, and of which files it consists.
 
     derived_sha256: of the item table that the s3rec loader derives from a title source, or None.
-    options: what the family's loader is told, for instance the columns of a table.
+    options: of the family's loader, for instance the columns of a table.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Source:
 
 
 def unknown(kind: str, name: str, known: list[str], owner: str) -> str:
-    """One line that names the nearest valid name and lists all."""
+    """Error text for an unknown name: suggests the nearest valid name and lists all."""
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"{owner} has no {kind} {name!r}{hint} (it has: {', '.join(sorted(known))})"

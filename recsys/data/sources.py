@@ -1,4 +1,4 @@
-"""Every data set's files: where they come from, on which terms, where they lie now, and which were read.
+"""All data sets by name: finds, fetches and verifies their files, and notes which files a run read.
 
 A file is looked for in the folder named by RECSYS_DATA, then in the cache (RECSYS_CACHE, else the user's
 cache folder), else fetched from its public source into the cache. Both folders have the same layout, the
@@ -26,9 +26,9 @@ from recsys.data.registry import Source, SourceFile
 from recsys.data.sectors.entries import SECTOR_DATA
 
 DEMO_STORE = "demo_store"
-WEIGHTS = "weights of "  # before a model's name among the files that were read
+WEIGHTS = "weights of "  # prefix of a model's name in `files_read`
 WEIGHT_FILES = ("*.safetensors", "config.json", "tokenizer*.json", "vocab.txt", "*.model")
-OPTIONS = "(options)"  # stands for an entry's options among the files that were read
+OPTIONS = "(options)"  # key of an entry's options in `files_read`
 BUILT_IN = (*LOGS, *LABELLED, *SEARCH_DATA, *MEDIA, *SECTOR_DATA)
 
 # What this process read: "beauty/Beauty.txt" -> sha256. Run records take it from here.
@@ -69,7 +69,7 @@ def get(name: str) -> Source:
 
 
 def local_file(source_name: str, file_name: str) -> Path:
-    """One file of a data set: found or fetched, verified, and noted in `files_read`.
+    """Path of one file of a data set, found or fetched, verified, and noted in `files_read`.
 
     Args:
         source_name: a data set, for instance "beauty".
@@ -86,12 +86,12 @@ def local_file(source_name: str, file_name: str) -> Path:
 
 
 def note_options(source: Source) -> None:
-    """Count what a data set's entry says about its files among the files that were read."""
+    """Note a data set's options in `files_read`, so that changing them makes its runs out of date."""
     files_read[f"{source.name}/{OPTIONS}"] = _options_sha256(source)
 
 
 def note_weights(asked: str, folder: Path) -> None:
-    """Count the files of a model's folder among the files that were read.
+    """Note the files of a model's folder in `files_read`.
 
     Args:
         asked: the model's name as it was asked for, which is where a later run would look.
@@ -107,7 +107,7 @@ def _options_sha256(source: Source) -> str:
 
 
 def ensure(dataset_name: str, progress: bool = True) -> None:
-    """Have every file of a data set at hand and verified. Nothing to do for the demo store.
+    """Fetch and verify every file of a data set that is not there yet. Nothing to do for the demo store.
 
     Raises:
         RegistryError: no such data set.

@@ -1,12 +1,12 @@
-"""Divide a data set into what a model may learn from, what it is tuned on, and what it is judged by.
+"""Splits of a data set's events into training, validation and test.
 
-Two kinds follow the course of events. Global time cuts all histories at the same two moments, as a shop that
-trains today and is judged tomorrow; it is the default where times are known. Leave-one-out holds back each
-user's last events; it serves where only the order is known or a published table used it. It lets training
-see events that happened, at other users, after a user's test event (Ji et al. 2023, arXiv:2010.11060).
+Two kinds follow time. Global time cuts all histories at the same two moments, as a shop that trains today and
+is evaluated tomorrow; it is the default where times are known. Leave-one-out holds out each user's last
+events; it serves where only the order is known or a published table used it. It lets training see events of
+other users that happened after a user's test event (Ji et al. 2023, arXiv:2010.11060).
 
-Two kinds cut across: by query, so that a search model meets unknown queries, and by salt, which divides users
-by a salted hash of their own ids, the same on every machine and unmoved when users are added.
+Two kinds ignore time: by query, so that a search model is tested on unknown queries, and by salt, which
+divides users by a salted hash of their ids, the same on every machine and unchanged when users are added.
 """
 
 import hashlib
@@ -54,11 +54,13 @@ def split(dataset: Dataset, kind: str = "default", **options: Any) -> Split:
         options: passed on to the function of that kind.
 
     Raises:
-        ValueError: an unknown kind, or one that the data set cannot carry.
+        ValueError: an unknown kind, or one that needs a column that the data set lacks.
 
     Example:
-        >>> parts = split(load_dataset("demo_store"))
-        >>> len(parts.train), len(parts.validation), len(parts.test)
+        >>> from recsys.data.load import load_dataset
+        >>> parts = split(load_dataset("demo_store", size="small"))
+        >>> parts.kind, len(parts.train) > len(parts.validation) > 0
+        ('global_time', True)
     """
     makers = {
         "global_time": global_time,
@@ -74,9 +76,9 @@ def split(dataset: Dataset, kind: str = "default", **options: Any) -> Split:
 
 
 def leave_one_out(dataset: Dataset, kinds: Iterable[str] = PURCHASES) -> Split:
-    """Each user's last event is for test, the one before for validation, the rest for training.
+    """Each user's last event for test, the one before for validation, the rest for training.
 
-    Users with fewer than three events of these kinds stay in training altogether.
+    Users with fewer than three events of these kinds are in training only.
 
     Args:
         kinds: which events take part.
@@ -100,9 +102,9 @@ def global_time(
 
     Each boundary is the time of an event, and all events of that time belong to the later part, so the later
     parts may be a little larger than asked for. Validation and test keep users and items that training has
-    never seen; whether to judge by them is the caller's choice. Other kinds of events before a moment are
-    to be had by comparing `Dataset.events` with `boundaries`. Where a review has a time of its own, rating
-    and review of an event are taken out of a part at whose end they were not yet written.
+    never seen; whether to evaluate on them is the caller's choice. For events of other kinds before a
+    boundary compare `Dataset.events` with `boundaries`. Where a review has a time of its own, rating and
+    review of an event are blanked in a part at whose end they were not yet written.
 
     Args:
         validation_share, test_share: of the events of these kinds, each in (0, 1), together below 1.
@@ -154,7 +156,7 @@ def users_by_salt(
     shares: Mapping[str, float] = SHARES,
     kinds: Iterable[str] = PURCHASES,
 ) -> Split:
-    """Divide by user: all events of a user fall into one part, by a salted hash of the source's user id."""
+    """Divide by user: all events of a user are in one part, by a salted hash of the source's user id."""
     events = _of_kinds(dataset, kinds)
     part_of_user = by_salt(dataset.users["source_id"], salt, shares)
     part = part_of_user[events["user"].to_numpy()]
@@ -162,18 +164,22 @@ def users_by_salt(
 
 
 def by_salt(ids: Iterable[Any], salt: str, shares: Mapping[str, float] = SHARES) -> np.ndarray:
-    """The part that each id falls into, which depends on nothing but the id, the salt and the shares.
+    """The part of each id, which depends only on the id, the salt and the shares.
 
     The text of an id is hashed (SHA-256) with the salt to a number in [0, 1) that is looked up in the
     cumulated shares. Adding or removing ids moves no other id.
 
     Args:
-        ids: whatever `str` tells apart, [K]; repeated ids get the same part.
+        ids: [K] ids, compared as texts; repeated ids get the same part.
         salt: another salt gives an independent division.
         shares: part name -> share; the shares are positive and sum to 1.
 
     Returns:
         [K] part names.
+
+    Example:
+        >>> by_salt(["ann", "bob", "ann"], salt="recsys").tolist()
+        ['test', 'train', 'test']
     """
     weights = np.array(list(shares.values()), dtype=float)
     if len(weights) == 0 or (weights <= 0).any() or not np.isclose(weights.sum(), 1):
@@ -194,7 +200,7 @@ def evenly(users: pd.Series, most: int) -> np.ndarray:
 
 
 def normal_query(queries: pd.Series) -> pd.Series:
-    """Queries in one form: case folded, outer blanks gone, inner runs of blanks single."""
+    """Queries normalised: case folded, outer blanks removed, inner runs of blanks made single."""
     return queries.str.casefold().str.split().str.join(" ")
 
 

@@ -1,7 +1,7 @@
-"""The plain tables that every data set is turned into, and the schemas that they must keep.
+"""The tables that every data set is loaded into (items, users, events, judgements), and their schemas.
 
 A column that a source lacks is absent, not faked; a column that is there has the meaning, type and range
-given here. pandera does the checking; it is imported on the first check because it costs most of a second.
+given here. pandera checks them; it is imported on the first check because importing takes most of a second.
 """
 
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Dataset:
         most sources from 1), review, review_time (when rating and review were given, if not with the
         event), price (>= 0), quantity (>= 1).
     judgements: columns query, item, grade (>= 0), or None.
-    cleaning: what the loader met and dropped, by reason. Reasons may overlap, so only
+    cleaning: rows that the loader dropped, by reason. Reasons may overlap, so only
         "rows read" - "rows dropped" = "rows kept" adds up.
     """
 
@@ -48,19 +48,22 @@ class Dataset:
 
     @property
     def n_users(self) -> int:
+        """Number of users, N."""
         return len(self.users)
 
     @property
     def n_items(self) -> int:
+        """Number of items in the catalogue, M."""
         return len(self.items)
 
     @property
     def has_times(self) -> bool:
+        """Whether the events have a column `time`."""
         return "time" in self.events
 
 
 def check(dataset: Dataset) -> Dataset:
-    """The data set itself, once all its tables keep their schemas.
+    """Check all tables against their schemas and return the data set.
 
     Raises:
         TableError: names data set, table, column, broken rule and the first rows that break it.
@@ -164,7 +167,7 @@ def _readable(name: str, table: str, cases: pd.DataFrame) -> str:
 
 
 def _check_history(dataset: Dataset) -> None:
-    """What no single column shows: order counts from 0 in sorted rows, times do not run back."""
+    """Rules over several columns: `order` counts from 0 in sorted rows, times do not decrease."""
     events = dataset.events
     user = events["user"].to_numpy()
     same_user = user[1:] == user[:-1]

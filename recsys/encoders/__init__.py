@@ -1,1 +1,1 @@
-"""Encoders: language-model backbones that turn texts into vectors, and what feeds them."""
+"""Encoders: pretrained models that turn texts, pictures and sounds into vectors, and their inputs."""

@@ -1,5 +1,4 @@
-"""Recordings as vectors: a frozen speech encoder, the sibling of `load_backbone` for sound; and where speech
-is.
+"""Vectors of recordings: a frozen speech encoder (as `load_backbone` for texts), and speech detection.
 
 n: recordings. S: samples of one. F: mel frames, 10 ms each. W: windows of 76 frames.
 """
@@ -16,12 +15,12 @@ from scipy.signal import resample_poly
 from recsys.code.registry import Registry
 from recsys.encoders.packaged import silero_vad, speech_embedding
 
-RATE = 16_000  # samples a second that both networks were trained on
+RATE = 16_000  # sampling rate in Hz that both networks were trained with
 FULL_SCALE = 32_767  # the mel graph was trained on 16-bit integers
 WINDOW, STEP = 76, 8  # mel frames of one vector, and between two
-# Silence put on both sides: every moment then stands once at every place of a window, and the mean over
-# windows # weighs all of a recording alike. Spoken digits, mean of all 15 pairs of unseen speakers: .896
-# without, .977 with.
+# Silence added on both sides, so that every moment occurs once at every position of a window and the mean
+# over windows weighs all moments equally. Accuracy on spoken digits of unseen speakers, mean of all 15 pairs
+# of speakers: .896 without, .977 with.
 SURROUND = (WINDOW - STEP) * RATE // 100  # samples
 BATCH = 256  # windows at once
 CHUNK = 512  # samples: 32 ms, one of the lengths that the speech detector was trained on
@@ -30,9 +29,10 @@ AUDIO_ENCODERS = Registry("audio encoder", {"speech-embedding": "recsys.encoders
 
 
 class SpeechEmbedding:
-    """Use `load_audio_encoder`. Frozen; runs on onnxruntime.
+    """A frozen speech encoder on onnxruntime; create it by `load_audio_encoder`.
 
-    name. width: 96. rate: 16,000 samples a second.
+    Attributes:
+        name: as `load_audio_encoder` takes it. width: of the vectors, 96. rate: 16,000 Hz.
     """
 
     def __init__(self, threads: int = 1):
@@ -43,7 +43,7 @@ class SpeechEmbedding:
     def windows(self, samples: np.ndarray) -> np.ndarray:
         """[S] float32 in −1 … 1 at 16 kHz -> [W, 96]: one vector for each 0.76 s, every 0.08 s.
 
-        0.68 s of silence are put on both sides, see SURROUND.
+        0.68 s of silence are added on both sides, see SURROUND.
         """
         scaled = (np.pad(samples, SURROUND) * FULL_SCALE)[None].astype(np.float32)
         mel = self._mel.run(None, {"input": scaled})[0].reshape(-1, 32) / 10 + 2  # as Google's own mel values
@@ -57,7 +57,7 @@ class SpeechEmbedding:
 
 
 def load_audio_encoder(name: str = "speech-embedding", *, threads: int = 1) -> SpeechEmbedding:
-    """An audio encoder by name.
+    """Load an audio encoder by name.
 
     Args:
         name: "speech-embedding" (packaged, checksum verified): made for speech, not for music.
@@ -78,20 +78,20 @@ def load_audio_encoder(name: str = "speech-embedding", *, threads: int = 1) -> S
 def embed_audio(
     encoder: SpeechEmbedding, recordings: Sequence[np.ndarray], rate: int, *, normalise: bool = False
 ) -> np.ndarray:
-    """One vector a recording: the mean of its windows' vectors.
+    """One vector per recording: the mean of its windows' vectors.
 
     Args:
         recordings: n arrays [S] of one channel, or [S, channels], which are averaged: integers of 16 bits, or
             floating point from −1 to 1.
-        rate: samples a second; other rates than the encoder's are resampled (polyphase).
-        normalise: vectors of length 1.
+        rate: sampling rate in Hz; resampled (polyphase) to the encoder's.
+        normalise: scale the vectors to length 1.
 
     Returns:
         [n, width] float32.
 
     Raises:
-        ValueError: an empty recording, one that is not finite, or of another type, naming its row; no such
-            rate.
+        ValueError: a recording that is empty, not finite or of another type (the message names its row); a
+            rate that is not positive.
     """
     vectors = np.empty((len(recordings), encoder.width), dtype=np.float32)
     for row, recording in enumerate(recordings):
@@ -102,7 +102,7 @@ def embed_audio(
 
 
 def speech_probability(recording: np.ndarray, rate: int, threads: int = 1) -> np.ndarray:
-    """[chunks] float32, how probable it is that each 32 ms hold speech (Silero VAD); the last may be padded.
+    """[chunks] float32, probability of speech in each 32 ms (Silero VAD); the last chunk may be padded.
 
     Raises:
         PackagedError: as `load_audio_encoder`. ValueError: as `embed_audio`.

@@ -32,8 +32,8 @@ from recsys.encoders.pooling import POOLINGS, pool
 from recsys.encoders.random_models import random_config, random_tokenizer
 
 RANDOM = ("random-bert", "random-gpt")
-OWN = "own"  # the pooling of a model that gives one vector a text by itself
-# have a causal-LM head in transformers, yet read both ways unless their config says is_decoder
+OWN = "own"  # pooling of a model whose forward pass returns one vector per text
+# have a causal-LM head in transformers, but attend in both directions unless their config says is_decoder
 READ_BOTH_WAYS = {"bert", "bert-generation", "big_bird", "camembert", "data2vec-text", "electra", "ernie"}
 READ_BOTH_WAYS |= {"eurobert", "megatron-bert", "modernbert", "rembert", "roberta", "roberta-prelayernorm"}
 READ_BOTH_WAYS |= {"roc_bert", "roformer", "xlm", "xlm-roberta", "xlm-roberta-xl", "xlnet", "xmod"}
@@ -42,12 +42,17 @@ LAYER_PATHS = ("encoder.layer", "transformer.layer", "h", "layers", "encoder.lay
 
 
 class Backbone(nn.Module):
-    """Use `load_backbone`. Starts in eval mode; a trainer calls train().
+    """A pretrained text model with pooling; create it by `load_backbone`. Starts in eval mode.
 
-    model: transformers model without head or pooler. tokenizer: pads on the side that `kind` needs.
-    name: as asked for. kind: "encoder" (reads both ways) or "decoder" (left to right).
-    pooling: "mean", "cls", "last", or OWN where the model pools by itself. width: of the vectors.
-    max_tokens: the longest text it can take. frozen: why none of it can learn, "" where it can.
+    Attributes:
+        model: transformers model without head or pooler.
+        tokenizer: pads on the side that `kind` needs.
+        name: as given to `load_backbone`.
+        kind: "encoder" (attends in both directions) or "decoder" (left to right).
+        pooling: "mean", "cls", "last", or OWN where the model pools by itself.
+        width: of the vectors, D.
+        max_tokens: the longest text that it can read, in tokens.
+        frozen: why its parameters cannot be trained; "" where they can.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, pooling: str):
@@ -80,7 +85,7 @@ class Backbone(nn.Module):
         return pool(output.last_hidden_state, attention_mask, self.pooling)
 
     def save(self, folder: str | Path) -> None:
-        """Write safetensors, config with the pooling, tokenizer: `load_backbone(folder)` reads them."""
+        """Write safetensors, config (with the pooling) and tokenizer, for `load_backbone(folder)`."""
         with quiet():
             self.model.save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)
@@ -94,7 +99,7 @@ def load_backbone(
     pooling: str | None = None,
     seed: int = 0,
 ) -> Backbone:
-    """A backbone by name, float32, on the CPU, in eval mode.
+    """Load a pretrained text model by name: float32, on the CPU, in eval mode.
 
     Args:
         name: "minilm" (packaged, checksum verified), an optional packaged model (PACKAGED_TEXT:
@@ -102,18 +107,22 @@ def load_backbone(
             "random-gpt" (small, random weights), a local folder, or a hub name such as "bert-base-chinese"
             or "gpt2". Safetensors only; no code of a repository is run.
         layers: keep the first `layers` transformer layers; None keeps all.
-        pretrained: False keeps the architecture and draws the weights from `seed`: the control experiment.
+        pretrained: False keeps the architecture and draws random weights from `seed`: the control experiment.
         pooling: "mean", "cls" or "last"; None takes what `Backbone.save` wrote, else "mean" for an encoder
             and "last" for a decoder.
-        seed: of random weights; the global generator is left as it was.
+        seed: of random weights; torch's global generator does not change.
 
     Raises:
-        BackboneError: the model cannot be had; one line that says what was tried and what to use instead.
+        BackboneError: the model cannot be loaded; one line says what was tried and what to use instead.
         ValueError: `layers` out of range, or no such pooling.
 
     Example:
+        >>> from recsys.encoders.embed import embed_texts
         >>> backbone = load_backbone("minilm", layers=3)
-        >>> vectors = embed_texts(backbone, ["red shoe"])
+        >>> backbone.kind, backbone.pooling, backbone.width
+        ('encoder', 'mean', 384)
+        >>> embed_texts(backbone, ["red shoe"]).shape
+        (1, 384)
     """
     name = str(name)
     if pooling is not None and pooling not in POOLINGS:
@@ -143,12 +152,12 @@ def load_backbone(
             raise ValueError(f"{name} pools by itself: leave pooling out, instead of {pooling!r}")
         pooling = OWN
     pooling = pooling or getattr(config, "recsys_pooling", None) or default
-    config.recsys_pooling = pooling  # a config keeps what it does not know: save and load agree
+    config.recsys_pooling = pooling  # a config stores unknown fields, so `save` and `load_backbone` agree
     return Backbone(model, tokenizer, name, pooling).eval()
 
 
 def kind_of(config: PreTrainedConfig) -> str:
-    """ "decoder" for models that read left to right only, else "encoder"."""
+    """Kind of a model: "decoder" with causal attention (left to right), else "encoder"."""
     if getattr(config, "is_decoder", False):
         return "decoder"
     if config.model_type in READ_BOTH_WAYS or getattr(config, "use_bidirectional_attention", False):
@@ -190,7 +199,7 @@ def keep_layers(model: PreTrainedModel, layers: int) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without loading reports, retry warnings and progress bars; settings are put back afterwards."""
+    """Context manager without loading reports, retry warnings and progress bars; restores the settings."""
     level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     hub_silent, hub_level = are_progress_bars_disabled(), hub_logging.get_verbosity()
     hub_logging.set_verbosity_error()
@@ -228,7 +237,7 @@ def _load(name: str, pretrained: bool, seed: int) -> tuple[PreTrainedModel, PreT
         )
     except BackboneError:
         raise
-    # a foreign folder can be wrong in any way, and each library in between has its own exception for it
+    # a user's folder can be wrong in any way, and each library involved has its own exception for it
     except Exception as error:
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise BackboneError(f"{name!r} ({folder}) could not be loaded ({reason}): {ALTERNATIVES}") from None
@@ -252,7 +261,7 @@ def _check_config(name: str, config: PreTrainedConfig) -> None:
 
 
 def _options(config: PreTrainedConfig) -> dict:
-    """Fused attention where there is one; no pooler, which no gradient reaches and no vector uses."""
+    """Fused attention where available; no pooler, because no vector uses it and no gradient reaches it."""
     kind = MODEL_MAPPING[type(config)]
     options = {"attn_implementation": "sdpa"} if getattr(kind, "_supports_sdpa", False) else {}
     if "add_pooling_layer" in inspect.signature(kind.__init__).parameters:

@@ -29,17 +29,17 @@ def embed_texts(
     progress: bool = False,
     keep: Literal["start", "end"] = "start",
 ) -> np.ndarray:
-    """Encode texts on the backbone's device; no gradients; dropout off, and back as it was afterwards.
+    """Encode texts on the backbone's device, without gradients and dropout (its mode is restored).
 
     Args:
         texts: n strings; equal ones are encoded once.
         max_tokens: longer texts are cut, see `recsys.encoders.tokens.tokenise`.
         precision: "bf16" for matrix products in bfloat16 (2 to 3 digits; a processor without bf16 units
             is faster with "fp32").
-        token_budget: tokens of a padded batch, rows × longest: the memory it takes.
-        normalise: vectors of length 1.
-        progress: a bar on stderr, counting texts.
-        keep: which end of a text that is too long stays.
+        token_budget: tokens of a padded batch, rows × longest; bounds the memory.
+        normalise: scale the vectors to length 1.
+        progress: show a progress bar on stderr.
+        keep: which end of a text that is too long is kept.
 
     Returns:
         [n, width] float32, in the order of `texts`.
@@ -48,6 +48,7 @@ def embed_texts(
         ValueError: as `tokenise`; another precision; `token_budget` below 1.
 
     Example:
+        >>> from recsys.encoders.backbone import load_backbone
         >>> embed_texts(load_backbone("minilm"), ["red shoe", "blue sock"]).shape
         (2, 384)
     """
@@ -58,7 +59,7 @@ def embed_texts(
     tokens = tokenise(backbone, first, max_tokens=max_tokens, keep=keep)
     vectors = np.empty((len(tokens), backbone.width), dtype=np.float32)
     device = next(backbone.parameters()).device
-    # every module's own flag: part of a backbone may be frozen in eval mode inside a training model
+    # each module's own flag: part of a backbone may be in eval mode inside a model that is in training mode
     modes = {module: module.training for module in backbone.modules()}
     backbone.eval()
     bar = tqdm(total=len(tokens), unit="text", disable=not progress)

@@ -1,10 +1,10 @@
-"""A Transformer over the vectors of the items that a user met: what SASRec and its kin use as x_u.
+"""A Transformer over the vectors of a user's items, whose output is the user vector x_u (SASRec, BSARec).
 
-Two forms by one module. Causal attention and nothing else is SASRec (Kang & McAuley 2018, arXiv:1808.09781)
-in the post-norm shape of the S3-Rec repository, whose table is the published one for these files. With
+One module for two architectures. Causal attention alone is SASRec (Kang & McAuley 2018, arXiv:1808.09781) in
+the post-norm form of the S3-Rec repository, whose table is the published one for these files. With
 `low_pass` > 0 every layer mixes attention with a low-pass filter of the sequence, as BSARec does (Shin et
-al. 2024, arXiv:2312.10325): slow components of a history are its lasting taste, and they are what attention
-over five items finds last.
+al. 2024, arXiv:2312.10325): the slow components of a history are a user's lasting taste, which attention over
+short histories hardly learns.
 
 The filter of BSARec is an FFT over a history padded to 50. Here it is the same projection written as an
 [L, L] matrix for each length L, so that a user's vector does not depend on how far the batch was padded.
@@ -44,11 +44,11 @@ class SequenceLayer(nn.Module):
         self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
         self.feed_forward_norm = nn.LayerNorm(width)
         if low_pass:
-            self.high_share = nn.Parameter(torch.randn(width))  # squared: how much of the fast part stays
+            self.high_share = nn.Parameter(torch.randn(width))  # its square weighs the high frequencies
             self.filter_norm = nn.LayerNorm(width)
 
     def forward(self, states: Tensor, mask: Tensor, smooth: Tensor | None, newest: Tensor | None) -> Tensor:
-        """states [B, T, d], mask [B, 1, T, T] -> [B, T, d], or [B, 1, d] of the places `newest` [B].
+        """states [B, T, d], mask [B, 1, T, T] -> [B, T, d], or [B, 1, d] at the positions `newest` [B].
 
         smooth: [B, T, T] low-pass matrices, where the layer filters.
         """
@@ -56,7 +56,7 @@ class SequenceLayer(nn.Module):
         split = (batch, -1, self.heads, width // self.heads)
         query, key, value = self.query_key_value(states).chunk(3, dim=-1)
         kept = states
-        if newest is not None:  # the last layer: only one place is asked for
+        if newest is not None:  # in the last layer only one position is needed
             rows = torch.arange(batch, device=states.device)
             query, kept = query[rows, newest][:, None], states[rows, newest][:, None]
             mask = mask[rows, :, newest][:, :, None]
@@ -125,10 +125,10 @@ class ItemSequenceEncoder(nn.Module):
         """Encode histories, oldest item first, padded at the end.
 
         Args:
-            vectors: [B, T, d]; what stands in the padding is not looked at.
+            vectors: [B, T, d]; the padding may hold anything.
             lengths: [B] ints in 1 … T.
-            every_position: the state after each item [B, T, d] (a place sees older items only) instead of
-                the state after the newest [B, d].
+            every_position: return the state after each item [B, T, d] (a position attends to older items
+                only) instead of the state after the newest [B, d].
 
         Raises:
             ValueError: every_position with a low-pass filter, which sees newer items too.
@@ -140,7 +140,7 @@ class ItemSequenceEncoder(nn.Module):
         states = dropout(self.input_norm(vectors + self.places(age)), self.drop, self.training)
         valid = order < lengths[:, None]
         causal = order[:, None] >= order
-        # a padded place sees the first item, so that no row of the softmax is empty
+        # padded positions attend to the first item, so that no row of the softmax is empty
         mask = (causal & valid[:, None, :])[:, None]
         smooth = None
         if self.low_pass:

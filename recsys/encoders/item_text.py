@@ -1,8 +1,8 @@
-"""What a language model is given to read about an item, and about a user: titles, newest first.
+"""Texts of items and of users' histories, as inputs of a language model.
 
 Truncation. `tokenise(keep="start")` cuts the end of a text: with order "newest_first" that drops the oldest
-items, which is wanted. With "oldest_first" (a decoder whose last token sees everything) use keep="end",
-or the newest items are the ones to go.
+items, as it should. With "oldest_first" (for a decoder, whose last token attends to everything) use
+keep="end", otherwise the newest items are dropped.
 """
 
 from __future__ import annotations
@@ -23,14 +23,19 @@ def item_texts(
     Args:
         items: the items table of `recsys.data.tables.Dataset`, M rows.
         fields: columns, for instance ("title", "category") for the title and the path "A > B > C".
-        separator: between the fields that an item has; missing values (None, NaN, "") leave none behind.
-        absent_ok: a data set may lack a column altogether; True takes the other columns.
+        separator: between the fields that an item has; missing values (None, NaN, "") are skipped.
+        absent_ok: True skips a column that the table lacks.
 
     Returns:
         M strings; "" for an item of which nothing is known.
 
     Raises:
         ValueError: no fields, or a column that is not there (unless `absent_ok`).
+
+    Example:
+        >>> items = pd.DataFrame({"title": ["Red  shoe", None], "category": ["Fashion > Shoes", "Mugs"]})
+        >>> item_texts(items, ("title", "category"))
+        ['Red shoe ; Fashion > Shoes', 'Mugs']
     """
     if isinstance(fields, str) or not len(fields):
         raise ValueError(f"fields must be a sequence of column names, got {fields!r}")
@@ -57,7 +62,7 @@ def history_text(
     max_items: int = MAX_ITEMS,
     separator: str = " ; ",
 ) -> str:
-    """One text of a user's history, at most the newest `max_items` items; see above what truncation does.
+    """One text of a user's history, at most the newest `max_items` items (truncation: see the module).
 
     Args:
         titles: oldest first, as events are stored; "" is left out, and does not count.
@@ -70,6 +75,10 @@ def history_text(
 
     Raises:
         ValueError: another order, `max_items` below 1, a title that is not a string.
+
+    Example:
+        >>> history_text(["kettle", "mug", "tea"], max_items=2)
+        'tea ; mug'
     """
     if order not in ("newest_first", "oldest_first"):
         raise ValueError(f"order must be 'newest_first' or 'oldest_first', not {order!r}")

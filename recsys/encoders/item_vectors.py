@@ -1,4 +1,4 @@
-"""One vector per item, W of 000 §4.2: from its id, from its text, or from both.
+"""One vector per item (W in 000 §4.2): from its id, from its text, or from both.
 
 M: items. d: width. D: width of the text vectors.
 """
@@ -13,13 +13,13 @@ from torch.nn.functional import dropout
 class ItemVectors(nn.Module):
     """w_i = id embedding of i + linear map of the text vector of i; either may be left out.
 
-    Without ids no parameter belongs to a single item, so an item that nobody has bought yet has a vector
-    as good as its text.
+    Without ids no parameter belongs to a single item, so a new item's vector is as good as that of any
+    other item with such a text.
 
     Args:
         n_items: M.
         width: d.
-        text: [M, D] text vectors, kept as they are (not trained); None: ids only.
+        text: [M, D] text vectors, not trained; None: ids only.
         ids: learn an embedding per item.
         drop: share of the text's entries dropped in training, in [0, 1).
 
@@ -56,9 +56,9 @@ class ItemVectors(nn.Module):
 def centred(text: Tensor) -> Tensor:
     """[M, D] text vectors moved to mean 0 and scaled so that the mean square of their lengths is 1.
 
-    Sentence vectors share a large common part, which tells items apart not at all. Of this length a map that
-    starts from Normal(0, .02) gives vectors as long as those of the ids: with rows √D times longer the text
-    drowned the ids, and validation NDCG@10 on Beauty rose much more slowly.
+    Sentence vectors share a large common component, which does not distinguish items. Scaled this way, a map
+    that starts from Normal(0, .02) gives vectors as long as those of the ids: with rows √D times longer the
+    text dominated the ids, and validation NDCG@10 on Beauty rose much more slowly.
 
     Raises:
         ValueError: all items have the same vector, or one is not finite.

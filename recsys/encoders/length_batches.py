@@ -1,4 +1,4 @@
-"""Batches of texts of similar length, so that little of a padded batch is padding.
+"""Batches of texts of similar length, to reduce padding.
 
 n: texts.
 """
@@ -20,27 +20,31 @@ def length_batches(
     shuffle_seed: int | None = None,
     bucket: int = BUCKET,
 ) -> list[np.ndarray]:
-    """Cut 0 … n-1 into batches; every index is in exactly one.
+    """Divide the rows 0 … n − 1 into batches; every row is in exactly one.
 
     Without a seed: sorted, longest first, so that a batch too large for the memory fails at once and
-    progress bars are pessimistic, not optimistic. With a seed: rows are shuffled, sorted by length within
-    buckets, cut, and the batches shuffled: an epoch of random batches, the same for the same seed. A last
-    batch of every bucket may be smaller.
+    progress bars are pessimistic. With a seed: rows are shuffled, sorted by length within buckets, cut, and
+    the batches shuffled: an epoch of random batches, the same for the same seed. The last batch of a bucket
+    may be smaller.
 
     Args:
         lengths: [n] whole numbers ≥ 1, tokens of each text.
         batch_size: rows of a batch.
         token_budget: tokens of a padded batch, rows × longest; a single row longer than that is a batch of
             its own. Exactly one of `batch_size` and `token_budget` is given.
-        shuffle_seed: None or a whole number ≥ 0; use another for every epoch.
-        bucket: rows sorted together when shuffling (rounded up to whole batches of `batch_size`). Small:
-            more random; large: less padding.
+        shuffle_seed: None or a whole number ≥ 0; use another one for every epoch.
+        bucket: rows sorted together when shuffling (rounded up to whole batches of `batch_size`): small
+            buckets are more random, large ones give less padding.
 
     Returns:
         int64 index arrays, none empty; [] for no rows.
 
     Raises:
         ValueError: both or neither of size and budget, one below 1, a length below 1 or not whole.
+
+    Example:
+        >>> [rows.tolist() for rows in length_batches(np.array([3, 9, 4]), batch_size=2)]
+        [[1, 2], [0]]
     """
     lengths = _checked(lengths)
     if (batch_size is None) == (token_budget is None):
@@ -73,7 +77,7 @@ def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
 def _cut(
     rows: np.ndarray, lengths: np.ndarray, batch_size: int | None, token_budget: int | None
 ) -> list[np.ndarray]:
-    """Cut rows that are sorted longest first: the first row of a batch says how many fit."""
+    """Cut rows sorted longest first: the first row of a batch determines how many fit."""
     batches, start = [], 0
     while start < len(rows):
         size = batch_size or max(1, token_budget // int(lengths[rows[start]]))

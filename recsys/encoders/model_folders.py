@@ -1,6 +1,6 @@
-"""From a model's name to a folder of safetensors that may be loaded: packaged, local or from the hub.
+"""Finds a model's folder by name: packaged, local, or downloaded from the Hugging Face hub.
 
-Nothing is unpickled and no code of a model repository is run.
+Safetensors only: nothing is unpickled and no code of a model repository is run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from recsys.data.errors import one_line
 from recsys.data.sources import note_weights
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-HUB_SECONDS = 4  # to answer a first, small question: the hub's own client retries for most of a minute
+HUB_SECONDS = 4  # timeout of a first, small request: the hub's own client retries for most of a minute
 # the files that are needed; a repository may hold the same weights in five formats
 TEXT_FILES = ["*.json", "*.txt", "*.model"]
 WEIGHT_FILES = ["*.safetensors"]
@@ -26,7 +26,7 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
 class BackboneError(ValueError):
-    """A backbone cannot be loaded. One line: what was tried, and what can be used instead."""
+    """A backbone cannot be loaded; one line says what was tried and what can be used instead."""
 
     def __init__(self, message: str):
         super().__init__(one_line(message))
@@ -41,12 +41,12 @@ ALTERNATIVES = (
 
 
 def model_folder(name: str, weights: bool = True) -> Path:
-    """The folder of that model on this machine, downloaded when need be.
+    """The folder of a model on this machine, downloaded if necessary.
 
     Args:
-        name: "minilm", a local folder, or a hub name. A model in the hub's cache is used as it is, without
-            asking the hub for news.
-        weights: False when only the architecture and the tokenizer are wanted.
+        name: "minilm", a local folder, or a hub name. A model in the hub's cache is used without asking the
+            hub for updates.
+        weights: False when only the architecture and the tokenizer are needed.
 
     Raises:
         BackboneError: no such model, no network, damaged or pickled weights, an adapter without its model.
@@ -70,7 +70,7 @@ def model_folder(name: str, weights: bool = True) -> Path:
 
 
 def check_minilm(folder: Path) -> None:
-    """The packaged weights are the pinned ones, byte for byte.
+    """Check that the packaged weights are the pinned ones, by sha256.
 
     Raises:
         BackboneError: they are not, or the file is missing.
@@ -90,7 +90,7 @@ def check_minilm(folder: Path) -> None:
 
 
 def has_safetensors(folder: Path) -> bool:
-    """Whether all of a model's weights lie there: a broken-off download leaves some shards behind."""
+    """Whether all of a model's weight files are there; an interrupted download leaves only some shards."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
@@ -99,7 +99,7 @@ def has_safetensors(folder: Path) -> bool:
 
 
 def model_type(folder: Path) -> str | None:
-    """What its config.json says the architecture is; None where that cannot be read."""
+    """The `model_type` in its config.json; None where that cannot be read."""
     try:
         found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         return found.get("model_type")
@@ -108,7 +108,7 @@ def model_type(folder: Path) -> str | None:
 
 
 def _check_files(name: str, folder: Path, weights: bool) -> None:
-    # transformers would fetch and load an adapter's base model by itself, by whatever name stands there
+    # transformers would fetch and load an adapter's base model, by whatever name its config gives
     if (folder / "adapter_config.json").is_file():
         raise BackboneError(f"{name!r} holds a PEFT adapter: merge it into its model, save that, and load it")
     if not (folder / "config.json").is_file():
@@ -148,7 +148,7 @@ def _from_hub(name: str, weights: bool) -> Path:
             f"the hub answered {error.response.status_code} for {name!r} (unknown, private or gated): "
             f"{ALTERNATIVES}"
         ) from None
-    # the hub's client lets the exceptions of whatever HTTP library it uses through
+    # the hub's client passes on the exceptions of the HTTP library that it uses
     except Exception as error:
         raise BackboneError(
             f"{name!r} could not be downloaded ({first_line(error)}): {ALTERNATIVES}"
@@ -172,5 +172,5 @@ def _ask_hub(name: str) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """What a library says before its advice, at most 200 characters; the type of an error without words."""
+    """First line of an error's message, at most 200 characters; its type where there is no message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,4 +1,4 @@
-"""One vector per text from the hidden states of its tokens.
+"""Pooling: one vector per text from the hidden states of its tokens.
 
 B: texts. T: tokens of the longest text of the batch. D: width.
 """
@@ -12,7 +12,7 @@ POOLINGS = ("mean", "cls", "last")
 
 
 def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
-    """Pool the real tokens of every row; padding may lie on either side and may hold anything, NaN too.
+    """Pool the real tokens of every row; padding may be on either side and hold anything, NaN too.
 
     Args:
         hidden: [B, T, D] floating point.
@@ -24,6 +24,11 @@ def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
 
     Raises:
         ValueError: no such pooling, shapes that do not fit, a row without a real token.
+
+    Example:
+        >>> hidden = torch.tensor([[[1.0, 0.0], [3.0, 4.0], [9.0, 9.0]]])  # the third token is padding
+        >>> pool(hidden, torch.tensor([[1, 1, 0]]), "mean")
+        tensor([[2., 2.]])
     """
     if how not in POOLINGS:
         raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, not {how!r}")

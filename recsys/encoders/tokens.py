@@ -1,4 +1,4 @@
-"""Texts as token ids, ragged, padded only when a batch is taken.
+"""Texts as token ids, stored without padding; a batch is padded when it is taken.
 
 n: texts. B: texts of a batch. T: tokens of the longest of them.
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recsys.encoders.backbone import Backbone
 
-CHARACTERS_PER_TOKEN = 20  # of the longest texts that are looked at; English has about 5 to a token
+CHARACTERS_PER_TOKEN = 20  # bound on the characters that are read; English has about 5 per token
 CHUNK = 4096  # texts at once: the tokenizer's own objects take a hundred times the memory of the ids
 
 
@@ -67,19 +67,24 @@ def tokenise(
 ) -> Tokens:
     """Token ids of texts, cut to `max_tokens` including the special tokens, which are always kept.
 
-    Only the 20 × max_tokens characters at the kept end of a text are looked at, so that a text of any length
-    costs about the same. A text whose tokens have more than 20 characters each on average keeps
-    fewer than `max_tokens` tokens for it. Code points that are no characters (halves of an emoji) become
-    "?". A text without any token ("" where no special ones are added) becomes one eos, else pad token.
+    Only the 20 × max_tokens characters at the kept end of a text are read, so that a text of any length costs
+    about the same; a text with more than 20 characters per token keeps fewer than `max_tokens` tokens.
+    Invalid code points (surrogate halves of an emoji) become "?". A text without any token ("" where no
+    special tokens are added) becomes one eos token, else one pad token.
 
     Args:
         texts: n strings; "" is allowed.
         max_tokens: from the number of special tokens + 1 up to `backbone.max_tokens`.
-        keep: which end of a text that is too long stays.
+        keep: which end of a text that is too long is kept.
 
     Raises:
-        ValueError: a text that is not a string (None, NaN), naming its row; `max_tokens` out of range;
-            `keep` any other word.
+        ValueError: a text that is not a string (None, NaN; the message names its row), `max_tokens` out of
+            range, or `keep` any other value.
+
+    Example:
+        >>> from recsys.encoders.backbone import load_backbone
+        >>> tokenise(load_backbone("random-bert"), ["red shoe", "blue"]).lengths.tolist()
+        [4, 3]
     """
     if isinstance(texts, str):
         raise ValueError("texts must be a sequence of strings, not one string")
@@ -121,5 +126,5 @@ def _readable(text: str, row: int, limit: int, keep: str) -> str:
     if not isinstance(text, str):
         raise ValueError(f"text {row} is {text!r}, a {type(text).__name__}: use '' for a missing text")
     text = text[:limit] if keep == "start" else text[-limit:]
-    # the tokenizer is Rust and takes valid UTF-8 only
+    # the tokenizer (in Rust) accepts valid UTF-8 only
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,12 +1,12 @@
-"""Cut a backbone's word table to the tokens in use: a multilingual table is most of such a model.
+"""Vocabulary pruning: keeps only the token embeddings that a shop's texts need.
 
-multilingual-e5-small has 117.5 M parameters, 96 M of them word vectors (384 MB in float32); a shop's texts
-use a few thousand of its 250,002 pieces. The texts that the cut is made for read exactly as before, piece by
-piece: with a Unigram model a piece that no best path takes can go without changing any best path, with
-WordPiece one that is never the longest match. Other texts read as pieces that are left, so all single
-characters stay.
+In a multilingual model the embeddings are most of the parameters: multilingual-e5-small has 117.5 M, 96 M of
+them word vectors (384 MB in float32), and a shop's texts use a few thousand of its 250,002 tokens. The given
+texts are tokenised exactly as before: a Unigram token that is on no best path can be removed without changing
+any best path, and so can a WordPiece token that is never the longest match. Other texts are tokenised with
+what is left, so all single characters are kept.
 
-V: pieces before. K: pieces that stay.
+V: tokens before. K: tokens that are kept.
 """
 
 from __future__ import annotations
@@ -28,23 +28,25 @@ AFFIXES = ("▁", "##")  # mark the beginning, or the inside, of a word
 
 
 def cut_words(backbone: Backbone, texts: Sequence[str], *, keep_characters: bool = True) -> np.ndarray:
-    """Keep the pieces that these texts need, in place: rows of the word table and entries of the tokenizer.
+    """Keep only the tokens that these texts need, in place: rows of the embedding table, tokenizer entries.
 
     Args:
-        texts: all that the model is to read well; special tokens and template stay anyhow.
-        keep_characters: also keep every piece of one character, so that a new word is spelt, not unknown.
+        texts: all texts that must be tokenised as before; special tokens are always kept.
+        keep_characters: also keep every token of one character, so that a new word is spelt, not unknown.
 
     Returns:
-        [K] int64, the old number of each piece that stays, ascending.
+        [K] int64, the old id of each token that is kept, ascending.
 
     Raises:
-        BackboneError: a tokenizer of another type (the merges of BPE build on each other), a frozen model.
-        ValueError: a method applied: cut before.
+        BackboneError: a tokenizer of another type (BPE merges build on each other), or a frozen model.
+        ValueError: a tuning method is applied already: prune before.
 
     Example:
-        >>> backbone = load_backbone("e5-small-multilingual")
-        >>> len(cut_words(backbone, titles))  # then 21 M parameters beside the table's rows
-        19874
+        >>> from recsys.encoders.backbone import load_backbone
+        >>> backbone = load_backbone("minilm")
+        >>> kept = cut_words(backbone, ["red shoe", "blue sock"])
+        >>> len(kept) < 30_522  # MiniLM's vocabulary
+        True
     """
     if backbone.frozen:
         raise BackboneError(f"{backbone.name} is frozen ({backbone.frozen}): its table stays whole")

@@ -1,1 +1,1 @@
-"""Several models' outputs, or weights, made one: fusion of scores, stacking, selection, averaging."""
+"""Ensembles of recommenders: score fusion, stacking, selection, weight averaging, distillation, stability."""

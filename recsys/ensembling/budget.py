@@ -1,4 +1,4 @@
-"""What every method of fusion may spend, and on what it chooses: the same for all that are compared."""
+"""The search budget of a fusion method, the same for all methods that are compared."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from recsys.ensembling.score_fusion import Normalisation
 
 @dataclass(frozen=True)
 class Budget:
-    """The same for every method that is compared.
+    """Budget and settings of a fusion method.
 
-    calls: of the measure, at most. rows: validation users looked at in choosing, at most; 0: all.
+    calls: most evaluations of the metric. rows: most validation users used to choose weights; 0: all.
     search: "coordinate", "grid" or "random". normalisation: of scores. seed: of folds and draws.
     """
 

@@ -1,8 +1,8 @@
-"""The best candidates of every user with their scores, from one scorer; several of them side by side.
+"""Candidate lists: every user's best items with their scores, from one scorer or several (a pool).
 
-A whole catalogue's scores for every user are gigabytes; what a fusion can put on a list of ten stands among
-each scorer's best two hundred. Mean and spread of the whole row are kept beside them, so that a z-score of
-the list is the z-score of the catalogue.
+Scores of the whole catalogue for every user would be gigabytes; a fused top ten consists of items among each
+scorer's best two hundred. Mean and standard deviation of the complete row are stored too, so that z-scores of
+a list equal those of the whole catalogue.
 
 S: scorers. B: rows (users or queries). K: kept candidates. C: candidates that any scorer kept. M: catalogue.
 """
@@ -26,11 +26,11 @@ PARTS = ("validation", "test")
 
 @dataclass(frozen=True)
 class CandidateLists:
-    """One scorer's best candidates.
+    """One scorer's candidate lists.
 
     name: of the scorer. rows: [B] user or query codes, ascending. ids: [B, K] int32, best first, NO_ITEM
-    where a row has fewer. scores: [B, K] float32, −∞ there. mean, spread: [B] of the whole row's finite
-    scores. n_items: M.
+    where a row has fewer. scores: [B, K] float32, −∞ there. mean, spread: [B] mean and standard deviation of
+    the complete row's finite scores. n_items: M.
     """
 
     name: str
@@ -42,10 +42,10 @@ class CandidateLists:
     n_items: int
 
     def of(self, rows: np.ndarray) -> CandidateLists:
-        """The lists of some of the rows, which must be there.
+        """The lists of some of the rows.
 
         Raises:
-            EnsembleError: a row is not.
+            EnsembleError: a row is missing.
         """
         places = pd.Index(self.rows).get_indexer(rows)
         if (places < 0).any():
@@ -56,8 +56,11 @@ class CandidateLists:
 
 @dataclass(frozen=True)
 class Identity:
-    """dataset: its name. catalogue: SHA-256 of the items' own ids in order of their codes. split: SHA-256 of
-    its kind and of every (user, item) of train, validation and test."""
+    """What candidate lists belong to, so that only matching lists are fused.
+
+    dataset: its name. catalogue: SHA-256 of the items' source ids in order of their codes. split: SHA-256 of
+    its kind and of every (user, item) of train, validation and test.
+    """
 
     dataset: str
     catalogue: str
@@ -66,7 +69,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Kept:
-    """One run's lists by part, and what they belong to."""
+    """One run's candidate lists by part, with their identity."""
 
     identity: Identity
     lists: dict[str, CandidateLists]
@@ -74,8 +77,11 @@ class Kept:
 
 @dataclass(frozen=True)
 class Pool:
-    """Several scorers' lists side by side: rows [B], ids [B, C] ascending (NO_ITEM behind), scores [S, B, C]
-    with −∞ where a scorer did not keep the candidate, mean and spread [S, B], names of the scorers."""
+    """The union of several scorers' candidate lists.
+
+    rows: [B]. ids: [B, C] ascending, padded with NO_ITEM. scores: [S, B, C], −∞ where a scorer did not keep
+    the candidate. mean, spread: [S, B]. names: of the scorers.
+    """
 
     rows: np.ndarray
     ids: np.ndarray
@@ -86,13 +92,13 @@ class Pool:
     n_items: int
 
     def normalised(self, method: Normalisation = "z_score") -> np.ndarray:
-        """[S, B, C] scores on one scale; z-scores by the moments of the whole catalogue."""
+        """[S, B, C] normalised scores; z-scores by mean and standard deviation over the whole catalogue."""
         if method == "z_score":
             return normalise(self.scores, method, self.mean, self.spread)
         return normalise(self.scores, method)
 
     def take(self, rows: np.ndarray) -> Pool:
-        """The pool of some places of `rows` (indices, or a mask)."""
+        """The pool of some rows (indices into `rows`, or a mask)."""
         parts = {"rows": self.rows[rows], "ids": self.ids[rows], "scores": self.scores[:, rows]}
         return replace(self, **parts, mean=self.mean[:, rows], spread=self.spread[:, rows])
 
@@ -105,14 +111,14 @@ def candidate_lists(
     top: int = TOP,
     batch: int = 512,
 ) -> CandidateLists:
-    """Score the whole catalogue for every row and keep the best.
+    """Score the whole catalogue for every row and keep the best candidates.
 
     Args:
         name: of the scorer.
         model: see `Scorer`.
         rows: distinct codes.
-        seen: columns user, item; never kept.
-        top: K at most.
+        seen: columns user, item: never candidates.
+        top: K, most candidates of a row.
 
     Raises:
         EnsembleError: no rows. ValueError: scores are NaN or of a wrong shape.
@@ -134,10 +140,10 @@ def candidate_lists(
 
 
 def union(lists: Sequence[CandidateLists]) -> Pool:
-    """Bring scorers' lists of the same rows together.
+    """The pool of several scorers' lists of the same rows.
 
     Raises:
-        EnsembleError: no lists, or lists of other rows or another catalogue.
+        EnsembleError: no lists, or lists with different rows or catalogues.
     """
     if not lists:
         raise EnsembleError("nothing to bring together: give the lists of at least one scorer")
@@ -163,16 +169,16 @@ def union(lists: Sequence[CandidateLists]) -> Pool:
 
 
 def fused_positions(pool: Pool, fused: np.ndarray, targets: pd.DataFrame) -> pd.DataFrame:
-    """Places of targets in fused lists, equal scores by ascending item code.
+    """Rank positions of targets in fused lists, ties by ascending item code.
 
     Args:
-        pool: says whose candidate a fused score is.
+        pool: whose candidates the fused scores belong to.
         fused: [B, C].
         targets: columns user, item.
 
     Returns:
         user, item, better, equal as from `recsys.metrics.ranking.rank_positions`; a target that no scorer
-        kept stands behind the whole catalogue (M): exact for every list shorter than the kept ones.
+        kept is ranked behind the whole catalogue (M): exact for every cutoff up to the lists' length.
 
     Raises:
         EnsembleError: no target belongs to a row, or fused scores of another shape.
@@ -184,8 +190,8 @@ def fused_positions(pool: Pool, fused: np.ndarray, targets: pd.DataFrame) -> pd.
         raise EnsembleError("none of the targets belongs to a user or query that has candidates")
     row = pd.Index(pool.rows).get_indexer(pairs["user"])
     hit = pool.ids[row] == pairs["item"].to_numpy()[:, None]
-    # columns stand in order of the items' codes, so ties go by item;
-    # a last column that nobody offers stands for the targets that nobody kept
+    # columns are in order of the items' codes, so ties are ordered by item;
+    # an additional last column without scores represents targets that no scorer kept
     padded = np.concatenate([fused, np.full((len(fused), 1), -np.inf, fused.dtype)], axis=1)
     column = np.where(hit.any(axis=1), hit.argmax(axis=1), pool.ids.shape[1])
     at = pd.DataFrame({"user": pairs["user"].to_numpy(), "item": column})
@@ -196,7 +202,7 @@ def fused_positions(pool: Pool, fused: np.ndarray, targets: pd.DataFrame) -> pd.
 
 
 def _with_items(ranked: pd.DataFrame, pairs: pd.DataFrame, at: pd.DataFrame) -> pd.DataFrame:
-    """Ranks of columns -> ranks of items; several targets of a user may be absent, on one column."""
+    """Ranks of columns -> ranks of items; several missing targets of a user share the last column."""
     wanted = pairs.reset_index(drop=True).assign(column=at["item"])
     found = wanted.merge(
         ranked.rename(columns={"item": "column"}), on=["user", "column"], validate="many_to_one"

@@ -1,7 +1,7 @@
-"""How differently scorers see the same users: rank correlation, shared lists, and whether they err together.
+"""Diversity of scorers: rank correlation, overlap of lists, correlation of errors.
 
-A mean of scorers gains by what their errors do not share: for squared errors exactly (Krogh & Vedelsby 1995),
-for rankings as a rule of thumb, which `what_diversity_predicts` puts to the test.
+The mean of scorers gains from uncorrelated errors: for squared errors exactly (Krogh & Vedelsby 1995), for
+rankings as a rule of thumb, which `what_diversity_predicts` tests.
 
 S: scorers. B: users. C: candidates.
 """
@@ -24,9 +24,9 @@ def diversity(pool: Pool, targets: pd.DataFrame, top: int = TOP) -> pd.DataFrame
     """One row per pair of scorers.
 
     Columns: first, second; rank_correlation: mean over users of Spearman's ρ over the candidates that either
-    kept, in [−1, 1]; overlap@k: share of the two lists of k that both have, in [0, 1]; error_correlation:
+    kept, in [−1, 1]; overlap@k: share of items that both top-k lists have, in [0, 1]; error_correlation:
     Pearson's r of the users' NDCG@10; both_miss: share of users for whom both lists miss, and either_hits:
-    share for whom one hits at least, what an oracle that chose the better list would have.
+    share for whom at least one hits, the hit rate of an oracle that chooses the better list.
 
     Args:
         targets: columns user, item.
@@ -54,7 +54,7 @@ def diversity(pool: Pool, targets: pd.DataFrame, top: int = TOP) -> pd.DataFrame
 
 
 def what_diversity_predicts(pool: Pool, targets: pd.DataFrame) -> pd.DataFrame:
-    """`diversity` with what fusing the pair at equal weights gains over its better half, in NDCG@10."""
+    """`diversity`, with the gain in NDCG@10 of fusing the pair at equal weights over its better member."""
     measure = ListMeasure(pool, targets)
     values = measure.pool.normalised()
     alone = dict(zip(pool.names, (measure(scores) for scores in measure.pool.scores), strict=True))
@@ -72,8 +72,12 @@ def what_diversity_predicts(pool: Pool, targets: pd.DataFrame) -> pd.DataFrame:
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """[B, k] and [B, k] lists of ids -> [B] share of the k that both lists have; negative ids count for
-    none."""
+    """[B, k] and [B, k] lists of ids -> [B] share of the k that both lists have; negative ids do not count.
+
+    Example:
+        >>> overlap(np.array([[1, 2]]), np.array([[2, 3]])).tolist()
+        [0.5]
+    """
     same = (first[:, :, None] == second[:, None, :]) & (first[:, :, None] >= 0)
     return same.any(axis=2).sum(axis=1) / np.maximum((first >= 0).sum(axis=1), 1)
 
@@ -83,7 +87,7 @@ def _hit(measure: ListMeasure, scores: np.ndarray) -> np.ndarray:
 
 
 def _spread_out(measure: ListMeasure, values: np.ndarray) -> np.ndarray:
-    """The judged rows, and zeros for those whose target nobody kept."""
+    """Values of all evaluated rows, with zeros for those whose targets no scorer kept."""
     return np.concatenate([values, np.zeros(measure.rows - len(values))])
 
 

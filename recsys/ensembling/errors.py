@@ -1,4 +1,4 @@
-"""The error of this room."""
+"""The exception of ensembling."""
 
 
 class EnsembleError(ValueError):

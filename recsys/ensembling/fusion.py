@@ -1,9 +1,9 @@
-"""What every method of fusion is told and gives, the registry of methods, and their honest validation.
+"""Fusion methods: their interface, their registry, and cross-fitted validation.
 
-A method is fitted on validation lists and targets, and then fuses any pool of the same scorers. Methods are
-compared by *cross-fitted* validation lists: users are dealt into folds, and each fold is fused by a method
-that was fitted on the others, so that no user's target judges a weight that it helped to choose. The test
-part is fused by the method fitted on all of validation.
+A method is fitted on validation lists and targets, and then fuses any pool of the same scorers. On
+validation, methods are compared by *cross-fitting*: users are divided into folds, and each fold is fused by a
+method that was fitted on the others, so that no user's target evaluates weights that it helped to choose.
+The test part is fused by the method fitted on all of validation.
 
 S: scorers. B: users. C: candidates.
 """
@@ -38,9 +38,9 @@ METHODS = Registry(
 
 
 class Fusion(Protocol):
-    """A method: `fit` on validation, then `fuse` any pool of the same scorers.
+    """A fusion method: `fit` on validation, then `fuse` any pool of the same scorers.
 
-    weights: [S] where the method has one for each scorer, else None. trials: what was tried (may be empty).
+    weights: [S] if the method has one weight per scorer, else None. trials: settings tried (may be empty).
     """
 
     weights: np.ndarray | None
@@ -57,7 +57,7 @@ class Fusion(Protocol):
 
 @dataclass(frozen=True)
 class Fused:
-    """A method fitted, and its lists' places. seconds: of fitting. validation: cross-fitted places."""
+    """A fitted method with its rank positions. seconds: of fitting. validation: cross-fitted positions."""
 
     fusion: Fusion
     seconds: float
@@ -66,16 +66,16 @@ class Fused:
     names: tuple[str, ...] = field(default=())
 
     def weights(self) -> pd.Series | None:
-        """Weight of each scorer, where the method has them."""
+        """Weight of each scorer; None for methods without weights."""
         own = self.fusion.weights
         return None if own is None else pd.Series(own, index=list(self.names), name="weight")
 
 
 def fit(method: str, pool: Pool, targets: pd.DataFrame, budget: Budget = BUDGET) -> Fusion:
-    """The named method fitted on at most `budget.rows` validation users, spread evenly over their codes.
+    """Fit the named method on at most `budget.rows` validation users, spread evenly over their codes.
 
     Raises:
-        EnsembleError: one scorer only (there is nothing to fuse), or nothing to choose by.
+        EnsembleError: a single scorer, or no targets.
         RegistryError: no such method.
     """
     make = METHODS.load(method)
@@ -97,15 +97,17 @@ def fuse(
     budget: Budget = BUDGET,
     folds: int = 3,
 ) -> Fused:
-    """Fit on validation, fuse the test part; validation places are cross-fitted.
+    """Fit on validation and fuse the test part; validation positions are cross-fitted.
 
     Args:
+        method: name of the method.
         validation, test: pools of the same scorers in the same order.
         targets: by part, columns user, item.
+        budget: for choosing weights.
         folds: of validation users, ≥ 2.
 
     Raises:
-        EnsembleError: pools of other scorers; see `fit` too.
+        EnsembleError: pools with different scorers; see `fit` too.
     """
     if validation.names != test.names:
         raise EnsembleError(
@@ -122,7 +124,7 @@ def fuse(
 def cross_fitted(
     method: str, pool: Pool, targets: pd.DataFrame, budget: Budget = BUDGET, folds: int = 3
 ) -> pd.DataFrame:
-    """Places of validation targets, each user fused by a method that never saw that user's target.
+    """Rank positions of validation targets, each user fused by a method fitted without that user.
 
     Raises:
         EnsembleError: fewer than 2 folds, or fewer users than folds.

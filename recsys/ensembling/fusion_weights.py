@@ -1,7 +1,7 @@
-"""Weights of a fusion, chosen on validation scores: a simplex grid, random points, or coordinate search.
+"""Searches for fusion weights on validation: simplex grid, random points, or coordinate search.
 
-All three call one `measure` (higher is better) and log each call with its seconds, so that a comparison can
-give every method the same budget and show that it did.
+All three call one `measure` (higher is better) and log each call with its seconds, so that comparisons can
+give every method the same budget.
 
 S: scorers.
 """
@@ -21,12 +21,12 @@ from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.score_fusion import checked_weights
 
 Measure = Callable[[np.ndarray], float]  # [S] weights on the simplex -> quality on validation
-COORDINATE_STEPS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # a weight against the others' sum
+COORDINATE_STEPS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # a weight relative to the others' sum
 
 
 @dataclass(frozen=True)
 class ChosenWeights:
-    """weights: [S], sum 1. value: what `measure` gave them. trials: a row per call (w0 …, value, seconds)."""
+    """Result of a search. weights: [S], sum 1. value: of `measure`. trials: w0 …, value, seconds per call."""
 
     weights: np.ndarray
     value: float
@@ -38,6 +38,10 @@ def simplex_grid(scorers: int, steps: int) -> Iterator[np.ndarray]:
 
     Raises:
         EnsembleError: fewer than one scorer or step.
+
+    Example:
+        >>> [weights.tolist() for weights in simplex_grid(scorers=2, steps=2)]
+        [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]
     """
     if scorers < 1 or steps < 1:
         raise EnsembleError(f"a grid needs at least one scorer and one step, got {scorers} and {steps}")
@@ -47,7 +51,7 @@ def simplex_grid(scorers: int, steps: int) -> Iterator[np.ndarray]:
 
 
 def grid_search(measure: Measure, scorers: int, steps: int = 10, limit: int = 5_000) -> ChosenWeights:
-    """The best point of `simplex_grid`; of equals the one with the fewest scorers, then the first.
+    """The best point of `simplex_grid`; of ties the one with the fewest scorers, then the first.
 
     Raises:
         EnsembleError: the grid has more than `limit` points.
@@ -65,7 +69,9 @@ def grid_search(measure: Measure, scorers: int, steps: int = 10, limit: int = 5_
 
 
 def random_search(measure: Measure, scorers: int, trials: int, seed: int = 0) -> ChosenWeights:
-    """The best of each scorer alone, all alike, and points drawn evenly from the simplex, `trials` in all.
+    """The best of: each scorer alone, equal weights, and uniform random points of the simplex.
+
+    `trials` points in all.
 
     Raises:
         EnsembleError: fewer trials than the S + 1 fixed points.
@@ -89,19 +95,19 @@ def coordinate_search(
     least_gain: float = 0.0,
     limit: int = 1_000,
 ) -> ChosenWeights:
-    """One weight at a time: 0, or each of `steps` times the sum of the others, while that helps.
+    """Coordinate search: one weight at a time is set to 0 or to each of `steps` times the sum of the others.
 
     Args:
-        measure: of [S] weights.
+        measure: [S] weights -> quality, higher is better.
         scorers: S.
         start: [S]; None: the best single scorer, which costs S calls.
-        steps: shares of the others' sum, each > 0.
-        rounds: at most so many passes over the weights; a pass without a change is the last.
-        least_gain: a change must gain more than this.
-        limit: calls of `measure`, at most.
+        steps: values relative to the others' sum, each > 0.
+        rounds: most passes over the weights; ends after a pass without a change.
+        least_gain: smallest improvement that is accepted.
+        limit: most calls of `measure`.
 
     Raises:
-        EnsembleError: a start that is no weighting, steps that are not above 0, a limit below S.
+        EnsembleError: an invalid start, steps that are not above 0, or a limit below S.
     """
     if min(steps, default=0) <= 0:
         raise EnsembleError(f"steps must be above 0, got {list(steps)}")
@@ -133,7 +139,7 @@ def coordinate_search(
 
 
 class _Log:
-    """Calls a measure and remembers each call; the same point is not measured twice."""
+    """Calls a measure and caches the results, so that no point is measured twice."""
 
     def __init__(self, measure: Measure):
         self.measure, self.rows = measure, {}
@@ -153,7 +159,7 @@ class _Log:
         self.rows[key] = (value, time.perf_counter() - start)
 
     def chosen(self) -> ChosenWeights:
-        weights = max(self.rows, key=lambda key: self.rows[key][0])  # of equals the first
+        weights = max(self.rows, key=lambda key: self.rows[key][0])  # of ties the first
         return ChosenWeights(np.array(weights), self.rows[weights][0], self.table())
 
     def table(self) -> pd.DataFrame:

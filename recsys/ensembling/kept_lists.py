@@ -1,7 +1,6 @@
-"""What a next-item run keeps for later fusion: each user's best candidates, for validation and for test.
+"""Candidate lists that a next-item run keeps for later fusion, for validation and test.
 
-The identity beside them says of which split and which catalogue they are, so that lists of another are not
-fused by accident.
+Their identity names the split and the catalogue, so that lists of another one cannot be fused by accident.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from recsys.models.next_item.evaluation import with_known_history, with_training
 def keep(name: str, model: Any, data: NextItemData, top: int = TOP, users: np.ndarray | None = None) -> Kept:
     """A fitted model's best candidates for every user with a new item in the part.
 
-    In validation the model knows the training events of users, in test validation's too; what a user had
-    before is never a candidate. Memory is one batch of users by the catalogue, however many users there are.
+    For validation the model's histories are the training events, for test also the validation events; items
+    that a user had before are never candidates. Memory is one batch of users by the catalogue.
 
     Args:
-        name: of the model, told in tables of fusions; with a seed where it has one ("title_sequence/0").
-        top: candidates kept for each user.
-        users: only these, of those who would be kept; None: all.
+        name: of the model in tables of fusions; with its seed if it has one ("title_sequence/0").
+        model: fitted. data: that it was fitted on.
+        top: candidates per user.
+        users: only these users; None: all.
 
-    Example:
-        >>> record(metrics, positions, scores=keep("ease", fitted.model, data))
+    In a notebook: `record(metrics, positions, scores=keep("ease", fitted.model, data))`.
     """
     asked = {"validation": with_training_history(model, data), "test": with_known_history(model, data)}
     lists = {}
@@ -42,7 +41,7 @@ def keep(name: str, model: Any, data: NextItemData, top: int = TOP, users: np.nd
 
 
 def identity(data: NextItemData) -> Identity:
-    """What the lists of a data set made ready belong to."""
+    """Identity (data set, catalogue, split) of candidate lists from this data."""
     catalogue = hashlib.sha256("\0".join(data.dataset.items["source_id"].astype(str)).encode())
     split = hashlib.sha256(f"{data.split.kind} {data.split.n_users}".encode())
     for part in ("train", *PARTS):

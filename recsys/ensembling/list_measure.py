@@ -1,4 +1,4 @@
-"""NDCG of fused lists, quickly enough to be asked some hundred times: what weights are chosen by.
+"""Fast NDCG of fused lists, for choosing weights by hundreds of evaluations.
 
 B: rows (users or queries). C: candidates. T: (row, target) pairs that some scorer kept.
 """
@@ -15,20 +15,20 @@ CUTOFF = 10
 
 
 class ListMeasure:
-    """Mean NDCG@k of fused scores, one binary target or several per row; equal scores go by item code.
+    """Mean NDCG@k of fused scores, with one or several binary targets per row; ties by item code.
 
-    Rows none of whose targets any scorer kept have 0 whatever the weights: they are counted, not ranked.
+    Rows whose targets no scorer kept have NDCG 0 for all weights: they are counted, but not ranked.
 
     Args:
         pool: the candidates.
-        targets: columns user, item; rows of the pool without a target are not judged.
+        targets: columns user, item; rows of the pool without a target are left out.
         cutoff: k.
 
     Raises:
         EnsembleError: no row of the pool has a target.
 
     Attributes:
-        pool: the rows that can have more than 0; fused scores are asked of it.
+        pool: the rows whose NDCG can be above 0; fused scores must be of this pool.
     """
 
     def __init__(self, pool: Pool, targets: pd.DataFrame, cutoff: int = CUTOFF):
@@ -42,7 +42,7 @@ class ListMeasure:
         judged, self._row = np.unique(row[kept], return_inverse=True)
         self._column = hit[kept].argmax(axis=1)
         self.cutoff, self.pool = cutoff, pool.take(judged)
-        # the ideal list has every target of the row, also those that nobody kept
+        # the ideal list has all targets of the row, including those that no scorer kept
         wanted = np.minimum(np.bincount(row, minlength=len(pool.rows))[judged], cutoff)
         self._ideal = np.concatenate([[0], np.cumsum(1 / np.log2(np.arange(cutoff) + 2))])[wanted]
 
@@ -57,5 +57,5 @@ class ListMeasure:
         return np.bincount(self._row, gain, minlength=len(self._ideal)) / self._ideal
 
     def __call__(self, fused: np.ndarray) -> float:
-        """[B', C] fused scores of `self.pool` -> mean NDCG@k over all judged rows, in [0, 1]."""
+        """[B', C] fused scores of `self.pool` -> mean NDCG@k over all rows with targets, in [0, 1]."""
         return float(self.per_row(fused).sum() / self.rows)

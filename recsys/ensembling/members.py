@@ -1,7 +1,7 @@
-"""Members of an ensemble, fitted here by name and seed: their kept lists and what they cost.
+"""Members of an ensemble: fits models by name and seed, and keeps their candidate lists and costs.
 
-A member is named "ease" or, where it draws random numbers, "title_sequence/0". Every model of the kit's
-comparison may be one, and those that fuse inside themselves (`EXTRA`).
+A member is named "ease" or, if it is random, by model and seed: "title_sequence/0". Every next-item model of
+the kit can be a member, and so can those in `EXTRA`, which average weights or distil.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EXTRA = Registry(
 
 @dataclass(frozen=True)
 class Member:
-    """One fitted member: its name with its seed, kept lists, seconds of fitting, and the model itself."""
+    """One fitted member: its name with seed, candidate lists, seconds of fitting, and the model."""
 
     name: str
     kept: Kept
@@ -45,7 +45,7 @@ class Member:
 
 
 def is_drawn(model: str) -> bool:
-    """Whether a model starts from random numbers, so that another seed is another member.
+    """Whether a model is random, so that another seed gives another member.
 
     Raises:
         RegistryError: no such model.
@@ -59,14 +59,14 @@ def is_drawn(model: str) -> bool:
 
 
 def names_of(models: str | Sequence[str], seeds: Sequence[int]) -> list[str]:
-    """Members of models: one a seed where the model draws random numbers, else one.
+    """Names of members: one per seed for random models, else one.
 
     Args:
-        models: names, blank-separated or a sequence; a name with its seed ("title_sequence/3") stays.
-        seeds: of the drawn ones.
+        models: names, separated by blanks or as a sequence; a name with a seed ("title_sequence/3") is kept.
+        seeds: of the random models.
 
     Raises:
-        EnsembleError: no model, or a member twice.
+        EnsembleError: no model, or a duplicate member.
 
     Example:
         >>> names_of("title_sequence ease", [0, 1])
@@ -89,13 +89,13 @@ def fit_members(
     users: np.ndarray | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[Member]:
-    """Fit each member on `data.train` and keep its lists.
+    """Fit each member on `data.train` and keep its candidate lists.
 
     Args:
         names: from `names_of`.
-        settings: what is changed of the models' own; its seed gives way to the member's.
+        settings: changes of the models' defaults; its seed is replaced by the member's.
         users: keep lists of these only; None: of all.
-        say: told each member before it is fitted.
+        say: called with each member's name before it is fitted.
 
     Raises:
         ValueError: no such model, or one that needs titles where there are none.
@@ -106,7 +106,7 @@ def fit_members(
             say(name)
         model, _, seed = name.partition("/")
         own = replace(settings, seed=int(seed)) if seed else settings
-        # what a run changes of training is for trained models alone
+        # training settings apply to trained models only
         own = own if is_drawn(model) else replace(own, settings={}, options={})
         start = time.perf_counter()
         fitted = _extra(model, data, own) if model in EXTRA else comparison.fit(model, data, own).model
@@ -116,7 +116,7 @@ def fit_members(
 
 
 def member_table(members: Sequence[Member]) -> pd.DataFrame:
-    """What each member cost: seconds of fitting."""
+    """Costs of the members: seconds of fitting."""
     return pd.DataFrame({"member": [m.name for m in members], "seconds": [m.seconds for m in members]})
 
 

@@ -1,4 +1,4 @@
-"""Repeats of one ensemble with other seeds, and what its lists do when histories change a little.
+"""Stability of an ensemble: repeats with other seeds, and small changes of users' histories.
 
 R: repeats. B: users. k: length of lists.
 """
@@ -25,11 +25,11 @@ CHANGES = ("drop", "swap", "newest")
 
 
 def seeds_of(repeat: int, each: int, seed: int, repeats: int) -> range:
-    """The seeds of one repeat's drawn members: disjoint from every other repeat's and every other run's.
+    """Seeds of the random members in one repeat, disjoint from those of all other repeats and runs.
 
     Args:
         repeat: 0 … repeats − 1.
-        each: seeds of each drawn member, ≥ 1.
+        each: number of seeds per random model, ≥ 1.
         seed: of the run.
         repeats: R of every run.
 
@@ -49,18 +49,18 @@ def steadiness(
     data: NextItemData,
     budget: Budget,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """How far repeats of a fusion differ, and repeats of its drawn members alone.
+    """Differences between repeats of a fusion, and between repeats of its random members.
 
     Args:
         repeats: R lists of members' names, in the same order of models.
-        kept: lists by name.
-        method: of fusion; its weights are chosen anew in each repeat.
+        kept: candidate lists by name.
+        method: fusion method; its weights are chosen again in each repeat.
         wanted: targets by part.
 
     Returns:
-        One row for the fusion and one for each drawn model, columns of `seed_steadiness`; and per user the
-        mean overlap@10 between repeats: list (the user), fusion, members (the mean over the drawn models),
-        and "steady:difference", fusion minus members.
+        One row for the fusion and one per random model, columns of `seed_steadiness`; and per user the mean
+        overlap@10 between repeats: list (the user), fusion, members (mean over the random models), and
+        "steady:difference", fusion minus members.
 
     Raises:
         EnsembleError: fewer than two repeats.
@@ -91,7 +91,7 @@ def steadiness(
 def under_changes(
     members: Sequence[Member], fused: Fused, data: NextItemData, users: np.ndarray, seed: int = 0
 ) -> pd.DataFrame:
-    """Overlap@10 of lists before and after a small change of histories: each member's, and the fusion's.
+    """Overlap@10 of lists before and after a small change of histories, for each member and the fusion.
 
     Args:
         members: with their models, in the order of the fusion.
@@ -100,7 +100,7 @@ def under_changes(
         seed: of random changes.
 
     Returns:
-        One row a change and scorer: change, scorer, overlap@10.
+        One row per change and scorer: change, scorer, overlap@10.
     """
     seen = earlier_events(data.split, "test")
 
@@ -108,7 +108,7 @@ def under_changes(
         asked = [
             m.model.with_history(events) if hasattr(m.model, "with_history") else m.model for m in members
         ]
-        # the same items stay masked: what is asked is whether the scores move
+        # the same items are masked, so that only changes of scores are measured
         pool = union(
             [candidate_lists(m.name, one, users, seen) for m, one in zip(members, asked, strict=True)]
         )

@@ -1,16 +1,16 @@
-"""Scores of several scorers made one: the kit's only convex combination and reciprocal rank fusion.
+"""Score fusion: convex combination and reciprocal rank fusion of several scorers' scores.
 
-Every function takes arrays; where the scores come from (models of a shop, search engines, modalities) is the
-caller's. A row is one user's or one query's list of candidates, the same candidates for every scorer.
+All functions take arrays, whatever the scores come from (recommenders, search engines, modalities). A row is
+one user's or one query's list of candidates, the same candidates for every scorer.
 
-Missing candidates. −∞ says "this scorer did not offer the candidate": it was below the scorer's top list, was
-masked, or the scorer knows nothing of it. In a convex combination a missing candidate takes the lowest value
-that the scorer gave in that row, the least upper bound of what it could have had; in reciprocal rank fusion
-it gets nothing from that scorer (Cormack et al. 2009). A scorer without any candidate in a row says nothing
-there. A candidate that no scorer (of positive weight) offers stays at −∞. NaN is refused.
+Missing candidates. −∞ means "this scorer did not return the candidate": it was below the scorer's top list,
+was masked, or is unknown to the scorer. In a convex combination a missing candidate gets the lowest value
+of that scorer in that row, an upper bound on its true value; in reciprocal rank fusion it gets nothing from
+that scorer (Cormack et al. 2009). A scorer without any candidate in a row does not count there. A candidate
+that no scorer (of positive weight) returned stays at −∞. NaN is refused.
 
-Bruch, Gai & Ingber 2023 (arXiv:2210.11934) find a convex combination ahead of reciprocal rank fusion, and the
-choice between z-score and min-max of little consequence once its weight is tuned.
+Bruch, Gai & Ingber 2023 (arXiv:2210.11934) find the convex combination better than reciprocal rank fusion,
+and the choice between z-score and min-max unimportant once the weight is tuned.
 
 S: scorers. B: rows (users or queries). C: candidates of a row.
 """
@@ -34,24 +34,28 @@ def normalise(
     mean: np.ndarray | None = None,
     spread: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Put each row of scores on one scale; −∞ stays −∞ and counts nowhere.
+    """Normalise each row of scores to a common scale; −∞ stays −∞ and is ignored.
 
-    "z_score": minus the row's mean, by its standard deviation. "min_max": the row's lowest becomes 0, its
-    highest 1. "rank": the share of the row's other candidates that stand below, ties by half, in [0, 1]; what
-    the scores were otherwise plays no part. A row whose candidates are all alike, or only one, becomes 0 (z),
-    0 (min-max), .5 (rank). "none": unchanged.
+    "z_score": (score − the row's mean) / its standard deviation. "min_max": the row's lowest becomes 0, its
+    highest 1. "rank": the share of the row's other candidates with lower scores, ties counting half, in
+    [0, 1]. A row with equal scores only, or a single candidate, becomes 0 (z), 0 (min-max), .5 (rank).
+    "none": unchanged.
 
     Args:
         scores: [..., C], finite or −∞.
         method: see above.
-        mean, spread: [...] of the complete rows, for "z_score" where `scores` holds only the best of them;
-            None takes those of what is there.
+        mean, spread: [...] mean and standard deviation of the complete rows, for "z_score" where `scores`
+            contains only the best of them; None: of the given scores.
 
     Returns:
-        [..., C] float32, or float64 where `scores` are that. A new array.
+        [..., C] float32, or float64 if `scores` are float64. A new array.
 
     Raises:
         EnsembleError: NaN or +∞ in the scores, no such method, or mean without spread.
+
+    Example:
+        >>> normalise(np.array([[3.0, 1.0, 2.0, -np.inf]]), "min_max").tolist()
+        [[1.0, 0.0, 0.5, -inf]]
     """
     scores = checked_scores(scores)
     if method not in get_args(Normalisation):
@@ -70,7 +74,7 @@ def normalise(
             low = np.min(scores, axis=-1, where=there, initial=np.inf)
             width = np.max(scores, axis=-1, where=there, initial=-np.inf) - low
         low, width = (np.asarray(x, scores.dtype)[..., None] for x in (low, width))
-        # a spread that is rounding alone would blow noise up to the size of an opinion
+        # a standard deviation that is only rounding error would turn noise into large z-scores
         alike = ~(width > 8 * np.finfo(scores.dtype).eps * np.abs(low))
         scaled = np.where(alike, 0, (scores - low) / np.where(alike, 1, width))
     return np.where(there, scaled, -np.inf).astype(scores.dtype)
@@ -85,24 +89,25 @@ def convex(
 
     Args:
         scores: [S, B, C] (or a list of S arrays [B, C]), finite or −∞; not changed.
-        weights: [S], each ≥ 0, not all 0. A scorer of weight 0 plays no part, as if it were not there.
-        normalisation: "none" for scores that are on one scale already (`normalise`).
+        weights: [S], each ≥ 0, not all 0. A scorer of weight 0 is ignored.
+        normalisation: see `normalise`; "none" for scores that are on a common scale already.
 
     Returns:
-        [B, C]; −∞ where no scorer of positive weight offers the candidate.
+        [B, C]; −∞ where no scorer of positive weight returned the candidate.
 
     Raises:
         EnsembleError: see `normalise`; shapes or weights that do not fit.
 
     Example:
-        >>> convex([[[3.0, 1.0, 2.0]], [[0.0, 9.0, 0.0]]], weights=[1, 0]).argmax()
-        0
+        >>> titles, clicks = np.array([[3.0, 1.0, 2.0]]), np.array([[0.0, 9.0, 1.0]])
+        >>> [int(convex([titles, clicks], weights=[w, 1 - w]).argmax()) for w in (0.9, 0.1)]
+        [0, 1]
     """
     return PreparedConvex(scores, normalisation).at(weights)
 
 
 class PreparedConvex:
-    """`convex` for many weights over the same scores: normalised once, one matrix product for each.
+    """`convex` for many weights on the same scores: normalised once, one matrix product per weighting.
 
     Args:
         scores, normalisation: see `convex`.
@@ -132,18 +137,24 @@ def reciprocal_rank(
 ) -> np.ndarray:
     """Reciprocal rank fusion: Σ_s w_s / (k + rank_s), Cormack, Clarke & Büttcher 2009 (SIGIR), weights 1.
 
-    The best candidate has rank 1; equal scores share their mean rank, so the order of storage plays no part.
+    The best candidate has rank 1; ties share their mean rank, so the order of storage does not matter.
 
     Args:
         scores: [S, B, C] (or a list of S arrays [B, C]), finite or −∞ (which adds nothing); not changed.
-        k: ≥ 0; the larger, the less the first places count above the next.
-        weights: [S], each ≥ 0, not all 0; None: all alike.
+        k: ≥ 0; a larger k reduces the advantage of the first ranks.
+        weights: [S], each ≥ 0, not all 0; None: equal.
 
     Returns:
-        [B, C], above 0, at most Σ w_s / (k + 1); −∞ where no scorer of positive weight offers the candidate.
+        [B, C], above 0, at most Σ w_s / (k + 1); −∞ where no scorer of positive weight returned the
+        candidate.
 
     Raises:
         EnsembleError: NaN or +∞ in the scores, k < 0, shapes or weights that do not fit.
+
+    Example:
+        >>> scores = [np.array([[9.0, 8.0, 1.0]]), np.array([[0.1, 0.3, 0.2]])]
+        >>> reciprocal_rank(scores, k=60).round(4).tolist()  # 1/61 + 1/63, 1/62 + 1/61, 1/63 + 1/62
+        [[0.0323, 0.0325, 0.032]]
     """
     if not k >= 0:
         raise EnsembleError(f"the constant of reciprocal rank fusion must be 0 or more, got {k}")
@@ -163,7 +174,7 @@ def reciprocal_rank(
 
 
 def lowest_where_missing(values: np.ndarray) -> np.ndarray:
-    """[..., C] with each −∞ replaced by the row's lowest finite value; a row without any becomes 0."""
+    """[..., C] with each −∞ replaced by the row's lowest finite value (0 in a row without any)."""
     there = np.isfinite(values)
     lowest = np.min(values, axis=-1, where=there, initial=np.inf, keepdims=True)
     return np.where(there, values, np.where(np.isfinite(lowest), lowest, 0)).astype(values.dtype)
@@ -173,7 +184,7 @@ def checked_scores(scores: np.ndarray) -> np.ndarray:
     """Scores as float32 or float64, free of NaN and +∞.
 
     Raises:
-        EnsembleError: it holds one.
+        EnsembleError: there is a NaN or +∞.
     """
     scores = np.asarray(scores)
     if scores.dtype != np.float64:
@@ -217,14 +228,14 @@ def _stack(scores: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:
 
 def _moments(scores: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     count = np.maximum(there.sum(axis=-1), 1)
-    # float64: over 12,000 candidates float32 sums lose digits
+    # float64, because float32 sums over 12,000 candidates lose digits
     mean = np.sum(scores, axis=-1, where=there, dtype=np.float64) / count
     centred = np.where(there, scores - mean[..., None], 0)
     return mean, np.sqrt(np.square(centred).sum(axis=-1) / count)
 
 
 def _places(scores: np.ndarray) -> np.ndarray:
-    """[..., C] -> how many of the row stand above each candidate, ties by half."""
+    """[..., C] -> number of candidates of the row with higher scores, ties counting half."""
     order = np.argsort(-scores, axis=-1, kind="stable")
     ordered = np.take_along_axis(scores, order, axis=-1)
     size = scores.shape[-1]

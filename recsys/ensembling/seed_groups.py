@@ -1,6 +1,6 @@
-"""Seeds dealt into disjoint groups, and ensembles of equal cost: what an ensemble must be compared with.
+"""Disjoint groups of seeds, and seed ensembles of equal cost, as controls of mixed ensembles.
 
-Six seeds make three disjoint pairs or two triples: groups that share a seed are no independent repeats.
+Six seeds make three disjoint pairs or two triples; groups that share a seed are not independent repeats.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from recsys.ensembling.errors import EnsembleError
 
 
 def disjoint_groups(seeds: Sequence[int], size: int) -> list[tuple[int, ...]]:
-    """Groups of `size` seeds, none in two of them; what does not fill a group is left out.
+    """Disjoint groups of `size` seeds; remaining seeds are left out.
 
     Raises:
-        EnsembleError: a seed twice, or fewer seeds than one group takes.
+        EnsembleError: a duplicate seed, or fewer seeds than one group needs.
 
     Example:
         >>> disjoint_groups(range(6), 2)
@@ -27,12 +27,12 @@ def disjoint_groups(seeds: Sequence[int], size: int) -> list[tuple[int, ...]]:
 
 
 def affordable_seeds(costs: Mapping[str, float], members: Sequence[str], seeded: str) -> int:
-    """How many seeds of one model cost no more than a mixed ensemble; at least one.
+    """Number of seeds of one model that cost no more than a mixed ensemble; at least one.
 
     Args:
         costs: seconds (or any cost) of fitting one member of each name.
-        members: names in the mixed ensemble, repeats counted.
-        seeded: the model whose seeds are its rival.
+        members: names in the mixed ensemble, with repeats.
+        seeded: the model whose seeds form the control ensemble.
 
     Raises:
         EnsembleError: a cost is unknown or not above 0.
@@ -41,5 +41,5 @@ def affordable_seeds(costs: Mapping[str, float], members: Sequence[str], seeded:
     if unknown:
         raise EnsembleError(f"the cost of {unknown[0]} is not known: fit it first")
     budget = sum(costs[name] for name in members)
-    # a hair's breadth, so that a pair of seeds buys two seeds
+    # a tolerance for rounding, so that the cost of two seeds affords two seeds
     return max(1, int(budget / costs[seeded] + 1e-9))

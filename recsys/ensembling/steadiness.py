@@ -1,8 +1,8 @@
-"""Steadiness (稳定性): does a recommender say the same after another seed, week, or a small change?
+"""Stability (稳定性): how much recommendations change with another seed, week, or a small perturbation.
 
-Quality is one number a run; steadiness is how far users' lists and users' quality move when nothing that
-matters was changed. Worst users: most users have NDCG 0 whatever the model, so the worst tenth of users says
-nothing; the worst of ten *groups* of users does, grouped beforehand by how popular their history is.
+Quality is one number per run; stability is how much users' lists and quality vary when nothing relevant
+changed. Worst-case users: most users have NDCG 0 with every model, so the worst tenth of users is not
+informative; the worst of ten *groups* of users is, grouped beforehand by the popularity of their histories.
 
 B: users. R: repeats (seeds, weeks). k: length of lists.
 """
@@ -25,20 +25,20 @@ METRIC, CUTOFF, GROUPS = "ndcg@10", 10, 10
 def seed_steadiness(
     positions: Sequence[pd.DataFrame], lists: Sequence[np.ndarray], groups: pd.Series
 ) -> dict[str, float]:
-    """How far repeats of one method differ.
+    """Differences between repeats of one method.
 
     Args:
-        positions: R tables of places, as from `recsys.metrics.ranking.rank_positions`, of the same users.
+        positions: R tables as from `recsys.metrics.ranking.rank_positions`, of the same users.
         lists: R arrays [B, k] of ids, rows in the same order.
         groups: user code -> group, see `history_groups`.
 
     Returns:
         mean and sd of the metric over repeats; user_sd: mean over users of the standard deviation of their
-        own metric; overlap@k: mean over pairs of repeats; worst_group: the lowest group's mean metric, the
-        mean over repeats, and worst_group_sd.
+        own metric; overlap@k: mean over pairs of repeats; worst_group: mean over repeats of the lowest
+        group's metric, and worst_group_sd.
 
     Raises:
-        EnsembleError: fewer than two repeats, or repeats of other users.
+        EnsembleError: fewer than two repeats, or repeats of different users.
     """
     if len(positions) < 2 or len(positions) != len(lists):
         raise EnsembleError("steadiness needs two repeats or more, each with places and lists")
@@ -61,15 +61,14 @@ def seed_steadiness(
 
 
 def history_groups(train: pd.DataFrame, users: np.ndarray, groups: int = GROUPS) -> pd.Series:
-    """Users dealt into equal groups by the mean log popularity of their training items; who has none is
-    first.
+    """Users in equally large groups by the mean log popularity of their training items (none: first group).
 
     Args:
         train: columns user, item.
         users: distinct codes.
 
     Returns:
-        user code -> group 0 (rarest taste) … groups − 1.
+        User code -> group, 0 (least popular items) … groups − 1.
     """
     count = train["item"].map(train["item"].value_counts())
     popularity = np.log(count).groupby(train["user"]).mean().reindex(users).fillna(-1.0)
@@ -78,7 +77,7 @@ def history_groups(train: pd.DataFrame, users: np.ndarray, groups: int = GROUPS)
 
 
 def worst_group(per_user: pd.Series, groups: pd.Series) -> float:
-    """Mean metric of the group that has the lowest.
+    """The lowest mean metric over the groups.
 
     Raises:
         EnsembleError: a user without a group.
@@ -109,12 +108,12 @@ def by_week(positions: pd.DataFrame, test: pd.DataFrame) -> pd.Series:
 
 
 def perturbed(events: pd.DataFrame, how: str, seed: int = 0) -> pd.DataFrame:
-    """Histories with one small change for each user of at least three events; the others stay.
+    """Histories with one small change for each user with at least three events; others do not change.
 
     Args:
         events: columns user, item, and order or time.
-        how: "drop" leaves out one random event that is not the newest, "swap" exchanges the newest two items,
-            "newest" leaves out the newest.
+        how: "drop" removes a random event other than the newest, "swap" exchanges the newest two items,
+            "newest" removes the newest.
         seed: of "drop".
 
     Raises:

@@ -1,4 +1,4 @@
-"""The study of notebook 09: members as pools, methods compared at equal budget, the best one judged.
+"""The study of notebook 09: pools of members, fusion methods compared at equal budget, metrics of the best.
 
 S: scorers.
 """
@@ -23,10 +23,10 @@ CUTOFF, METRIC = 10, "ndcg@10"
 
 
 def pools(kept: Sequence[Kept]) -> dict[str, Pool]:
-    """Members' lists side by side, for validation and for test.
+    """Pools of the members' candidate lists, for validation and test.
 
     Raises:
-        EnsembleError: no member, or members of other data, catalogues or splits.
+        EnsembleError: no member, or members with different data, catalogues or splits.
     """
     if not kept:
         raise EnsembleError("no members to fuse")
@@ -40,12 +40,12 @@ def pools(kept: Sequence[Kept]) -> dict[str, Pool]:
 
 
 def targets(data: NextItemData) -> dict[str, pd.DataFrame]:
-    """What is to be found, by part: pairs whose user had not met the item before."""
+    """Targets by part: pairs whose user did not have the item before."""
     return {part: new_targets(data.split, part) for part in PARTS}
 
 
 def singles(pool: Mapping[str, Pool], wanted: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a member: NDCG@10 of validation and of test, from its own list alone."""
+    """One row per member: NDCG@10 on validation and test, of its own list."""
     rows = []
     for place, name in enumerate(pool["test"].names):
         row = {"member": name}
@@ -63,14 +63,14 @@ def compare(
     budget: Budget = BUDGET,
     folds: int = 3,
 ) -> dict[str, Fused]:
-    """Every method at the same budget; see `recsys.ensembling.fusion.fuse`."""
+    """Fit and evaluate every method with the same budget; see `recsys.ensembling.fusion.fuse`."""
     return {
         name: fuse(name, pool["validation"], pool["test"], dict(wanted), budget, folds) for name in methods
     }
 
 
 def comparison_table(fused: Mapping[str, Fused]) -> pd.DataFrame:
-    """One row a method: cross-fitted validation and test NDCG@10, calls and seconds of choosing."""
+    """One row per method: cross-fitted validation and test NDCG@10, calls and seconds of the search."""
     rows = [
         {
             "method": name,
@@ -90,11 +90,11 @@ def judged(name: str, fused: Mapping[str, Fused], pool: Pool, data: NextItemData
     Args:
         name: of the method.
         pool: of the test part.
-        data: whose training events say how popular each item is.
+        data: whose training events give each item's popularity.
 
     Returns:
         hr, recall, ndcg at 5, 10, 20, mrr, map; ndcg@10_validation (cross-fitted); ndcg@10_single; gain,
-        gain_low and gain_high (paired over users, 95 %); gain_share (of the single's); coverage@10,
+        gain_low and gain_high (paired over users, 95 %); gain_share (gain ÷ the single's); coverage@10,
         novelty@10; choice_calls and choice_seconds.
     """
     one, single = fused[name], fused["single"]

@@ -5,8 +5,8 @@ For a chunk of c items, with S = W_c Xᵀ [c, N] and P = σ(S), the gradient of 
     loss += Σ softplus(S)        dX += Pᵀ W_c        dW_c = P X
 
 are three matrix products, as many as autograd needs with the whole table in memory (2·N·M·d operations
-each), and the chunk is dropped before the next one. The clicked pairs, few, are put right by index.
-S stands items × users because both gradient products run faster that way than transposed.
+each), and the chunk is dropped before the next one. The few clicked pairs are corrected by index afterwards.
+S is laid out items × users because both gradient products run faster that way than transposed.
 
 Softplus costs a logarithm an element. With q = min(p, 1-p) = σ(-|s|) it is max(s, 0) - log(1-q), and
 (1-a)(1-b) = 1 - (a + b(1-a)): eight factors are folded into one before the logarithm is taken. q ≤ ½ keeps
@@ -27,8 +27,8 @@ from torch.nn.functional import logsigmoid
 from recsys.losses.clicks import Clicks
 from recsys.losses.item_walk import Walk, chunk_size, walk_items
 
-BLOCK_USERS = 2048  # beyond this the users are cut into blocks, or a chunk would hold too few items
-FOLDS = 3  # 2³ factors for one logarithm
+BLOCK_USERS = 2048  # more users are cut into blocks, because a chunk would hold too few items
+FOLDS = 3  # times that factors are multiplied in pairs: 2³ factors for one logarithm
 
 
 def likelihood_and_gradients(
@@ -41,7 +41,7 @@ def likelihood_and_gradients(
 ) -> tuple[Tensor, Tensor | None, Tensor]:
     """Negative log-likelihood per user and its gradients; see `click_likelihood.negative_log_likelihood`.
 
-    Arguments are taken as checked there.
+    The arguments are not checked again.
 
     Returns:
         loss (0-d float64), gradient for user_vectors [N, d] or None, gradient for item_vectors [M, d].
@@ -87,7 +87,7 @@ def _visit_chunks(
     accumulate: bool,
     with_user_gradient: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    """Fill or add to the walker's rows of item_gradient; its loss and user gradient, in float64."""
+    """Set (or add to) this worker's rows of item_gradient; return its loss and user gradient, in float64."""
     total = torch.zeros((), dtype=torch.float64, device=users.device)
     gradient = torch.zeros_like(users, dtype=torch.float64) if with_user_gradient else None
     gradient_of_chunk = torch.empty_like(users)
@@ -125,7 +125,7 @@ def _sum_softplus(scores: Tensor, probabilities: Tensor) -> Tensor:
 
 
 class ChunkedLikelihood(torch.autograd.Function):
-    """Autograd's view of `likelihood_and_gradients`: the gradients are ready when the loss is."""
+    """`likelihood_and_gradients` as an autograd function: forward computes loss and gradients together."""
 
     @staticmethod
     def forward(ctx, user_vectors, item_vectors, clicks, negative_weight, chunk_items):
@@ -142,7 +142,7 @@ class ChunkedLikelihood(torch.autograd.Function):
 
 
 def scaled(gradients: tuple[Tensor | None, ...], upstream: Tensor) -> list[Tensor | None]:
-    """Gradients times the 0-d upstream gradient; untouched, and so not copied, when that is 1."""
+    """Gradients times the 0-d upstream gradient; returned without a copy when that is 1."""
     if upstream.item() == 1.0:
         return list(gradients)
     return [None if gradient is None else gradient * upstream for gradient in gradients]

@@ -4,9 +4,9 @@ With e_ui = exp(s_ui), Z_u = Σ_i e_ui and k_u clicks, the two gradients are
 
     dX_u = k_u/Z_u Σ_i e_ui w_i − Σ_clicks w_i        dW_i = Σ_u e_ui (k_u/Z_u) x_u − Σ_clicks x_u
 
-dX and Z are gathered in one walk over the items; dW needs Z, hence a second walk. The e_ui of a block of
-users are kept between the walks, within a memory budget, instead of computing the scores again; k_u/Z_u is
-then a factor on x_u, so that the second walk is a matrix product and nothing else.
+dX and Z are gathered in one pass over the items; dW needs Z, hence a second pass. The e_ui of a block of
+users are kept between the passes, within a memory budget, instead of computing the scores again; k_u/Z_u is
+then a factor on x_u, so that the second pass is a matrix product and nothing else.
 
 exp(s) = 2^(s·log₂e), with log₂e multiplied into x_u: torch's exp2 takes a third of the time of its exp
 (0.18 against 0.6 ns an element on 2 cores). No maximum is subtracted while ‖x‖·‖w‖ ≤ 60 bounds every
@@ -42,7 +42,7 @@ def cross_entropy_and_gradients(
 ) -> tuple[Tensor, Tensor | None, Tensor]:
     """Cross-entropy per user and its gradients; see `recsys.losses.softmax.softmax_cross_entropy`.
 
-    Arguments are taken as checked there.
+    The arguments are not checked again.
 
     Returns:
         loss (0-d float64), gradient for user_vectors [N, d] or None, gradient for item_vectors [M, d].
@@ -75,7 +75,7 @@ def cross_entropy_and_gradients(
 def _normalise(
     users: Tensor, items: Tensor, per_user: Tensor, table: Tensor, chunk: int, with_mean: bool
 ) -> tuple[Tensor, Tensor | None, Tensor]:
-    """First walk: fill the table [M, b]; log Z [b], the softmax's mean item [b, d] (float64), k/Z [b]."""
+    """First pass: fill the table [M, b]; log Z [b], the softmax's mean item [b, d] (float64), k/Z [b]."""
     transposed = (users * math.log2(math.e)).t().contiguous()
     norms = [torch.linalg.vector_norm(vectors, dim=1).max() for vectors in (users, items)]
     shift = None
@@ -104,7 +104,7 @@ def _largest_scores(transposed: Tensor, items: Tensor, walk: Walk) -> Tensor:
 def _exponentials(
     transposed: Tensor, items: Tensor, shift: Tensor | None, table: Tensor, with_mean: bool, walk: Walk
 ) -> tuple[Tensor, Tensor]:
-    """Fill the walker's rows of the table with e = 2^(score − shift); Σ e [b], Σ e w [b, d] in float64."""
+    """Fill this worker's rows of the table with e = 2^(score − shift); Σ e [b], Σ e w [b, d] in float64."""
     width, count = transposed.shape
     sums = torch.zeros(count, dtype=torch.float64, device=items.device)
     weighted = torch.zeros(count, width, dtype=torch.float64, device=items.device)
@@ -125,7 +125,7 @@ def _exponentials(
 def _item_gradient(
     table: Tensor, weighted_users: Tensor, gradient: Tensor, accumulate: bool, walk: Walk
 ) -> None:
-    """Second walk: rows of the item gradient, set or added to."""
+    """Second pass: rows of the item gradient, set or added to."""
     for first, last in walk:
         rows = gradient[first:last]
         torch.addmm(rows, table[first:last], weighted_users, beta=int(accumulate), out=rows)
@@ -151,7 +151,7 @@ def _put_clicks_right(
 
 
 class ChunkedSoftmax(torch.autograd.Function):
-    """Autograd's view of `cross_entropy_and_gradients`: the gradients are ready when the loss is."""
+    """`cross_entropy_and_gradients` as an autograd function: forward computes loss and gradients together."""
 
     @staticmethod
     def forward(ctx, user_vectors, item_vectors, clicks, buffer_mb, chunk_items):

@@ -1,7 +1,8 @@
-"""The click likelihood of 000 §4: as printed, with its sign and negatives mended, and its penalty Ω.
+"""The click likelihood of the articles (file 000, §4): as printed, corrected, and its penalty Ω.
 
-The model (000 §4.2): f_ui = σ(x_u · w_i), the probability that user u clicks item i; n_ui counts u's clicks
-on i, the article's Σ_j 𝕀(i_j = i). Losses are means over users, as the article's 1/N says.
+The model (§4.2): f_ui = σ(x_u · w_i), the probability that user u clicks item i; n_ui counts u's clicks on i,
+the article's Σ_j 𝕀(i_j = i). The correction turns the sign and adds the pairs without a click. Losses are
+means over users, as the article's 1/N says. "000" is the file 000_e79ae3cbaa31c4fc.txt.
 
 N: users. M: items. d: width. P: distinct clicked pairs.
 """
@@ -25,8 +26,9 @@ def pair_scores(user_vectors: Tensor, item_vectors: Tensor, users: Tensor, items
 def printed_loss(user_vectors: Tensor, item_vectors: Tensor, clicks: Clicks) -> Tensor:
     """L(f) = 1/N Σ_u Σ_i n_ui log f_ui, to be minimised: exactly what 000 §4.1 prints, errors included.
 
-    It has no lower bound (f → 0 on every clicked pair makes it −∞) and says nothing of pairs without a
-    click. Its negative is the likelihood of the clicks alone, which f = 1 everywhere maximises.
+    It has no lower bound (f → 0 on every clicked pair makes it −∞) and leaves out pairs without a click.
+    It is the log-likelihood of the clicks alone: minimising it, as printed, makes the clicks unlikely, and
+    maximising it is solved by f = 1 everywhere.
 
     Args:
         user_vectors: [N, d] x_u. item_vectors: [M, d] w_i.
@@ -50,7 +52,7 @@ def negative_log_likelihood(
     negative_weight: float = 1.0,
     chunk_items: int | None = None,
 ) -> Tensor:
-    """The mended loss: binary cross-entropy over all N×M pairs, exact, in chunks.
+    """The corrected loss: binary cross-entropy over all N×M pairs, exact, in chunks.
 
     1/N Σ_u Σ_i [ −n_ui log f_ui − v · 𝕀(n_ui = 0) log(1 − f_ui) ], with v = `negative_weight`.
 
@@ -59,16 +61,23 @@ def negative_log_likelihood(
     Args:
         user_vectors: [N, d] x_u. item_vectors: [M, d] w_i; float32 or float64.
         clicks: from `recsys.losses.clicks.click_pairs`.
-        negative_weight: v > 0; 1 is the likelihood, less trusts a missing click less (Hu et al. 2008
-            weight squared errors this way).
-        chunk_items: items handled at once; None chooses for the cache. The result does not depend on it
-            but for rounding.
+        negative_weight: v > 0; 1 is the likelihood, less gives pairs without a click less weight (as Hu et
+            al. 2008 weight squared errors).
+        chunk_items: items handled at once; None fits the CPU's cache. It changes the result only by
+            rounding.
 
     Returns:
         0-d float64 (a sum of N·M terms), ≥ 0. Differentiable once in both vectors.
 
     Raises:
         ValueError: shapes or types do not fit, `negative_weight` ≤ 0, `chunk_items` < 1.
+
+    Example:
+        >>> from recsys.losses.clicks import click_pairs
+        >>> clicks = click_pairs(torch.tensor([0, 1, 1]), torch.tensor([2, 0, 0]), n_users=2, n_items=3)
+        >>> loss = negative_log_likelihood(torch.zeros(2, 4), torch.zeros(3, 4), clicks)
+        >>> round(float(loss), 4)  # f = 1/2: log 2 a click and a pair without one, (3 + 4) log 2 / 2 users
+        2.426
     """
     check_factors(user_vectors, item_vectors, clicks)
     if not negative_weight > 0:
@@ -89,14 +98,14 @@ def l2_penalty(vectors: Tensor, strength: float) -> Tensor:
 
 
 def click_matrix(clicks: Clicks, dtype: torch.dtype = torch.float64) -> Tensor:
-    """[N, M] counts n_ui. For small cases: the losses themselves never build it."""
+    """[N, M] counts n_ui as a dense table. For small cases: the losses themselves never build it."""
     table = torch.zeros(clicks.n_users, clicks.n_items, dtype=dtype)
     table[clicks.users, clicks.items] = clicks.counts.to(dtype)
     return table
 
 
 def table_loss(user_vectors: Tensor, item_vectors: Tensor, clicks: Clicks) -> Tensor:
-    """The mended loss written down as its formula reads, N×M tables and all: the reference to check against.
+    """The corrected loss by its formula, with N×M tables: the reference that the chunked one is tested with.
 
     Same arguments and value as `negative_log_likelihood` with negative_weight 1.
     """
@@ -108,7 +117,7 @@ def table_loss(user_vectors: Tensor, item_vectors: Tensor, clicks: Clicks) -> Te
 
 
 def gradient_by_hand(user_vectors: Tensor, item_vectors: Tensor, clicks: Clicks) -> tuple[Tensor, Tensor]:
-    """∂L/∂X [N, d] and ∂L/∂W [M, d] of the mended loss from the derivation: G W / N and Gᵀ X / N.
+    """∂L/∂X [N, d] and ∂L/∂W [M, d] of the corrected loss, derived by hand: G W / N and Gᵀ X / N.
 
     G_ui = f_ui where there was no click, and n_ui (f_ui − 1) where there was. Builds N×M tables.
     """

@@ -1,4 +1,4 @@
-"""Who clicked what, in the form in which the losses walk through it: sorted by item, repeats counted.
+"""Who clicked what, in the order in which the losses read it: sorted by item, repeated clicks counted.
 
 N: users. M: items. P: distinct (user, item) pairs.
 """
@@ -44,7 +44,7 @@ class Clicks:
         return self.items[start:stop] - first, self.users[start:stop], self.counts[start:stop]
 
     def of_users(self, users: Tensor) -> Clicks:
-        """The clicks of some users [B], who are numbered 0 to B-1 in the answer.
+        """The clicks of some users [B], renumbered 0 to B−1.
 
         Raises:
             ValueError: a user stands twice in `users`.
@@ -66,6 +66,11 @@ def click_pairs(users: np.ndarray | Tensor, items: np.ndarray | Tensor, n_users:
 
     Raises:
         ValueError: codes are not integers, not one-dimensional, not equally many, or out of range.
+
+    Example:
+        >>> clicks = click_pairs(np.array([0, 0, 1]), np.array([4, 4, 2]), n_users=2, n_items=5)
+        >>> clicks.items.tolist(), clicks.users.tolist(), clicks.counts.tolist()
+        ([2, 4], [1, 0], [1, 2])
     """
     if n_users < 1 or n_items < 1:
         raise ValueError(f"need at least one user and one item, got n_users={n_users}, n_items={n_items}")

@@ -1,4 +1,4 @@
-"""Softmax over the other pairs of the batch: multiple negatives ranking, InfoNCE.
+"""In-batch softmax over pairs: multiple negatives ranking, InfoNCE.
 
 Source: Henderson et al., "Efficient Natural Language Response Suggestion for Smart Reply", 2017
 (arXiv:1705.00652, §4.4, multiple negatives); van den Oord et al., "Representation Learning with Contrastive
@@ -19,11 +19,11 @@ SCALE = 20.0  # cosines lie in [-1, 1]: unscaled, a softmax over B of them stays
 def in_batch_softmax(a: Tensor, b: Tensor, scale: float = SCALE) -> Tensor:
     """−Σ_i log softmax_j(scale · cos(a_i, b_j)) at j = i: find b_i among all b of the batch.
 
-    This is not a sum over samples. What pair i adds depends on which other pairs are in the batch: two
-    micro-batches of 32 have 31 negatives a pair where one batch of 64 has 63, and their sums do not add up
-    to the batch's. So it does not accumulate: `accumulation` and several processes train something else
-    (`recsys.training.loop.train`). To save memory use gradient checkpointing. For the same reason batches
-    of similar lengths are a slightly different task from random ones: their negatives are of like length.
+    The loss is not a sum over independent samples: the other pairs of the batch are a pair's negatives. Two
+    micro-batches of 32 give 31 negatives a pair where one batch of 64 gives 63, so gradient accumulation and
+    several processes change the loss (`recsys.training.loop.train`); to save memory use gradient
+    checkpointing. For the same reason batches of similar length are a slightly different task from random
+    ones: their negatives have similar lengths.
 
     Args:
         a: [B, D], not all 0 in any row; need not be normalised.

@@ -1,11 +1,11 @@
-"""Pairs with grades, ordered by their cosines: what a graded bi-encoder is trained with.
+"""CoSENT: a loss that orders graded pairs by their cosines, for training graded bi-encoders.
 
-CoSENT (Su 2022; `CoSENTLoss` of sentence-transformers): every pair with a higher grade shall have a higher
-cosine than every pair with a lower one, whatever queries they are of,
+Source: Su 2022 (`CoSENTLoss` of sentence-transformers). Every pair with a higher grade shall have a higher
+cosine than every pair with a lower one, whichever queries they belong to,
 
     log(1 + Σ_{i, j: g_i > g_j} exp(scale · (cos_j − cos_i)))
 
-Only the order of grades counts, not their distances, so grades of any scale will do.
+Only the order of grades counts, not their distances, so grades may be on any scale.
 
 B: pairs of a batch.
 """
@@ -19,7 +19,7 @@ from recsys.losses.contrastive import SCALE
 
 
 def cosine_order_loss(cosines: Tensor, grades: Tensor, scale: float = SCALE) -> Tensor:
-    """The loss above of one batch. It is no sum over pairs: who else is in the batch matters.
+    """CoSENT loss of one batch. Not a sum over pairs: every pair is compared with the others of the batch.
 
     Args:
         cosines: [B], in [−1, 1]. grades: [B], higher is better.
@@ -30,6 +30,11 @@ def cosine_order_loss(cosines: Tensor, grades: Tensor, scale: float = SCALE) -> 
 
     Raises:
         ValueError: other shapes, or a scale not above 0.
+
+    Example:
+        >>> cosines, grades = torch.tensor([0.9, 0.1]), torch.tensor([3.0, 1.0])
+        >>> bool(cosine_order_loss(cosines, grades) < cosine_order_loss(cosines.flip(0), grades))
+        True
     """
     if cosines.ndim != 1 or cosines.shape != grades.shape:
         raise ValueError(

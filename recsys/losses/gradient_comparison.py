@@ -1,4 +1,4 @@
-"""Three ways to the gradient of the mended loss: by hand, by autograd, by finite differences.
+"""The gradient of the corrected click loss in three ways: by hand, by autograd, by finite differences.
 
 N: users. M: items. d: width.
 """
@@ -19,11 +19,11 @@ def compare_gradients(
     """Largest differences between the gradients with respect to W, in float64, on a small random case.
 
     Args:
-        n_users, n_items, width, clicks_per_user: size of the case; every entry of W is differenced.
+        n_users, n_items, width, clicks_per_user: size of the case; finite differences for every entry of W.
         seed: of the vectors and the clicks.
 
     Returns:
-        One row per comparison: largest absolute difference, and that over the largest gradient entry.
+        One row per comparison: largest absolute difference, and the same relative to the largest entry.
     """
     generator = np.random.default_rng(seed)
     users = torch.as_tensor(generator.standard_normal((n_users, width)))

@@ -1,9 +1,9 @@
-"""Walk through the catalogue in chunks, one single-threaded walker per torch thread.
+"""Passes over the catalogue in chunks of items, spread over single-threaded workers, one per torch thread.
 
-Letting every small tensor operation fork and join all threads costs two barriers an operation: measured at
-1,000 users and 200,000 items on 2 cores that other work also used, 31 s against 4 s for walkers that never
-wait for each other, and on free cores they are no slower. The chunks are dealt out in turn, so that for a
-given number of threads the sums, and with them every bit of the result, are the same in each run.
+Letting every small tensor operation fork and join all threads costs two barriers an operation: at 1,000 users
+and 200,000 items on 2 busy cores that took 31 s, and 4 s with workers that never wait for each other; on free
+cores workers are no slower. The chunks are dealt out in turn, so that for a given number of threads the sums,
+and with them every bit of the result, are the same in each run.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Walk:
-    """The chunks that fall to one walker.
+    """The chunks that one worker visits.
 
     Attributes:
         n_items, chunk: M, and the items in a chunk (the last one may be shorter).
-        worker, workers: this walker's number, and how many there are.
+        worker, workers: this worker's number, and how many there are.
     """
 
     n_items: int
@@ -36,22 +36,22 @@ class Walk:
     workers: int
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """(first, last) item codes of this walker's chunks, last exclusive."""
+        """(first, last) item codes of this worker's chunks, last exclusive."""
         for first in range(self.worker * self.chunk, self.n_items, self.workers * self.chunk):
             yield first, min(first + self.chunk, self.n_items)
 
 
 def chunk_size(n_users: int, n_items: int, asked: int | None = None) -> int:
-    """Items in a chunk: as asked, else so many that users × items fill the cache-sized buffer."""
+    """Items in a chunk: as asked, else as many as let users × items fill a buffer of the cache's size."""
     return min(n_items, asked or max(SMALLEST_CHUNK, CHUNK_ELEMENTS // n_users // 8 * 8))
 
 
 def walk_items(
     visit: Callable[[Walk], Result], n_items: int, chunk: int, device: torch.device
 ) -> list[Result]:
-    """Call `visit` once per walker, side by side, without gradients; their results in the walkers' order.
+    """Call `visit` once per worker, in parallel, without gradients; the results in the workers' order.
 
-    As many walkers as `torch.get_num_threads()` on the CPU (never more than chunks), else one.
+    As many workers as `torch.get_num_threads()` on the CPU (never more than chunks), else one.
     """
     threads = torch.get_num_threads()
     workers = min(threads, -(-n_items // chunk)) if device.type == "cpu" else 1
@@ -69,4 +69,4 @@ def walk_items(
         with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(on_one_thread, walks))
     finally:
-        torch.set_num_threads(threads)  # the number for threads yet to come is shared: put it back
+        torch.set_num_threads(threads)  # the default for threads started later is shared: restore it

@@ -1,7 +1,7 @@
 """How time and memory of the exact losses grow with the catalogue, each size in a process of its own.
 
-A fresh process because the peak of a process's memory never falls again: only the first case measured in it
-could be trusted. `python -m recsys.losses.scaling '{"loss": "bce", "n_items": 1000000}'` measures one case
+A fresh process because a process's peak memory never falls again, so only the first case measured in it would
+be right. `python -m recsys.losses.scaling '{"loss": "bce", "n_items": 1000000}'` measures one case
 from a shell.
 
 N: users. M: items. d: width. c: items in a chunk.
@@ -62,7 +62,7 @@ def measure(
         `gflops`: 3·2·N·M·d / seconds / 1e9;
         `gemm_gflops`: what the three bare products reach at the chunk's shape, the better of one product
             on all threads and one product a thread, median over the repeats;
-        `share_of_gemm`: median over the repeats of the one over the other;
+        `share_of_gemm`: `gflops` over `gemm_gflops`, median over the repeats;
         `peak_memory_mb_above_inputs`: highest resident memory less that with the inputs alone, in 1e6 bytes;
         `gradient_error`: see `recsys.losses.gradient_check.gradient_error`;
         `value`: the loss.

@@ -1,7 +1,7 @@
 """Softmax losses: a click picks one item out of the whole catalogue. Exact, and with sampled negatives.
 
-The likelihood of 000 §4 treats every (user, item) pair as a coin of its own; here the M items of a user
-compete: P(i | u) = exp(x_u·w_i) / Σ_j exp(x_u·w_j). Losses are means over users, as the article's 1/N says.
+The likelihood of 000 §4 treats every (user, item) pair as an independent Bernoulli trial; here the M items of
+a user compete: P(i | u) = exp(x_u·w_i) / Σ_j exp(x_u·w_j). Losses are means over users (the article's 1/N).
 
 N: users. M: items. d: width. P: distinct clicked pairs. S: sampled items.
 """
@@ -33,9 +33,9 @@ def softmax_cross_entropy(
     Args:
         user_vectors: [N, d] x_u. item_vectors: [M, d] w_i; float32 or float64.
         clicks: from `recsys.losses.clicks.click_pairs`.
-        buffer_mb: megabytes for the exponentials of one block of users, at least M numbers are taken;
-            more megabytes mean fewer walks through the catalogue.
-        chunk_items: items handled at once; None chooses for the cache.
+        buffer_mb: megabytes for the exponentials of one block of users (at least one user's M numbers);
+            more memory means fewer passes over the catalogue.
+        chunk_items: items handled at once; None fits the CPU's cache.
 
     Returns:
         0-d float64, ≥ 0. Differentiable once in both vectors.
@@ -52,7 +52,7 @@ def softmax_cross_entropy(
 
 
 def table_cross_entropy(user_vectors: Tensor, item_vectors: Tensor, clicks: Clicks) -> Tensor:
-    """The same loss as its formula reads, N×M table and all: the reference to check against."""
+    """The same loss by its formula, with an N×M table: the reference that the chunked one is tested with."""
     check_factors(user_vectors, item_vectors, clicks)
     logarithms = torch.log_softmax(user_vectors @ item_vectors.t(), dim=1)
     return -(click_matrix(clicks, user_vectors.dtype) * logarithms).sum() / clicks.n_users

@@ -1,1 +1,1 @@
-"""Ranking, classification and significance measures; depends on nothing else in the package."""
+"""Metrics of rankings and classifiers, significance tests and intervals; imports no other room of recsys."""

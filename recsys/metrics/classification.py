@@ -16,15 +16,20 @@ def binary_metrics(labels: np.ndarray, probabilities: np.ndarray, threshold: flo
     Args:
         labels: [N], 0 or 1.
         probabilities: [N], estimated probability of 1, in [0, 1].
-        threshold: say yes from this probability on.
+        threshold: predict 1 where the probability is at least this.
 
     Returns:
-        accuracy, precision, recall, f1 (the last three 0 when nothing is said or true to be 1), auc,
-        average_precision, log_loss (nats), brier, ece, and prevalence, the share of 1: the accuracy of
-        always saying the commoner class is max(prevalence, 1 − prevalence).
+        accuracy, precision, recall, f1 (the last three are 0 where no example is predicted 1 or none is 1),
+        auc (ROC), average_precision, log_loss (nats), brier, ece, and prevalence, the share of 1: always
+        predicting the more frequent class has accuracy max(prevalence, 1 − prevalence).
 
     Raises:
         ValueError: other labels, probabilities outside [0, 1], or only one class (no AUC exists).
+
+    Example:
+        >>> metrics = binary_metrics(np.array([1, 0, 1, 0]), np.array([0.9, 0.2, 0.4, 0.3]))
+        >>> metrics["accuracy"], metrics["recall"], metrics["auc"]
+        (0.75, 0.5, 1.0)
     """
     labels, probabilities = _checked(labels, probabilities)
     if set(np.unique(labels)) != {0, 1}:
@@ -56,8 +61,8 @@ def multiclass_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[st
 
     Returns:
         accuracy, macro averages (every class weighs the same) of precision, recall and f1, log_loss
-        (nats), brier (summed over classes, in [0, 2]), and ece of the highest probability against
-        whether it was right (Guo et al. 2017).
+        (nats), brier (summed over classes, in [0, 2]), and ece: the expected calibration error of the
+        highest probability, taken as the confidence that the prediction is right (Guo et al. 2017).
 
     Raises:
         ValueError: shapes or ranges as above do not hold.
@@ -85,7 +90,7 @@ def multiclass_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[st
 
 
 def calibration_table(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> pd.DataFrame:
-    """Said against true, in bins of equal width.
+    """Reliability table: predicted against observed probability, in bins of equal width.
 
     Args:
         labels: [N], 0 or 1 (or bool).
@@ -93,8 +98,8 @@ def calibration_table(labels: np.ndarray, probabilities: np.ndarray, bins: int =
         bins: number of bins, >= 1.
 
     Returns:
-        One row for each bin that holds examples: low, high (edges), count, said (mean probability), true
-        (share of 1).
+        One row for each bin that holds examples: low, high (edges), count, said (mean predicted
+        probability), true (observed share of label 1).
     """
     labels, probabilities = _checked(labels, probabilities)
     if bins < 1:
@@ -108,7 +113,12 @@ def calibration_table(labels: np.ndarray, probabilities: np.ndarray, bins: int =
 
 
 def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> float:
-    """Mean |said − true| over the bins of `calibration_table`, weighted by their examples; in [0, 1]."""
+    """Mean |predicted − observed| over the bins of `calibration_table`, weighted by their counts; in [0, 1].
+
+    Example:
+        >>> round(expected_calibration_error(np.array([1, 1, 0, 0]), np.array([0.95, 0.95, 0.25, 0.25])), 3)
+        0.15
+    """
     table = calibration_table(labels, probabilities, bins)
     return float(np.average((table["said"] - table["true"]).abs(), weights=table["count"]))
 

@@ -1,5 +1,8 @@
-"""Power of a comparison over users and seeds: the smallest difference it can tell from a line, and the
-seeds or users that a given difference would need."""
+"""Statistical power of a comparison over users and seeds.
+
+The smallest distance from the line (the margin that decides a claim) that it can detect, and the seeds or
+users that a given distance would need.
+"""
 
 import math
 
@@ -7,11 +10,20 @@ from scipy import stats
 
 from recsys.metrics.variance_components import Effect
 
-MOST_SEEDS = 50  # a side; beyond that the users are what a comparison lacks
+MOST_SEEDS = 50  # a side; where 50 are not enough, more users are needed, not more seeds
 
 
 def detectable(effect: Effect, level: float = 0.05, power: float = 0.8) -> float:
-    """Distance from the line at which a two-sided t test of this standard error has the power asked for."""
+    """Smallest distance between effect and line that a two-sided t test detects with this power.
+
+    Args:
+        effect: from `recsys.metrics.variance_components.contrast`.
+        level: significance level, in (0, 1).
+        power: probability of detection, in (0, 1).
+
+    Returns:
+        A distance in the metric's unit; 0 where neither users nor seeds vary.
+    """
     if effect.se == 0:
         return 0.0
     df = min(effect.df, 1e9)
@@ -19,7 +31,10 @@ def detectable(effect: Effect, level: float = 0.05, power: float = 0.8) -> float
 
 
 def seeds_needed(effect: Effect, distance: float, level: float = 0.05, power: float = 0.8) -> int | None:
-    """Fewest seeds a side with which `distance` is detectable, the users as they are; None beyond 50."""
+    """Fewest seeds a side, from 3 on, with which `distance` is detectable for the users at hand.
+
+    None where 50 are not enough, where no side has seeds, or where the distance is not above 0.
+    """
     if not effect.seed_parts or distance <= 0:
         return None
     for seeds in range(3, MOST_SEEDS + 1):
@@ -31,9 +46,9 @@ def seeds_needed(effect: Effect, distance: float, level: float = 0.05, power: fl
 def units_needed(
     effect: Effect, distance: float, seeds: int | None = None, level: float = 0.05, power: float = 0.8
 ) -> int | None:
-    """Fewest users (lists) with which `distance` is detectable, with so many seeds a side.
+    """Fewest users (or lists) with which `distance` is detectable, with `seeds` seeds a side.
 
-    None where the seeds' part alone is too much, or where there are no users to speak of.
+    None where the variance between seeds alone is too large, or where there are fewer than two users.
     """
     if effect.units < 2 or distance <= 0:
         return None

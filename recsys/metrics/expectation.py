@@ -1,7 +1,7 @@
 """Exact expected ranking metrics when some scores are equal.
 
-Targets of one user with the same score form a tie group: t targets among n places that follow b better
-candidates, in uniformly random order. Recall and DCG are sums over places, so their expectation follows
+Candidates with the same score form a tie group: they share n places behind b better candidates, in uniformly
+random order, and t of them are targets. Recall and DCG are sums over places, so their expectation follows
 by linearity. The chance that no target of a group is among its first m places is hypergeometric, which
 gives the hit rate and the reciprocal rank; average precision has a closed form in harmonic numbers.
 Without ties n = t = 1 and every formula is the ordinary metric. Source: F. McSherry & M. Najork,
@@ -33,7 +33,7 @@ class TieGroups:
     relevant: np.ndarray  # [U] targets of the user, all groups
 
     def sum_by_user(self, values: np.ndarray) -> np.ndarray:
-        """[G] -> [U]."""
+        """Sums over each user's tie groups: [G] -> [U]."""
         return np.bincount(self.row, weights=values, minlength=len(self.users))
 
     def first_groups(self) -> np.ndarray:

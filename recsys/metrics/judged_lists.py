@@ -1,9 +1,9 @@
 """NDCG of lists whose items all carry a grade, as people judged them (a search query and its results).
 
 Gain 2^(grade - lowest) - 1 (Burges et al. 2005), discount 1 / log2(place + 1), divided by the best order's
-sum. Two traps are closed here. A list of one constant grade scores 1 in every order: it is dropped and
-counted. And short lists of mostly good items flatter any order, so the expectation of a random order comes
-with every result: what counts is the distance from it.
+sum. Two traps are avoided. A list whose items all have the same grade scores 1 in every order: it is dropped
+and counted. And short lists of mostly good items score high in any order, so the expectation of a random
+order comes with every result: what counts is the distance from it.
 
 Equal scores stand in uniformly random order and the exact expectation is reported (McSherry & Najork 2008):
 each of them takes the mean gain of its tie group.
@@ -32,11 +32,12 @@ class JudgedNdcg:
 
     @property
     def mean(self) -> float:
+        """Mean NDCG@k over lists."""
         return float(self.per_list.mean())
 
     @property
     def random_mean(self) -> float:
-        """The row that every table of results needs beside it."""
+        """Mean over lists of what a random order scores: the trivial scorer's row of a table of results."""
         return float(self.random.mean())
 
 
@@ -48,13 +49,19 @@ def judged_ndcg(
     Args:
         lists: [K] key of each row's list, for instance the query; rows of one list need not be neighbours.
         grades: [K], at least `lowest`.
-        scores: [K], higher is better; ties see the module's docstring.
-        k: length of the list that is looked at, at least 1.
-        lowest: the grade that is worth nothing.
+        scores: [K], higher is better; for ties see the module's docstring.
+        k: cutoff, at least 1.
+        lowest: the grade with gain 0.
 
     Raises:
         ValueError: lengths differ, a grade is below `lowest`, a number is NaN, k < 1, or every list has one
             constant grade.
+
+    Example:
+        >>> lists, grades = np.array(["sofa"] * 3 + ["mug"] * 2), np.array([3, 1, 1, 2, 2])
+        >>> result = judged_ndcg(lists, grades, scores=np.array([0.1, 0.9, 0.5, 1.0, 2.0]))
+        >>> result.mean, result.dropped  # the best sofa stands third: 1 / log2(4); "mug" has one grade only
+        (0.5, 1)
     """
     grades, scores = np.asarray(grades, float), np.asarray(scores, float)
     keys, row = np.unique(np.asarray(lists), return_inverse=True)

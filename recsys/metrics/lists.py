@@ -21,15 +21,19 @@ def top_lists(scores: np.ndarray, k: int) -> np.ndarray:
         k: 1 to M.
 
     Returns:
-        [B, k] int64 item codes; `NO_ITEM` where a user is offered fewer than k items.
+        [B, k] int64 item codes; `NO_ITEM` (−1) where a user is offered fewer than k items.
 
     Raises:
         ValueError: k is out of range.
+
+    Example:
+        >>> top_lists(np.array([[0.1, 0.7, 0.7, -np.inf]]), k=4).tolist()
+        [[1, 2, 0, -1]]
     """
     users, items = scores.shape
     if not 1 <= k <= items:
         raise ValueError(f"k must be between 1 and the {items} items of the catalogue, got {k}")
-    # Nothing below this can be among the k best; ties with it stay in. nonzero yields rows in id order.
+    # Nothing below this bound can be among the k best; ties with it stay in. nonzero keeps items in id order.
     row, item = np.nonzero((scores >= _lower_bound(scores, k)) & (scores > -np.inf))
     order = np.lexsort((item, -scores[row, item], row))
     row, item = row[order], item[order]
@@ -68,6 +72,13 @@ def recommend(
 
     Returns:
         The users in ascending order [B], and their lists [B, k] as from `top_lists`.
+
+    Example:
+        >>> from recsys.baselines.popularity import Popularity
+        >>> clicks = pd.DataFrame({"user": [0, 0, 1], "item": [2, 1, 2]})
+        >>> model = Popularity().fit(clicks, n_users=2, n_items=3)
+        >>> recommend(model, np.array([0, 1]), k=2, seen=clicks)[1].tolist()
+        [[0, -1], [1, 0]]
     """
     parts = [(codes, top_lists(scores, k)) for codes, scores in score_batches(model, users, seen, batch)]
     if not parts:
@@ -91,6 +102,10 @@ def coverage_and_novelty(lists: np.ndarray, train_counts: np.ndarray) -> dict[st
 
     Raises:
         ValueError: no item is listed.
+
+    Example:
+        >>> coverage_and_novelty(np.array([[0, 1], [0, 2]]), train_counts=np.array([3, 1, 0, 0]))
+        {'coverage@2': 0.75, 'novelty@2': 1.75}
     """
     listed = lists[lists != NO_ITEM]
     if not listed.size:

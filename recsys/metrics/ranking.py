@@ -1,13 +1,13 @@
 """Rank positions over the whole catalogue, and the metrics that follow from them.
 
-A ranking is stored as two integers per target item: `better`, how many other candidates are sure to
-stand above it, and `equal`, how many stand beside it. Every metric is computed from these two, so a
-committed file of positions is enough to recompute a committed number.
+A ranking is stored as two integers per target item: `better`, the number of other candidates ranked above it,
+and `equal`, the number tied with it. Every metric is computed from these two, so a committed file of
+positions is enough to recompute a committed number.
 
-Ties. `ties="id"` orders equal scores by ascending item code: a definite list. `ties="expected"` leaves
-them in a uniformly random order and reports the exact expectation over that order, also for users with
-several targets (`recsys.metrics.expectation`; McSherry & Najork 2008). It never rewards a scorer for
-the order in which the catalogue happens to be stored.
+Ties. `ties="id"` orders equal scores by ascending item code, so that the list is definite and `equal` is 0.
+`ties="expected"` leaves them in a uniformly random order and reports the exact expectation over that order,
+also for users with several targets (`recsys.metrics.expectation`; McSherry & Najork 2008): a scorer gains
+nothing from the order in which the catalogue happens to be stored.
 
 B: users in a batch. M: items in the catalogue. T: (user, target) pairs.
 """
@@ -29,7 +29,7 @@ class Scorer(Protocol):
     """Anything that scores every item of the catalogue for some users."""
 
     def score(self, users: np.ndarray) -> np.ndarray:
-        """[B] user codes -> [B, M] scores, higher is better."""
+        """Scores of the whole catalogue, higher is better: user codes [B] -> [B, M]."""
 
 
 def rank_positions(
@@ -39,7 +39,7 @@ def rank_positions(
     seen: pd.DataFrame | None = None,
     ties: Ties = "id",
 ) -> pd.DataFrame:
-    """Place every target among all items that its user could be offered.
+    """Rank of every target among all items that its user could be offered.
 
     Args:
         scores: [B, M], row b belongs to `users[b]`. Not changed. −∞ marks an item that is not offered.
@@ -56,6 +56,13 @@ def rank_positions(
     Raises:
         ValueError: scores hold NaN or have the wrong shape, a user stands twice in `users`, or a target
             is also in `seen` (it could never be found).
+
+    Example:
+        >>> scores = np.array([[0.3, 0.9, 0.5, 0.1]])
+        >>> targets = pd.DataFrame({"user": [7, 7], "item": [2, 3]})
+        >>> seen = pd.DataFrame({"user": [7], "item": [1]})
+        >>> rank_positions(scores, np.array([7]), targets, seen)["better"].tolist()
+        [0, 2]
     """
     users = np.asarray(users)
     _reject_masked_targets(targets, seen)
@@ -97,7 +104,7 @@ def mask_seen(scores: np.ndarray, users: np.ndarray, seen: pd.DataFrame | None) 
 
 
 def _check_codes(items: pd.Series, size: int, table: str) -> None:
-    # numpy would take a negative code from the catalogue's end without a word
+    # numpy would silently count a negative code from the end of the catalogue
     wrong = items[(items < 0) | (items >= size)]
     if len(wrong):
         raise ValueError(
@@ -162,6 +169,12 @@ def ranking_metrics(
 
     Raises:
         ValueError: no positions, negative ones, or a cutoff below 1.
+
+    Example:
+        >>> positions = pd.DataFrame({"user": [0, 1], "item": [5, 6], "better": [0, 2], "equal": [0, 0]})
+        >>> means, by_user = ranking_metrics(positions, cutoffs=(1, 10))
+        >>> means["hr@1"], round(means["ndcg@10"], 3), by_user["mrr"].round(3).tolist()
+        (0.5, 0.75, [1.0, 0.333])
     """
     if positions.empty:
         raise ValueError("no positions to measure: no user of this part has a target that can be ranked")
@@ -180,7 +193,7 @@ def ranking_metrics(
 
 
 def earlier_events(split, part: Literal["validation", "test"]) -> pd.DataFrame:
-    """What is known before `part` begins: train, and for the test part validation too (user, item)."""
+    """Pairs (user, item) known before `part` begins: train, and for the test part validation too."""
     if part not in ("validation", "test"):
         raise ValueError(f"part must be 'validation' or 'test', not {part!r}")
     known = [split.train] if part == "validation" else [split.train, split.validation]
@@ -226,8 +239,8 @@ def evaluate(
         model: see `Scorer`.
         split: has train, validation and test tables with columns user, item (`recsys.data.splits.Split`).
         part: which part holds the targets.
-        seen: "mask" takes what the user met before `part` out of the list, and with it the targets that
-            are repeats; users with nothing but repeats drop out. "keep" ranks everything.
+        seen: "mask" takes the items that the user met before `part` out of the list, and targets that are
+            among them; users whose targets are all repeats drop out. "keep" ranks everything.
         ties: see the module's docstring.
         batch: users scored at once.
 
@@ -238,7 +251,10 @@ def evaluate(
         ValueError: an argument is not one of those above, or scores are not usable.
 
     Example:
-        >>> parts = split(load_dataset("demo_store"))
+        >>> from recsys.baselines.popularity import Popularity
+        >>> from recsys.data.load import load_dataset
+        >>> from recsys.data.splits import split
+        >>> parts = split(load_dataset("demo_store", size="small"))
         >>> model = Popularity().fit(parts.train, parts.n_users, parts.n_items)
         >>> metrics, _ = ranking_metrics(evaluate(model, parts))
     """

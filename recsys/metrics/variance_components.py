@@ -1,15 +1,15 @@
 """Effect of a comparison over users *and* seeds: variance components, Satterthwaite's degrees of freedom, t.
 
 Each side of a comparison is a table of scores, users (queries, lists) in rows and seeds in columns. All
-sides score the same users; seeds are draws of their own on every side, in whatever number. (Where the seeds
-of both sides are pairs, pass their differences as one side.) With n seeds and
-U users, a side's mean varies with the seed by σ²_s/n and with what one user gets from one seed by σ²_e/(nU);
-the users themselves, drawn from all users, add the variance of their mean differences. So
+sides score the same users; the seeds of different sides are independent and may differ in number. (Where the
+seeds of both sides are paired, pass the differences as one side.) With n seeds and U users, a side's mean has
+variance σ²_s/n from the seeds and σ²_e/(nU) from the interaction of users and seeds; the users, a sample of
+all users, add the variance of their mean differences. So
 
     Var = V_users + Σ_sides max(0, V_seeds − V_residual)
 
 where V_users = s²(mean difference of each user)/U, V_seeds = s²(mean of each seed)/n and V_residual =
-s²(interaction)/(nU) is what both of the others hold. The degrees of freedom are Satterthwaite's (1946,
+s²(interaction)/(nU) is contained in both of the others. The degrees of freedom are Satterthwaite's (1946,
 Biometrics Bulletin 2), as for a two-way random-effects layout (Searle, Casella & McCulloch 1992, ch. 4).
 A percentile bootstrap over users and seeds covers only .84 where three seeds vary more than the users do.
 """
@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-EXACT = 1e-12  # relative spread below which numbers count as equal: sums in another order differ so much
+EXACT = 1e-12  # relative spread below which numbers count as equal: summation order alone changes as much
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Side:
     Attributes:
         weight: what the side is multiplied by, 1 for the treatment, −1 for the control.
         scores: [U, n] users in the order of every other side, seeds; [1, n] where only the mean of each
-            run is known; [U, 1] for a side that draws nothing, so that another seed would give the same.
+            run is known; [U, 1] for a deterministic side, where another seed would give the same scores.
     """
 
     weight: float
@@ -41,7 +41,12 @@ class Side:
 
 @dataclass(frozen=True)
 class SeedPart:
-    """What one side's seeds add to the variance: of its mean, over n seeds, with the residual taken out."""
+    """What one side's seeds add to the variance of its mean.
+
+    Attributes:
+        variance: V_seeds − V_residual of the mean over its seeds, in the square of the metric's unit.
+        seeds: number of seeds, n.
+    """
 
     variance: float
     seeds: int
@@ -91,7 +96,7 @@ class Effect:
         return float(stats.t.sf(distance / self.se, self.df))
 
     def with_numbers(self, seeds: int | None = None, units: float | None = None) -> Effect:
-        """The same spread with other numbers of seeds a side and users: what a larger grid would give."""
+        """The same variances with other numbers of seeds a side or users: what a larger grid would give."""
         parts = [
             SeedPart(p.variance * p.seeds / (seeds or p.seeds), seeds or p.seeds) for p in self.seed_parts
         ]
@@ -111,15 +116,16 @@ class Effect:
 def contrast(sides: Sequence[Side]) -> Effect:
     """Weighted sum of the sides' means, with the variance of users and seeds.
 
-    A side with one seed adds no seed variance: whoever passes it vouches that it draws nothing.
+    A side with one seed adds no variance between seeds: the caller vouches that it is deterministic.
 
     Raises:
         ValueError: no side, sides over different numbers of users, or a value that is not finite.
 
-    >>> treatment = Side(1, np.array([[0.3, 0.4], [0.5, 0.6], [0.1, 0.2]]))
-    >>> control = Side(-1, np.array([[0.2], [0.3], [0.1]]))
-    >>> round(contrast([treatment, control]).effect, 3)
-    0.15
+    Example:
+        >>> treatment = Side(1, np.array([[0.3, 0.4], [0.5, 0.6], [0.1, 0.2]]))
+        >>> control = Side(-1, np.array([[0.2], [0.3], [0.1]]))
+        >>> round(contrast([treatment, control]).effect, 3)
+        0.15
     """
     tables = [(side.weight, np.asarray(side.scores, dtype=float)) for side in sides]
     shapes = {table.shape[0] if table.ndim == 2 else -1 for _, table in tables}

@@ -1,1 +1,1 @@
-"""Recommenders; each scores every item of the catalogue for given users."""
+"""Trained models: next-item recommenders, click models, labelled-text models, tuning, prompting."""

@@ -1,8 +1,8 @@
-"""How a backbone learns, in one word: all of it, a part of it, or a parameter-efficient method beside it.
+"""How a backbone is tuned, chosen by name: fully, in part, or by a parameter-efficient method.
 
-Three methods want more than being wrapped round the model. AdaLoRA's allocator reads the gradients of every
-step and its loss keeps P and Q orthogonal; EVA's matrices start from what the task's own texts look like.
-This is where they get it, so that every model of the kit takes every method.
+Two methods need more than wrapping the model: AdaLoRA's allocator reads the gradients of every step and its
+loss keeps P and Q orthogonal; EVA's matrices are initialised from the task's own texts. `Tuning` provides
+both, so that every model of the kit supports every method.
 """
 
 from __future__ import annotations
@@ -24,14 +24,18 @@ from recsys.training.schedules import total_steps
 from recsys.training.settings import TrainingSettings
 from recsys.training.step import Loss
 
-EVA_BATCHES, EVA_TEXTS = 8, 32  # whose directions EVA starts from
-# what stands in the place of a rank, by a method's place or name
+EVA_BATCHES, EVA_TEXTS = 8, 32  # batches, and texts of a batch, that EVA's initialisation reads
+# the option that `rank` sets where a method has no rank, by the method's place or name
 RANK_OPTIONS = {"prompt": "num_virtual_tokens", "houlsby": "size", "pfeiffer": "size"}
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """method: of `recsys.encoders.peft.registry.METHODS`, or "last-K". options: over the method's defaults.
+    """A tuning method with its options.
+
+    Attributes:
+        method: of `recsys.encoders.peft.registry.METHODS`, or "last-K".
+        options: override the method's defaults.
 
     Raises:
         ValueError: no such method.
@@ -45,15 +49,15 @@ class Tuning:
 
     @property
     def learns_backbone(self) -> bool:
-        """Whether anything of the backbone learns: with "frozen" the head alone does."""
+        """Whether any parameter of the backbone is trained; with "frozen" only the head is."""
         return self.method != "frozen"
 
     def settings(self, settings: TrainingSettings) -> TrainingSettings:
-        """Where only the head learns, `learning_rate` is the head's: no rate is said that nothing follows."""
+        """Settings for this method: where only the head is trained, `learning_rate` is the head's rate."""
         return settings if self.learns_backbone else replace(settings, head_learning_rate=None)
 
     def apply(self, backbone: Backbone, tokens: Tokens, seed: int) -> dict[str, int]:
-        """Wrap the backbone in place; see `apply_method`, which says what it returns and raises.
+        """Apply the method to the backbone in place; returns and raises as `apply_method`.
 
         Args:
             tokens: of the training texts.
@@ -65,18 +69,18 @@ class Tuning:
         return apply_method(backbone, self.method, seed=seed, batches=batches, **self.options)
 
     def on_step(self, backbone: Backbone, samples: Samples, settings: TrainingSettings) -> OnStep | None:
-        """What the loop is to call after every optimiser step."""
+        """The function that the training loop calls after every optimiser step, or None."""
         if self.method != "adalora":
             return None
         steps = total_steps(settings, len(epoch_batches(samples, settings, 0)))
         return AdaptiveRank(backbone, steps).on_step
 
     def loss(self, loss: Loss) -> Loss:
-        """The task's loss, with what the method adds to it."""
+        """The task's loss plus the method's own term, if it has one (AdaLoRA's orthogonality)."""
         return with_orthogonality(loss) if self.method == "adalora" else loss
 
     def finish(self, backbone: Backbone) -> None:
-        """After training. Raises RuntimeError where AdaLoRA's ranks have not come down to their budget."""
+        """Call after training. Raises RuntimeError where AdaLoRA's ranks exceed their final budget."""
         if self.method == "adalora":
             backbone.adaptive_rank.finish()
 
@@ -85,16 +89,21 @@ FULL = Tuning()
 
 
 def tuning(method: str, rank: int = 0, places: str = "") -> Tuning:
-    """A method with the two choices that most of them share.
+    """A tuning method with the two options that most methods share.
 
     Args:
-        rank: r; of AdaLoRA the mean rank at the end, which it starts from twice; of prompts and prefixes the
-            number of virtual tokens; of bottleneck adapters the width of the bottleneck. 0: the method's own.
-        places: what is adapted, joined by "+": ends of modules' names ("query+key+value"), or "attention",
-            "feed-forward", "all-linear"; "" the method's own.
+        method: of `recsys.encoders.peft.registry.METHODS`, or "last-K".
+        rank: r; for AdaLoRA the mean rank at the end (it starts with twice as much); for prompts and prefixes
+            the number of virtual tokens; for bottleneck adapters their width. 0: the method's default.
+        places: which modules are adapted, joined by "+": ends of module names ("query+key+value"), or
+            "attention", "feed-forward", "all-linear"; "": the method's default.
 
     Raises:
         ValueError: no such method; a rank or places for a method that has none.
+
+    Example:
+        >>> tuning("lora", rank=4).options
+        {'r': 4}
     """
     kind, options = get_method(method), {}
     if rank:

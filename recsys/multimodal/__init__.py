@@ -1,1 +1,1 @@
-"""Modalities as vectors with a mask, operators that fuse them, and the tasks that tell whether it pays."""
+"""Multimodal items: encoders of each modality, operators that fuse them, tasks that measure the gain."""

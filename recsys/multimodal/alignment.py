@@ -1,10 +1,11 @@
-"""Contrastive alignment: two towers on frozen encoders that put a picture and its text side by side.
+"""Contrastive alignment: two trained towers over frozen encoders map pictures and texts into one vector
+space.
 
 Radford et al. 2021 (CLIP, arXiv:2103.00020) for the symmetric loss; the encoders stay frozen, as the picture
-half does in Zhai et al. 2022 (LiT, arXiv:2111.07991). Several pictures of one text are all right for it.
+tower does in Zhai et al. 2022 (LiT, arXiv:2111.07991). Several pictures may belong to one text.
 
-n: rows on the left (photos). m: rows on the right (texts). D: width of the common space. B, U: rows of a
-batch, left and distinct right.
+n: rows of the left side (photos). m: rows of the right side (texts). D: width of the common space. B, U: rows
+of a batch: left, and distinct right.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from recsys.multimodal.fusion.operator import projections, tokens
 class AlignSettings:
     """How the towers are trained.
 
-    width: D. drop: of the towers' inputs and hidden entries. rate, decay: AdamW's. epochs: at most. patience:
-    epochs without a better validation recall. batch: left rows. temperature: the first one, learned on.
+    width: D. drop: dropout of the towers' inputs and hidden entries. rate, decay: learning rate and weight
+    decay of AdamW. epochs: maximum. patience: epochs without a better validation recall@10 before training
+    stops.
+    batch: left rows. temperature: the initial one; it is learned.
     """
 
     width: int = 256
@@ -45,7 +48,8 @@ class AlignSettings:
 
 
 class Tower(nn.Module):
-    """Modalities to one unit-length vector: a linear map of each, summed, and a residual hidden layer."""
+    """Several modalities to one unit-length vector: a linear map of each, summed, and a residual hidden
+    layer."""
 
     def __init__(self, widths: Mapping[str, int], width: int, drop: float):
         super().__init__()
@@ -67,7 +71,11 @@ class Tower(nn.Module):
 
 @dataclass(frozen=True)
 class DualTower:
-    """Two trained towers. recall: of validation, at 10. log: one row an epoch."""
+    """Two trained towers.
+
+    scales: of left and right, modality → the factor by which its vectors are multiplied. recall: recall@10 on
+    validation. seconds: training time. log: one row per epoch.
+    """
 
     left: Tower
     right: Tower
@@ -78,6 +86,7 @@ class DualTower:
 
     @property
     def parameters(self) -> int:
+        """Number of trained parameters of both towers."""
         return sum(p.numel() for tower in (self.left, self.right) for p in tower.parameters())
 
     def left_vectors(self, features: Mapping[str, Features], rows: np.ndarray) -> np.ndarray:
@@ -97,15 +106,16 @@ def fit_dual_tower(
     validation: np.ndarray,
     settings: AlignSettings,
 ) -> DualTower:
-    """Train both towers on pairs of the training part, stopped by validation recall@10.
+    """Train both towers on the pairs of the training part; stop early by recall@10 on validation.
 
     Args:
         left: modality → n rows. right: modality → m rows.
-        partner: [n] the right row that belongs to each left row.
-        train, validation: left rows. Validation ranks the partners of its own rows.
+        partner: [n] index of the right row that belongs to each left row.
+        train, validation: left row numbers. On validation, the candidates are the partners of its own rows.
+        settings: see `AlignSettings`.
 
     Raises:
-        FeatureError: a partner that the right side does not have.
+        FeatureError: a partner index that the right side does not have.
     """
     if partner.min(initial=0) < 0 or partner.max(initial=0) >= len(next(iter(right.values()))):
         raise FeatureError("a left row's partner is no row of the right side")
@@ -156,11 +166,14 @@ def fit_dual_tower(
 
 
 def contrastive_loss(left: Tensor, right: Tensor, place: Tensor, heat: Tensor) -> Tensor:
-    """Mean of both directions; a right row's probability is spread over all left rows that belong to it.
+    """Mean of the losses of both directions (left → right and right → left).
+
+    From right to left the target probability is spread equally over all left rows of the batch that belong to
+    the right row.
 
     Args:
-        left: [B, D] unit-length. right: [U, D] unit-length, distinct. place: [B] each left row's partner in
-            `right`. heat: by which cosines are multiplied.
+        left: [B, D] unit-length. right: [U, D] unit-length, distinct. place: [B] index of each left row's
+            partner in `right`. heat: inverse temperature, by which cosines are multiplied.
     """
     logits = heat * left @ right.T
     forward = cross_entropy(logits, place)
@@ -178,9 +191,10 @@ def pair_positions(
     rows: np.ndarray,
     candidates: np.ndarray | None = None,
 ):
-    """Place of each left row's partner among the candidates (default: the partners of these rows).
+    """Rank position of each left row's partner among the candidates (default: the partners of these rows).
 
-    `user` is the left row, `item` the candidate's place.
+    Returns the columns of `recsys.metrics.ranking`: `user` is the left row, `item` the index of the
+    candidate, `better` and `equal` how many candidates score higher and the same.
     """
     candidates = np.unique(partner[rows]) if candidates is None else candidates
     scores = towers.left_vectors(left, rows) @ towers.right_vectors(right, candidates).T
@@ -188,7 +202,11 @@ def pair_positions(
 
 
 def positions_of(scores: np.ndarray, wanted: np.ndarray, rows: np.ndarray, candidates: np.ndarray):
-    """Positions of [rows, candidates] scores, `wanted` being right rows among the sorted candidates."""
+    """Rank positions from scores [rows, candidates].
+
+    Args:
+        wanted: the right row of each left row. candidates: right rows, sorted.
+    """
     import pandas as pd
 
     targets = pd.DataFrame({"user": rows, "item": np.searchsorted(candidates, wanted)})

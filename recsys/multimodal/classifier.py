@@ -1,7 +1,8 @@
-"""A classifier over fused modalities: an operator trained on frozen features, stopped by validation.
+"""A classifier over fused modalities: an operator trained on frozen features, with early stopping on
+validation.
 
-The features are fixed, so an epoch of ten thousand items takes a second; every operator gets the same tried
-settings, the same number of epochs and the same rule for stopping.
+The features are fixed, so an epoch over ten thousand items takes a second. Every operator gets the same list
+of candidate settings, the same number of epochs and the same stopping rule.
 
 n: items. C: classes. B: items of a batch.
 """
@@ -55,9 +56,10 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class FusedClassifier:
-    """A trained operator and what it cost.
+    """A trained operator and its training cost.
 
-    scales: of each modality, by which its vectors are multiplied (`input_scales`).
+    scales: modality → factor by which its vectors are multiplied (`input_scales`). seconds: of training.
+    epochs: passes until early stopping. trials: one row per setting tried.
     """
 
     operator: Operator
@@ -70,6 +72,7 @@ class FusedClassifier:
 
     @property
     def parameters(self) -> int:
+        """Number of trained parameters."""
         return sum(parameter.numel() for parameter in self.operator.parameters())
 
     def scores(self, features: Mapping[str, Features], rows: np.ndarray, batch: int = 1024) -> np.ndarray:
@@ -91,16 +94,18 @@ def fit_classifier(
     settings: FitSettings,
     tried: tuple[Mapping[str, float], ...] = ({},),
 ) -> FusedClassifier:
-    """Train an operator; of several settings keep the one with the least validation loss.
+    """Train an operator; of several settings keep the one with the lowest validation loss.
 
     Args:
         features: modality → n rows.
-        labels: [n] class codes 0 … C − 1; −1 where there is none (such rows may be in no part).
+        labels: [n] class codes 0 … C − 1; −1 where an item has none (such rows must be in neither part).
         train, validation: row numbers.
-        tried: changes to `settings`, each trained once; the same list for every operator is an equal budget.
+        settings: see `FitSettings`.
+        tried: changes to `settings`, each trained once; giving every operator the same list is an equal
+        budget.
 
     Raises:
-        FeatureError: no modality, modalities of different lengths, or a row without a label.
+        FeatureError: no modality, modalities of different lengths, or a row of a part without a label.
     """
     _check(features, labels, np.concatenate([train, validation]))
     started = time.perf_counter()
@@ -119,7 +124,7 @@ def fit_classifier(
 def batch_of(
     features: Mapping[str, Features], scales: Mapping[str, float], rows: np.ndarray
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """The vectors of some rows as tensors, scaled, and their mask [rows, modalities]."""
+    """Scaled vectors of some rows as tensors, modality → [rows, D_m], and the mask [rows, modalities]."""
     parts = {
         name: torch.from_numpy(np.ascontiguousarray(one.dense(rows))) * scales[name]
         for name, one in features.items()
@@ -129,9 +134,10 @@ def batch_of(
 
 
 def input_scales(features: Mapping[str, Features], known: np.ndarray) -> dict[str, float]:
-    """Factors that give every modality's rows a mean square length of its width's square root.
+    """Modality → the factor that scales the known rows' vectors to a root-mean-square length of `LENGTH`.
 
-    Adam moves all weights alike, so a modality of long rows would be learned first and the others late.
+    Adam steps all weights by about the same amount, so a modality with long vectors would be learned first
+    and the others late.
     """
     scales = {}
     for name, one in features.items():
@@ -141,14 +147,14 @@ def input_scales(features: Mapping[str, Features], known: np.ndarray) -> dict[st
     return scales
 
 
-LENGTH = 8.0  # of a row
+LENGTH = 8.0  # root-mean-square length of a scaled vector
 
 
 def hide_some(present: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Modality dropout: each present modality is hidden with this probability, but never the last one."""
+    """Modality dropout: hide each present modality with this probability, but never an item's last one."""
     draw = torch.rand(present.shape, generator=generator)
     hidden = (draw < share) & present
-    # where all would be gone, the one with the largest draw stays
+    # where all would be hidden, keep the one with the largest random number
     alone = torch.zeros_like(present).scatter_(1, (draw * present).argmax(dim=1, keepdim=True), True)
     kept = present & ~hidden
     return torch.where(kept.any(dim=1, keepdim=True), kept, alone & present)

@@ -1,4 +1,4 @@
-"""What each modality costs, in one table: time, memory, parameters, and how many items have it."""
+"""What each modality costs, as one table: encoding time, memory, parameters, and how many items have it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from recsys.multimodal.features import Features
 
 
 def cost_table(features: Mapping[str, Features]) -> pd.DataFrame:
-    """One row a modality: width, share of items that have it, ms an item encoded now, MB, parameters, faults.
+    """One row per modality: width, share of items that have it, encoding time (ms per item), MB, parameters,
+    and the number of undecodable files.
 
-    "ms an item" is empty where everything came from the store (nothing was decoded or encoded now).
+    "ms an item" is empty where every vector came from the feature store, so that nothing was encoded now.
     """
     rows = []
     for name, one in features.items():

@@ -1,11 +1,12 @@
-"""Vectors of files and texts on disk, memory-mapped: what was encoded once is never decoded again.
+"""A cache on disk of the vectors of files and texts, memory-mapped: what was encoded once is not decoded
+again.
 
-A store is one folder for one way of encoding, named by the hash of its code, weights and settings; inside, a
-row is found by the hash of the content that was encoded. So another data set with the same picture shares the
-row, an edited encoder gets another folder, and a changed file another row. Faults are kept too.
+A store is one folder for one way of encoding, named by the hash of its code, weights and settings; inside it,
+rows are found by the hash of the encoded content. So another data set with the same picture shares the row,
+an edited encoder gets a new folder, and a changed file a new row. Files that failed are remembered too.
 
-Crash-safe: vectors are written before the index lines that name them; an index line that names a row the
-file does not hold yet, or one cut short, is as if it were not there. Writers take turns by a lock.
+Crash-safe: vectors are written before the index lines that name them; an index line that is cut short, or
+names a row that the file does not hold yet, is ignored. Writers take turns through a lock file.
 
 n: contents. D: width.
 """
@@ -22,17 +23,17 @@ from filelock import FileLock
 
 from recsys.data.files.locations import cache_folder
 
-# digests a process looked up, and how many of them it had to make: a sweep with a warm cache makes none
+# digests this process looked up, and how many it had to encode: with a warm cache, none
 counts = {"asked": 0, "made": 0}
 
 
 def store_key(*parts: object) -> str:
-    """One name for code, weights and settings: 24 hexadecimal digits."""
+    """Name of a store from its code, weights and settings: 24 hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
 
 def content_digest(content: bytes) -> str:
-    """Name of a content: sha256, 64 hexadecimal digits."""
+    """Name of a content: its sha256, 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -65,7 +66,7 @@ class FeatureStore:
         self._refresh()
 
     def rows(self, digests: Sequence[str]) -> np.ndarray:
-        """[n] row numbers; UNKNOWN where it has to be encoded, FAULTY where that failed before."""
+        """[n] row numbers; UNKNOWN (−1) where it was never encoded, FAULTY where decoding failed before."""
         self._refresh()
         return np.array([self._known.get(digest, self.UNKNOWN) for digest in digests], dtype=np.int64)
 
@@ -74,7 +75,7 @@ class FeatureStore:
         return self._reasons[digest]
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """[n, D] float32 of the stored rows, read from the mapped file."""
+        """[n, D] float32 of stored rows, read from the mapped file."""
         if not len(rows):
             return np.empty((0, self.width), dtype=np.float32)
         stored = self._vectors.stat().st_size // (4 * self.width)
@@ -82,7 +83,8 @@ class FeatureStore:
         return np.asarray(mapped[rows])
 
     def add(self, digests: Sequence[str], vectors: np.ndarray, faults: Mapping[str, str]) -> None:
-        """Append vectors [n, D] under their digests, and the reasons of what could not be decoded."""
+        """Append vectors [n, D] under their digests, and the reasons of the files that could not be
+        decoded."""
         vectors = np.ascontiguousarray(vectors, dtype=np.float32).reshape(len(digests), self.width)
         with self._lock:
             self._refresh()
@@ -90,18 +92,18 @@ class FeatureStore:
             row_bytes = 4 * self.width
             with self._vectors.open("ab") as file:
                 whole = file.tell() // row_bytes
-                file.truncate(whole * row_bytes)  # what a killed writer left behind
+                file.truncate(whole * row_bytes)  # remove a partial row that a killed writer left
                 file.seek(whole * row_bytes)
                 file.write(vectors[new].tobytes())
             lines = [{"digest": digests[place], "row": whole + k} for k, place in enumerate(new)]
             lines += [{"digest": d, "fault": r} for d, r in faults.items() if d not in self._known]
             with self._index.open("a", encoding="utf-8") as file:
-                # a line that a killed writer left open is closed, and then skipped as unreadable
+                # end an index line that a killed writer left unfinished; readers then skip it
                 file.write("\n" + "".join(json.dumps(line) + "\n" for line in lines))
             self._refresh()
 
     def _refresh(self) -> None:
-        """Read the index lines that came since the last look."""
+        """Read the index lines that were added since the last call."""
         if not self._index.exists():
             return
         stored = self._vectors.stat().st_size // (4 * self.width) if self._vectors.exists() else 0

@@ -1,4 +1,4 @@
-"""What a modality gives: one vector for each of n items or users, and a mask where it is missing.
+"""`Features`: one modality as a vector for each of n items or users, with a mask of those that lack it.
 
 n: items or users. D: width of the modality.
 """
@@ -13,7 +13,7 @@ from scipy import sparse
 
 
 class FeatureError(ValueError):
-    """Vectors, mask and items of a modality do not fit together."""
+    """The vectors, mask or items of modalities do not match each other."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,17 @@ class Features:
     """Vectors of one modality.
 
     modality: its name, for instance "picture".
-    vectors: [n, D] float32, dense or sparse (CSR); rows where `present` is False are zeros.
+    vectors: [n, D] float32, dense or sparse (CSR); all zero in rows where `present` is False.
     present: [n] bool.
-    faults: columns row, file, reason; files that could not be decoded (their rows are not present).
-    costs: what making them took: files (to encode), decoded, encoded (0 with a warm cache), seconds,
+    faults: columns row, file, reason: files that could not be decoded (their rows are not present).
+    costs: what computing them took: files (to encode), decoded, encoded (0 with a warm cache), seconds,
         megabytes (of these vectors), parameters (of the encoder).
+
+    Example:
+        >>> import numpy as np
+        >>> picture = Features("picture", np.eye(3, dtype=np.float32), np.array([True, False, True]))
+        >>> len(picture), picture.width
+        (3, 3)
     """
 
     modality: str
@@ -57,7 +63,7 @@ class Features:
         return taken.toarray() if sparse.issparse(taken) else np.asarray(taken, dtype=np.float32)
 
     def replaced(self, vectors, present: np.ndarray) -> Features:
-        """The same modality with other vectors; zeros are put where it is not present."""
+        """The same modality with other vectors; rows where it is not present are set to zero."""
         gone = np.flatnonzero(~present)
         if sparse.issparse(vectors):
             vectors = (sparse.diags_array(present.astype(np.float32)) @ vectors).tocsr()
@@ -75,10 +81,11 @@ def no_faults() -> pd.DataFrame:
 
 
 def standardised(features: Features, known: np.ndarray) -> Features:
-    """Dense vectors moved and scaled by the mean and the spread of the known rows; a sparse one as it is.
+    """Subtract the mean of the known rows and divide by their standard deviation; sparse vectors stay
+    unchanged.
 
     Args:
-        known: [k] row numbers that may be learned from; those of the test part must not be among them.
+        known: [k] row numbers whose statistics may be used; no row of the test part may be among them.
     """
     if sparse.issparse(features.vectors):
         return features

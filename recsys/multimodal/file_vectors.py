@@ -1,4 +1,4 @@
-"""Files to vectors by an encoder: from the store what was encoded before, decoded in workers what was not.
+"""Vectors of files: taken from the feature store where encoded before, else decoded in workers and encoded.
 
 n: files. D: width of the encoder.
 """
@@ -20,22 +20,22 @@ from recsys.multimodal.decoding.workers import decode_files
 from recsys.multimodal.feature_store import FeatureStore, content_digest, store_key
 from recsys.multimodal.features import Features
 
-BATCH = 64  # decoded files handed to the encoder together
-KEPT_AT = 512  # vectors between two writes: what a kill costs
+BATCH = 64  # decoded files per call of the encoder
+KEPT_AT = 512  # vectors between two writes; a killed process loses at most these
 
 Encode = Callable[[list[np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True)
 class FileEncoder:
-    """A way from a file to a vector.
+    """A decoder and a network that turn a file into a vector.
 
     name: of the network. width: D. parameters: of the network.
-    decoder: "package.module:function" for the workers, with `options`.
-    load: loads the network, called only if something has to be encoded; what it returns maps decoded arrays
-        to vectors [B, D].
+    decoder: "package.module:function", run in the workers, with `options`.
+    load: loads the network, called only if something has to be encoded; the returned function maps decoded
+        arrays to vectors [B, D].
     weights: sha256 or another name that changes with the weights. code: places whose code the vectors
-        depend on ("package.module:function"), the decoder aside.
+        depend on besides the decoder ("package.module:function").
     """
 
     name: str
@@ -49,7 +49,7 @@ class FileEncoder:
 
     @property
     def key(self) -> str:
-        """Changes with the code, the weights and the settings."""
+        """Name of the feature store: changes with code, weights and settings."""
         code = code_hash(self.decoder, *self.code)
         return store_key(code, self.weights, self.name, self.width, dict(self.options))
 
@@ -64,14 +64,15 @@ def file_vectors(
     """One vector for each file.
 
     Args:
-        modality: the name of what comes out.
+        modality: name of the result.
         paths: n paths, None where there is no file.
+        encoder: see `FileEncoder`.
         workers: see `decode_files`.
-        folder: of the stores, None: in the kit's cache.
+        folder: of the feature stores; None: in the kit's cache folder.
 
     Returns:
         n rows; not present where there is no file or where it is listed in `faults`. `costs` count what was
-        decoded and encoded now; with a warm store both are 0.
+        decoded and encoded in this call; both are 0 with a warm store.
     """
     started = time.perf_counter()
     digests, unreadable = _digests(paths)
@@ -105,7 +106,7 @@ def file_vectors(
 
 
 def _digests(paths: Sequence[str | None]) -> tuple[list[str], dict[int, str]]:
-    """Digest of each file's content ("" without one), and why a file could not be read."""
+    """Digest of each file's content ("" where there is no file), and row → why a file could not be read."""
     digests, unreadable = [], {}
     for row, path in enumerate(paths):
         digest = ""
@@ -121,7 +122,7 @@ def _digests(paths: Sequence[str | None]) -> tuple[list[str], dict[int, str]]:
 def _make(
     digests: list[str], paths: list[str], encoder: FileEncoder, store: FeatureStore, workers: int | None
 ) -> int:
-    """Decode, encode and keep what the store lacks. Returns how many vectors were made."""
+    """Decode, encode and store what the store lacks; returns the number of vectors computed."""
     if not digests:
         return 0
     encode = encoder.load()

@@ -1,4 +1,5 @@
-"""The items of a log as the modalities read them: texts, pictures, tags, numbers; nothing from the future."""
+"""One row per item of an event log with the columns that modalities read; nothing from after the training
+period."""
 
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ def item_table(dataset: Dataset, train: pd.DataFrame, seed: int = 0) -> pd.DataF
 
     Args:
         train: training events.
+        seed: of the synthetic demo store.
     """
     table = dataset.items.copy()
     if "text" not in table:

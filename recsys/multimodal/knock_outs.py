@@ -1,6 +1,7 @@
-"""Taking a modality away: constant, noise, shuffled between items, missing; and which modality decided.
+"""Ablate a modality at test time (constant, noise, shuffled, missing), and attribute predictions to
+modalities.
 
-If shuffled pictures serve as well as the right ones, the pictures were not used. n: items.
+If shuffled pictures serve as well as the right ones, the model does not use the pictures. n: items.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ Kind = Literal["constant", "noise", "shuffled", "missing"]
 
 
 def knocked_out(features: Features, kind: Kind, seed: int = 0, rows: np.ndarray | None = None) -> Features:
-    """The modality with its content destroyed; which items have it stays as it was, but for "missing".
+    """The modality with its content destroyed; its mask stays unchanged, except for "missing".
 
     Args:
-        kind: "constant": every item has the mean vector; "noise": normal numbers with each column's mean and
-            spread; "shuffled": each item has another item's vector; "missing": nobody has it.
+        kind: "constant": every item gets the mean vector; "noise": normal noise with each column's mean and
+            standard deviation; "shuffled": each item gets another item's vector; "missing": no item has it.
         rows: only these rows are changed (and shuffled among themselves); None: all.
 
     Raises:
@@ -40,7 +41,7 @@ def knocked_out(features: Features, kind: Kind, seed: int = 0, rows: np.ndarray 
     random = np.random.default_rng(seed)
     if kind == "shuffled":
         order = np.arange(len(features))
-        # a cyclic shift in random order: no item keeps its own
+        # a cyclic shift of a random order: no item keeps its own vector
         drawn = random.permutation(touched)
         order[drawn] = np.roll(drawn, 1)
         return features.replaced(features.vectors[order], features.present)
@@ -57,10 +58,10 @@ def knocked_out(features: Features, kind: Kind, seed: int = 0, rows: np.ndarray 
 
 
 def partly_missing(features: Features, share: float, seed: int = 0) -> Features:
-    """The modality hidden from a random share of the items; a larger share hides the same items and more.
+    """The modality hidden from a random share of the items; with the same seed, larger shares hide supersets.
 
     Args:
-        share: in [0, 1], of the items that have it.
+        share: in [0, 1], of the items that have the modality.
     """
     if not 0 <= share <= 1:
         raise FeatureError(f"the share of missing items must lie in [0, 1], got {share}")
@@ -69,17 +70,25 @@ def partly_missing(features: Features, share: float, seed: int = 0) -> Features:
 
 
 def shapley_values(names: tuple[str, ...], value: Callable[[tuple[str, ...]], np.ndarray]) -> pd.DataFrame:
-    """Each modality's share in a value, averaged over all orders of adding them (Shapley 1953), exactly.
+    """Exact Shapley values: each modality's contribution averaged over all orders of adding them (Shapley
+    1953).
 
     Args:
-        names: the modalities, at most 8: 2^k subsets are asked for.
-        value: subset (in the order of `names`; the empty one too) → one value for each item, [n].
+        names: the modalities, at most 8, since `value` is called for all 2^k subsets.
+        value: subset (in the order of `names`; the empty one too) → one value per item, [n].
 
     Returns:
-        [n, modalities]; a row sums to the value of all modalities minus that of none.
+        [n, modalities]; a row sums to the value with all modalities minus the value with none.
 
     Raises:
         FeatureError: no modality, or more than 8.
+
+    Example:
+        >>> import numpy as np
+        >>> worth = {(): 0.0, ("text",): 0.4, ("picture",): 0.2, ("text", "picture"): 0.8}
+        >>> shapley_values(("text", "picture"), lambda subset: np.array([worth[subset]])).round(2)
+           text  picture
+        0   0.5      0.3
     """
     if not 1 <= len(names) <= 8:
         raise FeatureError(f"Shapley values need 1 to 8 modalities, got {len(names)}")
@@ -100,7 +109,7 @@ def shapley_values(names: tuple[str, ...], value: Callable[[tuple[str, ...]], np
 
 
 def only(features: Mapping[str, Features], subset: tuple[str, ...]) -> dict[str, Features]:
-    """The same modalities, those outside the subset missing: what a trained model sees of it."""
+    """The same modalities with those outside the subset set to missing, as input of a trained model."""
     return {
         name: one if name in subset else one.replaced(one.vectors, np.zeros(len(one), dtype=bool))
         for name, one in features.items()

@@ -1,6 +1,6 @@
-"""Late fusion of recommenders: behaviour and each modality score by themselves, weights chosen on validation.
+"""Late fusion of recommenders: one from behaviour and one per modality, score weights chosen on validation.
 
-The combination is `recsys.ensembling.score_fusion.convex`, the kit's only one.
+The combination is `recsys.ensembling.score_fusion.convex`.
 
 B: users. M: items.
 """
@@ -23,23 +23,23 @@ from recsys.metrics.ranking import (
     ranking_metrics,
 )
 
-STEPS = (0.05, 0.1, 0.2, 0.5, 1.0)  # of one weight against the sum of the others
+STEPS = (0.05, 0.1, 0.2, 0.5, 1.0)  # values tried for one weight, as a share of the sum of the others
 ROUNDS = 2
 
 
 class LateRecommender:
-    """Fitted scorers and their weights.
+    """Fitted recommenders and their weights.
 
     Args:
-        members: each with score(users) -> [B, M]; z-scored per user before they are summed.
-        weights: one each, ≥ 0.
+        members: each with score(users) -> [B, M]; scores are standardised (z-scores) per user before summing.
+        weights: one per member, ≥ 0.
     """
 
     def __init__(self, members: Sequence[Any], weights: np.ndarray):
         self.members, self.weights = list(members), np.asarray(weights)
 
     def with_history(self, events: pd.DataFrame) -> LateRecommender:
-        """A copy whose members score from these events."""
+        """A copy whose members score from these events (columns user, item)."""
         return LateRecommender([member.with_history(events) for member in self.members], self.weights)
 
     def score(self, users: np.ndarray) -> np.ndarray:
@@ -48,10 +48,12 @@ class LateRecommender:
 
 
 def fit_late(members: Sequence[Any], names: Sequence[str], split) -> tuple[LateRecommender, pd.DataFrame]:
-    """Weights by coordinate search on validation NDCG@10, and the trials.
+    """Choose weights by coordinate search on validation NDCG@10; returns the recommender and the settings
+    tried.
 
     Args:
-        members: fitted on the training part. names: of them, for the table of trials.
+        members: fitted on the training part. names: of the members, for the table of settings tried.
+        split: its validation part is read.
     """
     targets = new_targets(split, "validation")
     users = np.unique(targets["user"])

@@ -1,6 +1,6 @@
-"""Logistic regression over concatenated modalities: one optimum, found fast, put into a Linear operator.
+"""Logistic regression over concatenated modalities, solved to the optimum and stored in a `Linear` operator.
 
-The baseline that fused networks have to beat. Sparse words stay sparse.
+The baseline that fused networks have to beat. Sparse word vectors stay sparse.
 
 n: items. C: classes.
 """
@@ -28,18 +28,20 @@ def fit_linear(
     train: np.ndarray,
     strength: float,
 ) -> tuple[Linear, float]:
-    """A Linear operator with the coefficients of logistic regression, and the seconds it took.
+    """A `Linear` operator with the coefficients of logistic regression, and the seconds that fitting took.
 
     Args:
-        scales: of each modality (`recsys.multimodal.classifier.input_scales`): they weigh the penalty.
-        strength: inverse of the penalty, > 0.
+        scales: modality → factor (`recsys.multimodal.classifier.input_scales`); larger ones are penalised
+            less.
+        labels: [n] class codes. train: row numbers.
+        strength: inverse regularisation strength (scikit-learn's C), > 0.
     """
     started = time.perf_counter()
     classes = int(labels[train].max()) + 1
     x = design(features, scales, train)
     fitted = LogisticRegression(C=strength, max_iter=300, tol=1e-3).fit(x, labels[train])
     weight, bias = fitted.coef_, fitted.intercept_
-    if len(fitted.classes_) == 2:  # scikit-learn gives the difference of the two
+    if len(fitted.classes_) == 2:  # for two classes scikit-learn stores only the difference of their weights
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     operator = linear_operator(features, weight, bias, fitted.classes_, classes)
     return operator, time.perf_counter() - started
@@ -67,7 +69,7 @@ def linear_operator(
 
 
 def design(features: Mapping[str, Features], scales: Mapping[str, float], rows: np.ndarray):
-    """[rows, ΣD_m + modalities]: scaled vectors side by side, then the mask; sparse if any modality is."""
+    """[rows, ΣD_m + modalities]: scaled vectors concatenated, then the mask; sparse if any modality is."""
     mask = np.stack([one.present[rows] for one in features.values()], axis=1).astype(np.float32)
     if any(sparse.issparse(one.vectors) for one in features.values()):
         blocks = [sparse.csr_matrix(one.vectors[rows]) * scales[name] for name, one in features.items()]

@@ -1,9 +1,9 @@
-"""EASE with side information: modalities of items as further rows of the matrix that it learns from.
+"""EASE with side information: item features as additional rows of the interaction matrix.
 
 Jeunen, Van Balen & Goethals 2020, "Closed-form models for collaborative filtering with side-information"
-(RecSys), its collective form: each column of a feature matrix is one more user, who "bought" items with the
-feature's weight. Closed form, no seed; an item without a single event still has its features' rows, so it can
-be recommended.
+(RecSys), the collective form: each column of a feature matrix is one more user, who interacted with items
+with the feature's weight. Closed form, no seed. An item without a single event still has its features, so it
+can be recommended.
 
 N: users. M: items. D: width of a modality.
 """
@@ -24,9 +24,9 @@ from recsys.multimodal.features import FeatureError, Features
 
 
 class _Gram:
-    """A dense Gram matrix as EASE's solver takes it: it asks a sparse one for its dense form, once.
+    """A dense Gram matrix with the interface of a sparse one, which EASE's solver converts to dense once.
 
-    The solver itself stays as it is: committed records of EASE depend on its code.
+    The solver itself stays unchanged because committed records of EASE depend on its code.
     """
 
     def __init__(self, dense: np.ndarray):
@@ -34,19 +34,19 @@ class _Gram:
 
 
 class SideInformationEASE:
-    """Scores X·B; B is solved from XᵀX + Σ_m a_m F_m F_mᵀ, F_m: [M, D_m] with rows of length 1.
+    """Scores X·B, where B is solved from XᵀX + Σ_m a_m F_m F_mᵀ; F_m: [M, D_m] with unit-length rows.
 
     Args:
-        weights: modality → a_m, ≥ 0. With none this is EASE.
+        weights: modality → a_m, ≥ 0. Without any this is EASE.
         l2: penalty, > 0.
         max_items: refuse larger catalogues rather than run out of memory.
         num_threads: of the linear algebra.
-        behaviour: False leaves XᵀX out: items by content alone.
-        profile: weight of the users' profile: each of its columns is one more item, which is never
-            recommended, "bought" with that weight by the users who have it.
+        behaviour: False leaves XᵀX out: item similarity from content alone.
+        profile: weight of the users' profile: each of its columns is one more item, never recommended, with
+            which the users who have it interacted with that weight.
 
     Raises:
-        FeatureError: a weight below 0, or content alone without content.
+        FeatureError: a negative weight, or behaviour=False without any modality.
     """
 
     def __init__(
@@ -73,11 +73,12 @@ class SideInformationEASE:
         n_items: int,
         of_users: Features | None = None,
     ) -> SideInformationEASE:
-        """Solve for the weights of items by items. Returns itself.
+        """Solve for the item-to-item weights. Returns itself.
 
         Args:
-            train: columns user, item. features: modality → M rows; missing rows are zeros and add nothing.
-            of_users: the profile, N rows; None only where its weight is 0.
+            train: columns user, item. n_users: N. n_items: M.
+            features: modality → M rows; rows of missing items are zero and add nothing.
+            of_users: the profile, N rows; None only if its weight is 0.
 
         Raises:
             FeatureError: features of another number of items. ValueError: as `recsys.baselines.ease.EASE`.
@@ -108,7 +109,7 @@ class SideInformationEASE:
         return history if self.columns is None else sparse.hstack([history, self.columns]).tocsr()
 
     def with_history(self, events: pd.DataFrame) -> SideInformationEASE:
-        """A copy that scores users from these events; the weights stay as fitted."""
+        """A copy that scores users from these events; the fitted weights stay."""
         other = copy.copy(self)
         other.history = self._with_profile(interaction_matrix(events, self.history.shape[0], self.n_items))
         return other
@@ -119,17 +120,19 @@ class SideInformationEASE:
 
 
 class ContentNeighbours:
-    """Scores by content alone: the mean, over a user's history, of the cosine with each item.
+    """Scores by content alone: the mean cosine similarity between an item and the items of the user's
+    history.
 
     Args:
         weights: modality → weight of its cosine.
+        num_threads: of the linear algebra.
     """
 
     def __init__(self, weights: Mapping[str, float], num_threads: int = 1):
         self.weights, self.num_threads = dict(weights), num_threads
 
     def fit(self, train: pd.DataFrame, n_users: int, features: Mapping[str, Features], n_items: int):
-        """Remember histories and unit-length vectors; nothing is learned. Returns itself."""
+        """Store histories and unit-length vectors; nothing is trained. Returns itself."""
         self.history = interaction_matrix(train, n_users, n_items)
         self.vectors = {
             name: unit_rows(features[name]) for name, weight in self.weights.items() if weight > 0
@@ -143,7 +146,7 @@ class ContentNeighbours:
         return other
 
     def score(self, users: np.ndarray) -> np.ndarray:
-        """[B] user codes -> [B, M] float32; a missing vector has cosine 0."""
+        """[B] user codes -> [B, M] float32; a missing vector has cosine 0 with all."""
         seen = self.history[user_rows(users, self.history.shape[0])]
         length = np.maximum(np.asarray(seen.sum(axis=1)), 1)
         total = np.zeros((len(users), self.history.shape[1]), dtype=np.float32)
@@ -156,7 +159,7 @@ class ContentNeighbours:
 
 
 def unit_rows(features: Features):
-    """[M, D] rows of length 1, centred before where they are dense; zeros where missing."""
+    """[M, D] unit-length rows, centred first if dense; zero where missing."""
     if sparse.issparse(features.vectors):
         return features.vectors
     vectors = np.array(features.vectors, dtype=np.float32)
@@ -168,7 +171,8 @@ def unit_rows(features: Features):
 
 
 def similarity(features: Features, n_items: int) -> np.ndarray:
-    """[M, M] float32 cosines of the items' vectors; rows and columns of zeros where they are missing."""
+    """[M, M] float32 cosine similarities of the items' vectors; zero rows and columns where they are
+    missing."""
     if len(features) != n_items:
         raise FeatureError(f"modality {features.modality} has {len(features)} rows for {n_items} items")
     rows = unit_rows(features)

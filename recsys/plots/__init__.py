@@ -1,1 +1,1 @@
-"""Figures for the notebooks, and the small tables under them. Draws what it is given; trains nothing."""
+"""Figures for the notebooks, and the small tables under them. Only draws; computes and trains nothing."""

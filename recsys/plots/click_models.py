@@ -1,4 +1,4 @@
-"""Figures of notebook 01: what losses drive f to, what a penalty does, how the exact losses scale."""
+"""Figures of notebook 01: click probabilities by loss, effect of penalties, scaling of the exact losses."""
 
 import pandas as pd
 import seaborn as sns
@@ -28,7 +28,7 @@ def plot_probabilities(table: pd.DataFrame) -> Axes:
 
 
 def plot_penalties(trials: pd.DataFrame) -> list[Axes]:
-    """Surprise at training and held-out clicks, and NDCG@10, against the strength of each penalty.
+    """Log-loss on training and held-out clicks (nats), and NDCG@10, against the strength of each penalty.
 
     Args:
         trials: columns penalty, strength, train_nats, held_out_nats, ndcg@10 (validation).

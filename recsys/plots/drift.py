@@ -1,4 +1,4 @@
-"""What changes over the year: how much is sold, when which category sells, and which items are in demand."""
+"""Drift over the year: sales, seasonal categories, and which items are in demand."""
 
 from collections.abc import Mapping
 
@@ -16,16 +16,16 @@ SHOWN_CATEGORIES = 4
 
 
 def demand(dataset: Dataset) -> pd.DataFrame:
-    """The events that tell what is in demand: clicks where they are logged (there are many), or purchases."""
+    """The events that show demand: clicks where they are logged (there are more of them), else purchases."""
     kind = "click" if (dataset.events["kind"] == "click").any() else "purchase"
     return dataset.events[dataset.events["kind"] == kind]
 
 
 def monthly_similarity(events: pd.DataFrame, n_items: int, seed: int = 0) -> pd.DataFrame:
-    """How alike the demand of two months is: cosine of their item counts, [months, months].
+    """Similarity of demand between months: cosine of their item counts, [months, months].
 
-    Each month is divided at random into halves, and rows use one half, columns the other. So the diagonal
-    shows how alike two samples of the *same* month are, and only what falls below it is change.
+    Each month is divided at random into halves; rows use one half, columns the other. So the diagonal shows
+    the similarity of two samples of the *same* month, and only values below it show change.
 
     Args:
         events: columns item and time; months with fewer than 200 events are left out, as too noisy.
@@ -88,7 +88,7 @@ def plot_drift(shops: Mapping[str, Dataset]) -> list[Axes]:
 
 def _plot_weekly_sales(data: Dataset, ax: Axes) -> None:
     bought = data.events[data.events["kind"] == "purchase"]
-    weekly = bought.set_index("time").resample("W")["item"].size().iloc[1:-1]  # the ends are part weeks
+    weekly = bought.set_index("time").resample("W")["item"].size().iloc[1:-1]  # without partial weeks
     ax.plot(weekly.index, weekly, color="0.7", linewidth=1.2, label="week")
     smooth = weekly.rolling(5, center=True, min_periods=3).mean()
     ax.plot(smooth.index, smooth, label="mean of five weeks")

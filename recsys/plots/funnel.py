@@ -1,4 +1,4 @@
-"""From being shown to being bought: how many events reach each stage, and at what rate."""
+"""The conversion funnel: how many events reach each stage, from view to purchase, and at what rate."""
 
 from collections.abc import Mapping
 
@@ -12,12 +12,12 @@ from recsys.plots.style import COLOURS, panels
 def funnel(dataset: Dataset) -> pd.DataFrame:
     """Stages of the funnel.
 
-    A click counts as "in a list" when it has a position; a shop's other clicks come from browsing and have no
-    view before them, so views per click may be compared with list clicks only.
+    A click counts as "in a list" when it has a position; other clicks come from browsing and have no view
+    before them, so clicks per view are computed from list clicks only.
 
     Returns:
-        One row per stage that the data set has, in order: stage, events, and rate, the share of the stage
-        before that gets here (NaN where there is none to compare with), plus of, that stage's name or "".
+        One row per stage that the data set has, in order: stage, events, rate (share of the previous stage
+        that gets here; NaN for the first), and of (the previous stage's name, or "").
     """
     kinds = dataset.events["kind"].value_counts()
     clicks = dataset.events[dataset.events["kind"] == "click"]
@@ -50,7 +50,7 @@ def conversion_rate(dataset: Dataset) -> float | None:
 
 
 def plot_funnel(shops: Mapping[str, Dataset]) -> list[Axes]:
-    """One panel for each shop that logs more than purchases; says so where none does."""
+    """One panel for each shop that logs more than purchases; a note where none does."""
     tables = {name: table for name, data in shops.items() if len(table := funnel(data)) > 1}
     if not tables:
         print("Only purchases are known here: there is no funnel to draw.")

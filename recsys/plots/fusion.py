@@ -18,7 +18,7 @@ ROW, HEAD = 0.42, 1.25  # inches: of a step, and of titles, axis and legend toge
 
 
 def plot_methods(table: pd.DataFrame, members: pd.DataFrame, metric: str = "ndcg@10") -> Axes:
-    """Test quality of members and of methods of fusion on one scale, the members' names first.
+    """Test quality of members and of fusion methods on one scale, members first.
 
     Args:
         table: columns method, <metric>_test. members: columns member, <metric>_test.
@@ -34,7 +34,7 @@ def plot_methods(table: pd.DataFrame, members: pd.DataFrame, metric: str = "ndcg
 
 
 def plot_diversity(table: pd.DataFrame) -> list[Axes]:
-    """What fusing a pair gains against how alike its lists are, and how alike its errors.
+    """Gain of fusing a pair of models, against the similarity of their lists and of their errors.
 
     Args:
         table: from `recsys.ensembling.diversity.what_diversity_predicts`.

@@ -1,7 +1,7 @@
-"""Labels beside points that hide neither one another nor the points.
+"""Places labels beside points so that they cover neither each other nor the points.
 
-For a few dozen labels the first free place in rings around each point does. matplotlib has nothing for it,
-and adjustText is not among the dependencies.
+For a few dozen labels the first free position on rings around each point suffices. matplotlib has nothing for
+it, and adjustText is not among the dependencies.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
-SIZE = 8  # of the letters, points
-# of a label from its point, pixels at 100 dpi and degrees: the first free place is taken
+SIZE = 8  # font size in points
+# distances (pixels at 100 dpi) and angles (degrees) of a label from its point, in the order tried
 RINGS = (7, 14, 24, 36, 50, 70, 95, 125)
 ANGLES = (0, 180, 90, 270, 45, 135, 225, 315, 20, 160, 200, 340)
-NEAR = 2  # rings at which no line need lead to the label
-POINT = 10  # pixels at 100 dpi that a point takes
-BEYOND = 10.0  # a label outside the panel, or over another one, is so much worse than one over a point
+NEAR = 2  # rings close enough to need no line to the label
+POINT = 10  # size of a point in pixels at 100 dpi
+BEYOND = 10.0  # penalty factor of a label outside the panel or over another label, against one over a point
 
 
 def place_labels(axes: Axes, points: np.ndarray, labels: list[str], lines: Sequence[np.ndarray] = ()) -> None:
-    """A label beside each point; where it has to be far away, a thin line leads to it.
+    """Draw a label beside each point; a thin line leads to a distant one.
 
-    Call it last: scales, limits and the other panels must stand.
+    Call it last, when scales, limits and the other panels are final.
 
     Args:
         points: [n, 2] data coordinates. labels: n.
@@ -67,11 +67,11 @@ def _write(axes: Axes, label: str, point: np.ndarray, box: Bbox, lead: bool) -> 
         va="center",
         arrowprops=line if lead else None,
     )
-    note.set_in_layout(False)  # or the layout moves, and the points with it
+    note.set_in_layout(False)  # otherwise the layout would move the points
 
 
 def _size(axes: Axes, label: str) -> np.ndarray:
-    """[2] pixels that a label takes."""
+    """[2] width and height of a label in pixels."""
     text = axes.text(0, 0, label, fontsize=SIZE)
     found = text.get_window_extent()
     text.remove()
@@ -99,7 +99,7 @@ def _along(corners: np.ndarray, step: float) -> np.ndarray:
 
 
 def _area(one: Bbox, other: Bbox) -> float:
-    """Pixels that two boxes share."""
+    """Overlap of two boxes in square pixels."""
     wide = min(one.x1, other.x1) - max(one.x0, other.x0)
     high = min(one.y1, other.y1) - max(one.y0, other.y0)
     return max(wide, 0) * max(high, 0)

@@ -1,4 +1,4 @@
-"""The long tail (长尾): how unevenly purchases fall on items."""
+"""The long tail (长尾): how unevenly purchases are distributed over items."""
 
 from collections.abc import Mapping
 
@@ -18,14 +18,24 @@ def purchase_counts(dataset: Dataset) -> np.ndarray:
 
 
 def gini(counts: np.ndarray) -> float:
-    """Gini coefficient of [M] counts: 0 when all items sell alike, near 1 when one item sells everything."""
+    """Gini coefficient of [M] counts: 0 when all items sell equally, near 1 when one item sells everything.
+
+    Example:
+        >>> gini(np.array([5, 5, 5])), round(gini(np.array([0, 0, 9])), 2)
+        (0.0, 0.67)
+    """
     ordered = np.sort(np.asarray(counts, dtype=float))
     places = np.arange(1, len(ordered) + 1)
     return float((2 * places - len(ordered) - 1) @ ordered / (len(ordered) * ordered.sum()))
 
 
 def top_share(counts: np.ndarray, share: float) -> float:
-    """Part of all events that fall on the best-selling `share` of the items; both in [0, 1]."""
+    """Share of all events that belong to the best-selling `share` of the items; both in [0, 1].
+
+    Example:
+        >>> top_share(np.array([8, 1, 1, 0]), share=0.25)
+        0.8
+    """
     ordered = np.sort(counts)[::-1]
     return float(ordered[: max(1, round(share * len(ordered)))].sum() / ordered.sum())
 

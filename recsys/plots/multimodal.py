@@ -1,4 +1,4 @@
-"""Pictures with what modalities say of them: neighbours, who decided, what missing pictures cost."""
+"""Figures of multimodal models: nearest neighbours, contributions of modalities, missing pictures, costs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from recsys.plots.style import COLOURS
 
-SHOWN = 6  # neighbours a row
+SHOWN = 6  # neighbours per row
 
 
 def plot_neighbours(
@@ -41,7 +41,7 @@ def plot_neighbours(
 
 
 def plot_changed(table: pd.DataFrame, changed: pd.DataFrame, caption: str = "text") -> Sequence[Axes]:
-    """The items whose class fusion changed, with what was said before and after.
+    """Items whose predicted class changed by fusion, with the predictions before and after.
 
     Args:
         changed: columns row, true, before, after; at most SHOWN rows are shown.
@@ -57,7 +57,7 @@ def plot_changed(table: pd.DataFrame, changed: pd.DataFrame, caption: str = "tex
 
 
 def plot_missing(metrics: Mapping[str, float], alone: float | None = None) -> Axes:
-    """Accuracy against the share of items without the picture at test.
+    """Accuracy against the share of test items without a picture.
 
     Args:
         metrics: missing_0 … missing_100. alone: accuracy of the model without pictures, a dashed line.
@@ -93,7 +93,7 @@ def plot_deciding(shares: pd.DataFrame, most: int = 12) -> Axes:
 
 
 def plot_cost(costs: pd.DataFrame) -> Axes:
-    """What a modality costs against what it buys: one point each.
+    """Cost of each modality against its gain, one point each.
 
     Args:
         costs: columns modality, parameters, megabytes, gain (in points of accuracy).

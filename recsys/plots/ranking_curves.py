@@ -1,4 +1,4 @@
-"""Where targets end up: the share found within the first k places, and full against sampled ranking."""
+"""Ranking curves: share of targets within the first k places, and full against sampled ranking."""
 
 from collections.abc import Mapping
 
@@ -15,11 +15,11 @@ MARKERS = ("o", "s", "D", "^", "v")
 def plot_found_within(positions: Mapping[str, pd.DataFrame], n_items: int) -> Axes:
     """Share of targets in the first k places, for every k; both axes logarithmic.
 
-    The curve's height at k = 10 is recall@10 when each user has one target. A random order runs along the
-    dotted line k / M.
+    The curve's height at k = 10 is recall@10 when each user has one target. A random order follows the dotted
+    line k / M.
 
     Args:
-        positions: by label, tables with better and equal (a tied target stands in the middle of its tie).
+        positions: by label, tables with better and equal (a tied target is put in the middle of its tie).
         n_items: M.
     """
     (ax,) = panels(1, width=7.5, height=4.2)
@@ -42,9 +42,9 @@ def plot_found_within(positions: Mapping[str, pd.DataFrame], n_items: int) -> Ax
 
 
 def plot_protocols(table: pd.DataFrame) -> Axes:
-    """A line per scorer across the protocols of `recsys.metrics.sampled.compare_protocols`.
+    """One line per scorer across the protocols of `recsys.metrics.sampled.compare_protocols`.
 
-    Lines that cross are scorers whose order the protocol changes. Bars: 95 % interval over cases.
+    Where lines cross, the protocol changes the order of scorers. Bars: 95 % interval over cases.
     """
     metric = next(name for name in table.columns if name.startswith("hr@"))
     protocols = list(dict.fromkeys(table["protocol"]))

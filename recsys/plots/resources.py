@@ -1,6 +1,6 @@
-"""Figures of memory, files and caches: what a training step holds, when it no longer fits, what grows stale.
+"""Figures of resources: memory of a training step, largest batch that fits, staleness of a cache.
 
-Every function gives the figure, which a notebook shows by itself: end the line with a semicolon.
+Every function returns the figure and a notebook shows it as well: end the line with a semicolon.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 from recsys.plots.style import COLOURS, panels
 
 KINDS = ("weights", "optimizer", "gradients", "activations")
-HATCHES = ("", "//", "..", "xx")  # kinds are told apart without colour, too
+HATCHES = ("", "//", "..", "xx")  # so that kinds can be distinguished without colour
 
 
 def plot_step_memory(frame: pd.DataFrame) -> Figure:
-    """What a training step holds, kind by kind, and its peak: the kinds are not all there at once.
+    """Memory of a training step by kind, and its peak (which is less, as not all is allocated at once).
 
     Args:
         frame: index of settings; weights, gradients, optimizer, activations, peak (megabytes).
@@ -49,13 +49,13 @@ def plot_step_memory(frame: pd.DataFrame) -> Figure:
 
 
 def plot_batches(frame: pd.DataFrame, slope: float, free: float, first_too_large: int) -> Figure:
-    """Peak memory by batch: points are measured, the line leads on to what is free.
+    """Peak memory by batch size: points are measured, the line extrapolates to the available memory.
 
     Args:
         frame: texts (of a batch), peak (megabytes).
-        slope: megabytes of a further text, from the largest batch on.
-        free: megabytes that are free.
-        first_too_large: texts of the first batch that needs more.
+        slope: megabytes per additional text, beyond the largest batch.
+        free: available megabytes.
+        first_too_large: size of the first batch that needs more.
     """
     (axes,) = panels(1, width=7.0, height=4.2)
     last = frame.loc[frame["texts"].idxmax()]

@@ -1,4 +1,4 @@
-"""Figures of search: which positions are looked at, the surface of α, and estimates of a policy."""
+"""Figures of search: examination by position, quality by α, off-policy estimates."""
 
 import pandas as pd
 import seaborn as sns
@@ -9,7 +9,7 @@ from recsys.plots.style import panels
 
 
 def plot_examination(curves: pd.DataFrame) -> Axes:
-    """How often each position is looked at, relative to the first.
+    """How often users examine each position, relative to the first.
 
     Args:
         curves: index position (from 0); columns "corrected", "naive", and "truth" where it is known.
@@ -28,7 +28,7 @@ def plot_examination(curves: pd.DataFrame) -> Axes:
 
 
 def plot_surface(surface: pd.DataFrame) -> Axes:
-    """NDCG on validation lists over the share of the match, one line a normalisation.
+    """NDCG on validation lists against α, the weight of the match, one line per normalisation.
 
     Args:
         surface: from `recsys.search.ranking.alpha_surface`.
@@ -44,11 +44,11 @@ def plot_surface(surface: pd.DataFrame) -> Axes:
 
 
 def plot_policy_values(table: pd.DataFrame, known: float) -> Axes:
-    """Estimates of a policy's value with their 95 % intervals, and the value that is known.
+    """Estimates of a policy's value with their 95 % intervals, and the known value.
 
     Args:
         table: columns method, value, low, high.
-        known: the truth, or the policy's own log's mean.
+        known: the true value, or the mean of the policy's own log.
     """
     (ax,) = panels(1, width=6, height=1.2 + 0.4 * len(table))
     error = [table["value"] - table["low"], table["high"] - table["value"]]

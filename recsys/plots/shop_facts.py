@@ -1,4 +1,4 @@
-"""What a data set holds, in one column: the table that puts two shops side by side."""
+"""Key figures of a data set, and a table that compares several."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from recsys.plots.long_tail import gini, purchase_counts, top_share
 
 
 def shop_facts(dataset: Dataset) -> dict[str, float]:
-    """Size and shape as numbers, fit for a record.
+    """Size and shape of a data set as metrics.
 
     Returns:
         users, items, events; purchases, purchases_per_user (median), density (share of all user–item pairs
@@ -33,7 +33,7 @@ def shop_facts(dataset: Dataset) -> dict[str, float]:
 
 
 def compare_shops(shops: Mapping[str, Dataset]) -> pd.DataFrame:
-    """Data sets as columns, facts as rows, formatted for reading."""
+    """Table of key figures, data sets as columns, formatted for reading."""
     return pd.DataFrame({name: _readable(dataset) for name, dataset in shops.items()}).fillna("–")
 
 

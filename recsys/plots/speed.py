@@ -1,7 +1,7 @@
-"""Figures of the encoder's speed: shares of the limit, quality against cost, batches, caches, sizes.
+"""Figures of encoder speed: share of the hardware limit, quality against cost, batches, caches, sizes.
 
-A precision has one colour in all of them. Every function gives the figure, which a notebook shows by itself:
-end the line with a semicolon.
+A precision has the same colour in all of them. Every function returns the figure and a notebook shows it as
+well: end the line with a semicolon.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PRECISION_MARKERS = {"fp32": "o", "bf16": "s", "int8": "D"}
 
 
 def plot_shares(frame: pd.DataFrame) -> Figure:
-    """How much of its own limit each variant reaches: 1 is what its precision allows on this machine.
+    """Share of the hardware limit that each variant reaches: 1 is the limit of its precision.
 
     Args:
         frame: variant, precision ("fp32", "bf16", "int8"), tokens_per_second, limit_tokens_per_second.
@@ -46,16 +46,16 @@ def plot_shares(frame: pd.DataFrame) -> Figure:
 
 
 def plot_pareto(frame: pd.DataFrame, floor: float | None = None, least: float = 0.85) -> Figure:
-    """What speed costs in quality: for one query, and for a catalogue.
+    """Quality against cost: for one query, and for a catalogue.
 
-    The stepped line is the best that has at least so much overlap.
+    The stepped line is the Pareto front: the lowest cost with at least that overlap.
 
     Args:
-        frame: variant, precision, overlap_query and overlap_titles (with the reference's ten nearest, [0, 1],
-            where only the queries, only the titles are encoded so), latency (seconds of a query), throughput
-            (texts a second).
-        floor: overlap that is asked for, drawn as a dashed line.
-        least: variants of a smaller overlap, either, are named below the panels, not drawn.
+        frame: variant, precision, overlap_query and overlap_titles (with the reference's ten nearest, in
+            [0, 1], where only the queries or only the titles are encoded by the variant), latency (seconds
+            of a query), throughput (texts a second).
+        floor: required overlap, drawn as a dashed line.
+        least: variants with a smaller overlap of either kind are named below the panels, not drawn.
     """
     worse = frame[["overlap_query", "overlap_titles"]].min(axis=1)
     shown, far = frame[worse >= least], frame.assign(overlap=worse)[worse < least]
@@ -89,10 +89,10 @@ def plot_pareto(frame: pd.DataFrame, floor: float | None = None, least: float = 
 
 
 def pareto_front(frame: pd.DataFrame, cost: str, lower: bool) -> pd.DataFrame:
-    """The rows that no other row beats: none is as good in both overlap and cost and better in one of them.
+    """The Pareto-optimal rows: no other row is as good in both overlap and cost and better in one of them.
 
     Args:
-        frame: overlap, and a column `cost`; `lower` says that less of it is better.
+        frame: column overlap, and a column `cost`; `lower`: whether less of it is better.
     """
     quality, value = frame["overlap"].to_numpy(), frame[cost].to_numpy() * (-1 if lower else 1)
     as_good = (quality[None] >= quality[:, None]) & (value[None] >= value[:, None])
@@ -101,7 +101,7 @@ def pareto_front(frame: pd.DataFrame, cost: str, lower: bool) -> pd.DataFrame:
 
 
 def plot_grid(frame: pd.DataFrame) -> Figure:
-    """Tokens a second by length and batch: a row of heat maps a variant, a column a number of threads.
+    """Tokens a second by length and batch: heat maps, one row per variant, one column per thread count.
 
     Args:
         frame: tokens (of each text), batch (texts), threads, tokens_per_second; variant where there are
@@ -114,7 +114,7 @@ def plot_grid(frame: pd.DataFrame) -> Figure:
     shape = {"figsize": size, "squeeze": False, "sharex": True, "sharey": True}
     figure, grid = plt.subplots(len(variants), len(threads), **shape)
     rates = frame["tokens_per_second"]
-    # one colour for a rate in all maps; a single rate needs some room around it
+    # the same colour scale in all maps; a single value needs some range around it
     norm = LogNorm(rates.min(), max(rates.max(), 1.01 * rates.min()))
     for row, variant in zip(grid, variants, strict=True):
         for axes, count in zip(row, threads, strict=True):
@@ -135,11 +135,11 @@ def plot_grid(frame: pd.DataFrame) -> Figure:
 
 
 def plot_cache(frame: pd.DataFrame) -> Figure:
-    """Hit rate by the cache's size: points are measured, dashed lines the theory.
+    """Hit rate by cache size: points are measured, dashed lines are theory.
 
     Args:
-        frame: size (entries), hit_rate ([0, 1]); theory (the same, may be NaN) where there is one; policy, or
-            whatever else tells lines apart, where there are several.
+        frame: size (entries), hit_rate ([0, 1]); theory (the same, may be NaN), optional; policy, or another
+            column that distinguishes lines, where there are several.
     """
     frame = frame if "policy" in frame else frame.assign(policy="measured")
     frame = frame if "theory" in frame else frame.assign(theory=np.nan)
@@ -160,7 +160,7 @@ def plot_cache(frame: pd.DataFrame) -> Figure:
 
 
 def plot_sizes(frame: pd.DataFrame, limits: Mapping[str, float] | None = None) -> Figure:
-    """Megabytes on disk and in memory, a bar a variant.
+    """Megabytes on disk and in memory, one bar per variant.
 
     Args:
         frame: variant, precision, disk, memory (megabytes; NaN where not measured).
@@ -183,18 +183,18 @@ def plot_sizes(frame: pd.DataFrame, limits: Mapping[str, float] | None = None) -
 
 
 def plot_cost_sensitivity(frame: pd.DataFrame, price: float, rate: float) -> Figure:
-    """What a million queries cost by load, and by the price of a core at one load: a line a variant.
+    """Cost of a million queries by load, and by the price of a core at one load; one line per variant.
 
-    The price is a factor: lines of the right panel are straight, and their order never changes. Load is not:
-    few requests need a whole core, and at a high load waiting adds less to it.
+    Cost is proportional to the price, so lines of the right panel are straight and never cross. It is not
+    proportional to the load: few requests still need a whole core, and at high load queueing adds less.
 
     Args:
-        frame: of `recsys.benchmarks.cost_per_query.cost_by_load`, at `price`; `rate` is among its loads.
+        frame: from `recsys.benchmarks.cost_per_query.cost_by_load`, at `price`; `rate` is among its loads.
         price: of a core for an hour, marked. rate: requests a second, marked.
     """
     left, right = panels(2, width=5.6, height=3.8)
     names = list(dict.fromkeys(frame["variant"]))
-    thick = np.linspace(5, 1.5, len(names))  # variants that need as many cores lie on one another
+    thick = np.linspace(5, 1.5, len(names))  # lines of variants that need equally many cores coincide
     for colour, name, wide in zip(sns.color_palette("husl", len(names)), names, thick, strict=True):
         part = frame[frame["variant"] == name].sort_values("requests_per_second")
         left.plot(
@@ -245,7 +245,7 @@ def _bars(axes: Axes, table: pd.DataFrame, column: str, labels: list[str]) -> No
 
 
 def _precision_legend(axes: Axes, table: pd.DataFrame, markers: bool = False) -> None:
-    """Above the panel, at its right end, where no bar or point can be."""
+    """Draw the legend above the panel, at its right end, where no bar or point can be."""
     there = [name for name in PRECISION_COLOURS if name in set(table["precision"])]
     marks = [
         axes.scatter([], [], color=PRECISION_COLOURS[name], marker=PRECISION_MARKERS[name], s=34)

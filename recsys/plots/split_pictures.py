@@ -1,4 +1,4 @@
-"""What a split puts where: a table of its parts, and the histories of a few users coloured by part."""
+"""Splits as a table of their parts, and as a figure of some users' histories coloured by part."""
 
 from collections.abc import Mapping
 
@@ -13,10 +13,10 @@ from recsys.plots.style import PART_COLOURS, PART_MARKERS, panels
 
 
 def split_table(split: Split) -> pd.DataFrame:
-    """One row per part: events, users, items, and what makes its targets hard or void.
+    """One row per part: events, users, items, and shares of repeats and cold-start events.
 
-    repeats: share of the part's events whose user had met the item in an earlier part. new items: share
-    whose item has no training event (冷启动, cold start), new users likewise. All in [0, 1].
+    repeats: share of the part's events whose user had the item in an earlier part. new items: share whose
+    item has no training event (冷启动, cold start); new users likewise. All in [0, 1].
     """
     train = split.train
     met = pd.MultiIndex.from_frame(train[["user", "item"]])
@@ -40,7 +40,7 @@ def split_table(split: Split) -> pd.DataFrame:
 def plot_splits(splits: Mapping[str, Split], users: int = 30, seed: int = 0) -> list[Axes]:
     """One panel per split: a row of dots for each of the same few users, coloured by part.
 
-    The horizontal axis is time where there is one, else the place in the user's history.
+    The horizontal axis is time where there is one, else the position in the user's history.
 
     Args:
         splits: by title, of one data set.
@@ -69,7 +69,7 @@ def _plot_histories(split: Split, chosen: np.ndarray, ax: Axes) -> None:
     axis = _axis(split)
     events = pd.concat([getattr(split, part).assign(part=part) for part in PARTS])
     events = events[events["user"].isin(chosen)]
-    row_of_user = events.groupby("user")[axis].max().rank(method="first")  # who stays longest on top
+    row_of_user = events.groupby("user")[axis].max().rank(method="first")  # latest last event on top
     for part in PARTS:
         dots = events[events["part"] == part]
         ax.scatter(

@@ -32,7 +32,7 @@ ARROWS = [
 
 
 def plot_pipeline() -> Axes:
-    """The two ways of an event: through the engine into the store, and past it into the list."""
+    """The two paths of an event: through the engine into the store, and directly into the list."""
     (axes,) = panels(1, width=11, height=3.2)
     for source, target in ARROWS:
         (x0, y0, _), (x1, y1, _) = BOXES[source], BOXES[target]
@@ -51,12 +51,12 @@ def plot_pipeline() -> Axes:
 
 
 def plot_freshness(gains: pd.DataFrame) -> Axes | None:
-    """NDCG@10 against how fresh the state is, a line a scorer, with the interval of its gain.
+    """NDCG@10 against the freshness of the state, one line per scorer, with the interval of its gain.
 
     None for an empty table.
 
     Args:
-        gains: from `studies.freshness_tables.gains`, arms named "scorer, freshness".
+        gains: from `recsys.streaming.studies.freshness_tables.gains`, arms named "scorer, freshness".
     """
     if gains.empty:
         return None
@@ -81,10 +81,10 @@ def plot_freshness(gains: pd.DataFrame) -> Axes | None:
 
 
 def plot_learners(weekly: pd.DataFrame) -> Axes | None:
-    """Log loss by weeks, a line a learner; the break, and where drift was seen. None for an empty table.
+    """Log loss by week, one line per learner, with the change point and detected drifts. None if empty.
 
     Args:
-        weekly: from `studies.sections.learners`, times of break and drifts in its attrs.
+        weekly: from `recsys.streaming.studies.sections.learners`; change point and drifts are in its attrs.
     """
     if weekly.empty:
         return None
@@ -104,10 +104,10 @@ def plot_learners(weekly: pd.DataFrame) -> Axes | None:
 
 
 def plot_batches(batches: pd.DataFrame) -> list[Axes]:
-    """Lines and milliseconds of every batch of the engine; nothing for an empty table.
+    """Events and milliseconds of every batch of the engine; [] for an empty table.
 
     Args:
-        batches: from `studies.load.engine_run`.
+        batches: from `recsys.streaming.studies.load.engine_run`.
     """
     if batches.empty:
         return []
@@ -120,7 +120,7 @@ def plot_batches(batches: pd.DataFrame) -> list[Axes]:
 
 
 def plot_ticker(told: pd.DataFrame) -> list[Axes]:
-    """Throughput of the low-latency path, and how many places of one user's list are new at each step."""
+    """Throughput of the low-latency path, and number of new items in one user's list at each step."""
     axes = panels(2, height=3.0)
     axes[0].plot(told.index, told["events_per_second"], color=COLOURS[0])
     axes[0].set(xlabel="events", ylabel="events a second", title="Fold and re-rank")

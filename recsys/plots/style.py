@@ -1,4 +1,4 @@
-"""One look for every figure: colour-blind-safe, readable in print and on a phone."""
+"""The common style of all figures: colour-blind-safe, readable in print and on a phone."""
 
 import matplotlib.pyplot as plt
 import seaborn as sns

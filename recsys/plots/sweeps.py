@@ -1,4 +1,4 @@
-"""Pictures of searches over settings: progress, what was tried, what mattered, and what the best cost."""
+"""Figures of hyperparameter searches: progress, trials, importance of parameters, cost of the best."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ COLOUR_MAP = "viridis"
 def best_so_far(
     frame: pd.DataFrame, metric: str, direction: str = "max", x: str = "spent", points: int = 80
 ) -> pd.DataFrame:
-    """Each search's best value at common moments.
+    """Best value so far of each search, at common points of its budget.
 
     Args:
-        frame: a row a trial: metric, x, state; method and repeat where there are several.
-        x: what is spent: core seconds ("spent") or trials ("number").
+        frame: one row per trial: metric, x, state; method and repeat where there are several.
+        x: budget spent: core seconds ("spent") or trials ("number").
 
     Returns:
-        Columns method, repeat, x, best; from where every repeat of the method has a finished trial on.
+        Columns method, repeat, x, best; starts where every repeat of the method has a finished trial.
     """
     sign = 1.0 if direction == "max" else -1.0
     frame = frame.assign(**{name: 0 for name in ("method", "repeat") if name not in frame})
@@ -38,7 +38,7 @@ def best_so_far(
     grid = np.geomspace(max(finished[x].min(), 1e-3), finished[x].max(), points)
     grid[-1] = finished[x].max()  # not a rounding error less
     parts = []
-    # a median over repeats of which some have nothing yet would fall when they join
+    # a median over those repeats that have a trial would fall when further ones join
     start = finished.groupby(["method", "repeat"])[x].min().groupby("method").max()
     for (method, repeat), part in finished.groupby(["method", "repeat"]):
         best = sign * np.maximum.accumulate(sign * part[metric].to_numpy())
@@ -61,7 +61,7 @@ def plot_best_so_far(
     """Median of the best so far over repeats, with the middle 80 % as a band.
 
     Args:
-        frame: of `best_so_far`'s argument. ceiling: the best there is, where it is known.
+        frame: as for `best_so_far`. ceiling: the best possible value, where it is known.
     """
     (axes,) = panels(1, width=7.5, height=4.2)
     lines = best_so_far(frame, metric, direction, x)
@@ -91,10 +91,10 @@ def plot_best_so_far(
 def plot_parallel_coordinates(
     frame: pd.DataFrame, names: Sequence[str], metric: str, direction: str = "max", logs: Sequence[str] = ()
 ) -> Axes:
-    """A line a trial through one axis a parameter, coloured by its value, the best drawn last.
+    """Parallel coordinates: one line per trial through one axis per parameter, coloured by the metric.
 
     Args:
-        names: the parameters. logs: those drawn over their logarithm.
+        names: the parameters. logs: those on a logarithmic axis.
     """
     finished = frame[frame["state"] == "done"].dropna(subset=[metric])
     finished = finished.sort_values(metric, ascending=direction == "max")
@@ -150,10 +150,10 @@ def plot_contour(
 
 
 def plot_importance(table: pd.DataFrame) -> Axes:
-    """Shares of the variance with their intervals, a row a parameter, a colour a measure.
+    """Shares of the variance with their intervals, one row per parameter, one colour per measure.
 
     Args:
-        table: of `recsys.sweeps.importance.importance`, several one below another.
+        table: from `recsys.sweeps.importance.importance`, possibly several concatenated.
     """
     order = table.groupby("parameter")["importance"].mean().sort_values(ascending=False).index
     measures = list(table["evaluator"].unique())
@@ -162,7 +162,7 @@ def plot_importance(table: pd.DataFrame) -> Axes:
         part = table[table["evaluator"] == measure].set_index("parameter").loc[list(order)]
         shift = 0.2 * (number - (len(measures) - 1) / 2)
         places = np.arange(len(order)) + shift
-        # a percentile interval need not hold the mean; a bar cannot have a negative length
+        # a percentile interval may exclude the mean, but a bar cannot have a negative length
         sides = [
             (part["importance"] - part["low"]).clip(lower=0),
             (part["high"] - part["importance"]).clip(lower=0),
@@ -185,7 +185,7 @@ def plot_importance(table: pd.DataFrame) -> Axes:
 
 
 def front(frame: pd.DataFrame, directions: Mapping[str, str]) -> pd.Series:
-    """Which rows no other row beats in one objective without losing in another: booleans.
+    """Which rows are Pareto-optimal, as booleans.
 
     Args:
         directions: objective → "max" or "min".
@@ -219,7 +219,7 @@ def plot_draws(draws: pd.DataFrame, halves: pd.DataFrame, metric: str = "NDCG@10
     """Gain over the defaults, and optimism, against the number of configurations tried.
 
     Args:
-        draws: of `recsys.sweeps.draws.best_of_draws`. halves: of `optimism_of_halves`.
+        draws: from `recsys.sweeps.draws.best_of_draws`. halves: from `optimism_of_halves`.
     """
     left, right = panels(2, width=5.6, height=3.9)
     left.errorbar(draws["tried"], draws["gain"], yerr=_sides(draws, "gain"), marker="o", capsize=3)
@@ -273,7 +273,7 @@ def _sides(table: pd.DataFrame, name: str) -> np.ndarray:
 
 
 def _heights(values: pd.Series, log: bool) -> tuple[np.ndarray, list[tuple[float, str]]]:
-    """Places in [0, 1] of a parameter's values, and marks: the ends of numbers, every value of a choice."""
+    """Heights in [0, 1] of a parameter's values, and axis marks: ends of a range, all values of a choice."""
     if pd.api.types.is_numeric_dtype(values) and values.notna().all() and values.nunique() > 1:
         numbers = np.log(values.astype(float)) if log else values.astype(float)
         low, high = numbers.min(), numbers.max()

@@ -1,4 +1,4 @@
-"""Figure and numbers of the comparison of training loops: tokens a second, and how near to which limit."""
+"""Figure and metrics of the comparison of training loops: tokens a second, share of the hardware limit."""
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,7 @@ def plot_throughput(frame: pd.DataFrame) -> Axes:
 
 
 def throughput_metrics(frame: pd.DataFrame) -> dict[str, float]:
-    """What a run records of `compare_loops`; every ratio is a median over rounds, within a round.
+    """Metrics that a run records from `compare_loops`; ratios are medians over rounds of ratios in a round.
 
     Returns:
         `kit_ratio_to_plain`, `kit_ratio_to_trainer` (its default precision) and `kit_ratio_to_trainer_bf16`,

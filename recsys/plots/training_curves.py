@@ -1,4 +1,4 @@
-"""How a training run went, and how quality depends on how often an item was bought."""
+"""Training curves, and quality by the training frequency of items."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,8 +12,8 @@ def plot_training(history: pd.DataFrame, metric: str = "NDCG@10 on validation") 
     """Loss by step (grey: each step; line: running mean), and the metric where it was measured.
 
     Args:
-        history: of `recsys.training.result.TrainingResult`.
-        metric: what its column `metric` holds.
+        history: from `recsys.training.result.TrainingResult`.
+        metric: label of its column `metric`.
     """
     judged = history[history["metric"].notna()]
     axes = panels(2 if len(judged) else 1, height=3.2)
@@ -29,12 +29,12 @@ def plot_training(history: pd.DataFrame, metric: str = "NDCG@10 on validation") 
 
 
 def plot_bands(frame: pd.DataFrame, by: str = "model", prefix: str = "ndcg@10_") -> Axes:
-    """NDCG@10 by how often training saw the item: one line per model.
+    """NDCG@10 by the target's number of training events: one line per model.
 
     Args:
         frame: from `recsys.runs.evidence.results.results`: a row a run, columns ndcg@10_cold, ndcg@10_rare,
             ...
-        by: the column that names the lines; runs of equal name are averaged.
+        by: the column that names the lines; runs with equal names are averaged.
     """
     bands = [band for band in ("cold", "rare", "middle", "frequent") if f"{prefix}{band}" in frame]
     means = frame.groupby(by, sort=False)[[f"{prefix}{band}" for band in bands]].mean()

@@ -1,4 +1,4 @@
-"""Figures of parameter-efficient tuning: the algebra, ranks, singular values, quality against cost."""
+"""Figures of parameter-efficient tuning: low-rank matrices, ranks, singular values, quality against cost."""
 
 from collections.abc import Mapping
 
@@ -14,13 +14,13 @@ MATRICES_SHOWN = 6
 
 
 def plot_low_rank(width: int, rank: int) -> Axes:
-    """W + B A to scale: how many numbers each of them holds.
+    """W + B A drawn to scale, with the number of parameters of each matrix.
 
     Args:
         width: of the square matrix W. rank: r, the columns of B and rows of A.
     """
     (axes,) = panels(1, width=8.5, height=3.4)
-    thin, gap = max(rank / width, 0.012), 0.22  # below a hundredth nothing would be seen
+    thin, gap = max(rank / width, 0.012), 0.22  # thinner than a hundredth would be invisible
     parts = [
         ("W, frozen", 0.0, 0.0, 1.0, 1.0, "0.8", width * width),
         ("B", 1 + gap, 0.0, thin, 1.0, COLOURS[0], width * rank),
@@ -38,10 +38,10 @@ def plot_low_rank(width: int, rank: int) -> Axes:
 
 
 def plot_ranks(ranks: pd.DataFrame) -> Axes:
-    """The rank that each matrix ended with.
+    """The final rank of each matrix.
 
     Args:
-        ranks: of `recsys.encoders.peft.adaptive_rank.ranks_by_matrix`: layer, matrix, rank.
+        ranks: from `recsys.encoders.peft.adaptive_rank.ranks_by_matrix`: layer, matrix, rank.
     """
     table = ranks.pivot_table(index="layer", columns="matrix", values="rank")
     (axes,) = panels(1, width=1.6 + 1.3 * table.shape[1], height=1.2 + 0.45 * len(table))
@@ -51,7 +51,7 @@ def plot_ranks(ranks: pd.DataFrame) -> Axes:
 
 
 def plot_singular_values(change: pd.DataFrame, by_matrix: pd.DataFrame) -> list[Axes]:
-    """How much of ‖ΔW‖² its largest singular values hold, and how far each matrix moved.
+    """Share of ‖ΔW‖² in its largest singular values, and relative change of each matrix.
 
     Args:
         change, by_matrix: of `recsys.encoders.peft.weight_change`.
@@ -75,7 +75,7 @@ def plot_singular_values(change: pd.DataFrame, by_matrix: pd.DataFrame) -> list[
 
 
 def plot_spread(frame: pd.DataFrame) -> list[Axes]:
-    """Effective rank of ΔW and how far it moved, layer by layer: means over runs, bands of all of them.
+    """Effective rank of ΔW and its relative size, layer by layer: means over runs, bands over their range.
 
     Args:
         frame: rows of `recsys.encoders.peft.weight_change.change_by_matrix` of several runs, and their
@@ -103,13 +103,13 @@ def plot_spread(frame: pd.DataFrame) -> list[Axes]:
 
 
 def relative_quality(frame: pd.DataFrame, metric: str, control: str = "full") -> pd.DataFrame:
-    """Quality of each method as a share of full tuning's, seed by seed of one data set.
+    """Quality of each method as a share of full tuning's, with the same data set and seed.
 
     Args:
         frame: from `recsys.runs.evidence.results.results`: dataset, method, seed and the metric.
 
     Returns:
-        The rows that have both, with a column relative (1: as good as full tuning).
+        The rows that have a control, with a column relative (1: as good as full tuning).
     """
     keys = ["dataset", "seed"]
     base = frame[frame["method"] == control].set_index(keys)[metric]
@@ -118,11 +118,11 @@ def relative_quality(frame: pd.DataFrame, metric: str, control: str = "full") ->
 
 
 def pareto_points(frame: pd.DataFrame, cost: str) -> pd.DataFrame:
-    """A row a method, cheapest first: its cost, and its quality relative to full tuning.
+    """One row per method, cheapest first: its cost, and its quality relative to full tuning.
 
-    Both are means over the data sets that as many methods were run on as on any; a method that lacks one of
-    these is left out, since a mean over others would not compare. Of a data set's seeds the cost is the
-    least, because other work on the machine only ever adds seconds; quality is their mean.
+    Both are means over the data sets with the largest number of methods; a method that lacks one of these
+    data sets is left out, because its mean would not be comparable. Over a data set's seeds, cost is the
+    minimum (other load on the machine only adds seconds) and quality the mean.
 
     Args:
         frame: of `relative_quality`. cost: a column.
@@ -145,11 +145,11 @@ def pareto_points(frame: pd.DataFrame, cost: str) -> pd.DataFrame:
 def plot_pareto(frame: pd.DataFrame, cost: str, label: str) -> Axes:
     """Quality relative to full tuning against a cost on a log axis, of `pareto_points`.
 
-    Methods that no other one beats in both are joined by a line. A cost of 0 stands at 1.
+    Pareto-optimal methods are joined by a line. A cost of 0 is drawn at 1.
 
     Args:
         frame: of `relative_quality`.
-        cost: column of the cost. label: what the axis is called.
+        cost: column of the cost. label: of the axis.
     """
     (axes,) = panels(1, width=8.5, height=5.0)
     points = pareto_points(frame, cost)
@@ -173,7 +173,7 @@ def mark_lines(axes: Axes, lines: Mapping[str, float]) -> Axes:
 
     Args:
         axes: of a comparison with the data set as hue, in the same order.
-        lines: data set -> place on the x axis.
+        lines: data set -> position on the x axis.
     """
     for (name, place), colour in zip(lines.items(), COLOURS, strict=False):
         axes.axvline(place, color=colour, linestyle="--", linewidth=1.4, label=f"line of {name}")

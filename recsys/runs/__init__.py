@@ -1,1 +1,1 @@
-"""Experiments, runs, records, claims and the report."""
+"""Experiments as grids, their execution, records, claims with verdicts, and the report."""

@@ -1,8 +1,8 @@
 """Threads of a notebook that is run by hand, in JupyterLab or with plain papermill.
 
-`recsys run` gives every run its threads and its cores. By hand numeric libraries take every core there is,
-and where another process has one of them, each small operation waits for the slowest thread, spinning
-meanwhile: beside one busy core of two a notebook of half a minute took three. So the first cell calls
+`recsys run` gives every run its threads and cores. In a notebook run by hand, numeric libraries use all
+cores; where another process occupies one of them, every small operation waits for the slowest thread, while
+the others spin: beside one busy core of two a notebook of half a minute took three. So the first cell calls
 `use_free_cores`.
 """
 
@@ -16,27 +16,26 @@ import psutil
 from recsys.runs.execution.kernel_parent import THREAD_VARIABLES, THREADS
 from recsys.runs.record import REQUEST
 
-OURS = "RECSYS_THREADS_BY_HAND"  # what the last call set, to tell it from what a user set
-SECONDS = 0.5  # the machine is looked at
-# Threads that wait sleep instead of spinning: a core may become busy later. libgomp, and Intel's OpenMP.
+OURS = "RECSYS_THREADS_BY_HAND"  # the value that the last call set, to distinguish it from a user's
+SECONDS = 0.5  # for which the load of the cores is measured
+# Waiting threads sleep instead of spinning, because a core may become busy later. libgomp, Intel's OpenMP.
 SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container: "200000 100000" is two cores
 
 
 def use_free_cores() -> int:
-    """Give this notebook as many threads as cores are free now, at least one, and say so.
+    """Use as many threads as there are free cores, at least one, and print the number.
 
-    Call it before anything else is imported: most libraries read their thread count once, when they are
-    loaded; those that are loaded already are told. Does nothing under `recsys run`; OMP_NUM_THREADS, where it
-    is set, is kept.
+    Call it before other imports: most libraries read their thread count once, when they are loaded; libraries
+    that are loaded already are set directly. Does nothing under `recsys run`; keeps OMP_NUM_THREADS where it
+    is set.
 
     Returns:
-        the number of threads.
+        The number of threads.
 
     Example:
-        >>> from recsys.runs.by_hand import use_free_cores
-        >>> use_free_cores()
-        1 of 2 cores is free: this notebook uses 1 thread (set OMP_NUM_THREADS to choose)
+        from recsys.runs.by_hand import use_free_cores
+        use_free_cores()  # the first cell; prints "1 of 2 cores is free: this notebook uses 1 thread (...)"
     """
     if REQUEST in os.environ:
         return int(os.environ[THREADS])
@@ -58,7 +57,7 @@ def use_free_cores() -> int:
 
 
 def allowed_cores() -> int:
-    """Cores that this process may use: those it is bound to, and no more than its container's quota."""
+    """Cores that this process may use: by its CPU affinity, and at most its container's quota."""
     bound = len(_bound_to())
     try:
         quota, period = QUOTA.read_text(encoding="ascii").split()
@@ -68,7 +67,7 @@ def allowed_cores() -> int:
 
 
 def free_cores(cores: int, seconds: float = SECONDS) -> int:
-    """How many of the allowed cores nobody uses, looking for so long; one idle half the time counts."""
+    """How many of `cores` are idle, measured for `seconds`; a core counts if it is idle half the time."""
     busy = psutil.cpu_percent(interval=seconds, percpu=True)
     idle = sum(1 - busy[core] / 100 for core in _bound_to() if core < len(busy))
     return max(0, min(cores, round(idle)))
@@ -83,7 +82,7 @@ def _bound_to() -> list[int]:
 
 
 def set_threads(threads: int, environment: MutableMapping[str, str]) -> None:
-    """For libraries still to be loaded, by their variables; for those that are loaded, by their functions."""
+    """Set the threads of numeric libraries: by variables if not loaded yet, by functions otherwise."""
     environment.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     for name, value in SLEEPING.items():
         environment.setdefault(name, value)
@@ -96,7 +95,7 @@ def set_threads(threads: int, environment: MutableMapping[str, str]) -> None:
 
 
 def _ours() -> bool:
-    """Whether the variable is what an earlier call left: a cell that is run again looks anew."""
+    """Whether an earlier call set the variable, so that a repeated cell measures again."""
     return os.environ.get(OURS) == os.environ.get(THREADS)
 
 

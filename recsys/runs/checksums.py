@@ -1,8 +1,7 @@
-"""A digest for every value of a published record, so that a later change of any one is seen and named.
+"""A checksum for every value of a published record, so that a later change of any one is found and named.
 
-Ranking metrics are computed again from the ranks; for everything else (seconds, coverage, the commit, the
-name of a model, ...) there is nothing to compute it from but the run. This guards against drift by hand or by
-a bad merge, not against somebody who means harm.
+Ranking metrics can be recomputed from the ranks; other values (seconds, coverage, the commit, a model's name,
+...) cannot. This protects against accidental edits and bad merges, not against deliberate forgery.
 """
 
 import hashlib
@@ -14,7 +13,7 @@ CHECKSUMS = "checksums"
 
 
 def values(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted path, value) of every text, number, truth value and null of a record, and of what is empty."""
+    """(dotted path, value) of every text, number, boolean, null and empty container of a record."""
     if isinstance(node, dict) and node:
         for key, value in node.items():
             if (path, key) != ("", CHECKSUMS):
@@ -33,7 +32,7 @@ def with_checksums(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def altered(record: dict[str, Any]) -> list[str]:
-    """What is wrong with the values of a published record, one line each."""
+    """Values of a published record that differ from their checksums, one line each."""
     published = record.get(CHECKSUMS)
     if not isinstance(published, dict):
         return ["it has no checksums: publish it with `recsys publish`"]
@@ -49,7 +48,7 @@ def altered(record: dict[str, Any]) -> list[str]:
 
 
 def content_name(content: dict[str, Any]) -> str:
-    """16 hexadecimal digits of a table's content: the name under which records share it."""
+    """16 hexadecimal digits of sha256 of some content, the file name under which records share it."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""What `recsys run` does, apart from parsing its options."""
+"""The work of `recsys run`, without the parsing of its options."""
 
 import json
 import sys
@@ -43,7 +43,7 @@ def run_command(
     runs: Path | None,
     allow_dirty: bool,
 ) -> int:
-    """Plan, fetch data, run, sum up; returns the exit status."""
+    """Plan, fetch data, run, summarise; returns the exit status."""
     for value, choices, what in ((profile, PROFILES, "profile"), (data, DATA_CHOICES, "--data")):
         if value not in choices:
             raise ExperimentError(f"no {what} '{value}'; there are {', '.join(choices)}")
@@ -128,7 +128,7 @@ def _run(
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
-    """-p name=value, each name once: with two values the last one alone would run, without a word."""
+    """Parse -p name=value; a repeated name is an error, because only the last value would run."""
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -165,7 +165,7 @@ def _refuse_dirty_reference(profile: str, allow_dirty: bool) -> None:
 
 
 def _fetch(console: Console, due: list[PlannedRun]) -> None:
-    """Get each data set once, before workers would all ask for it; note what can't be had."""
+    """Fetch each data set once, before the workers need it; mark runs whose data cannot be obtained."""
     for experiment in {one.experiment.name: one.experiment for one in due}.values():
         if missing := experiment.missing_packages():
             reason = f"it needs {', '.join(missing)}, which are extras: install them with `make extras`"
@@ -184,7 +184,7 @@ def _fetch(console: Console, due: list[PlannedRun]) -> None:
 
 
 def plan_table(planned: list[PlannedRun]) -> Table:
-    """What would run, and why."""
+    """Table for --dry-run: what would run, and why."""
     table = Table("experiment", "run", "state", "why")
     for one in planned:
         state = "[yellow]due[/]" if one.reason else "[green]up to date[/]"
@@ -195,9 +195,9 @@ def plan_table(planned: list[PlannedRun]) -> Table:
 def _write_last(
     console: Console, runs: Path, planned: list[PlannedRun], outcomes: list[Outcome], profile: str
 ) -> None:
-    """A summary of the last command for the report: what failed and what could not run is said there too.
+    """Write a summary of the last command for the report: which runs failed or could not run.
 
-    Where it cannot be written (a full disk, a read-only folder), what ran is kept and told all the same.
+    If it cannot be written (a full disk, a read-only folder), the finished runs are still kept and reported.
     """
     by_name = {outcome.run: outcome for outcome in outcomes}
     entries: list[dict[str, Any]] = []

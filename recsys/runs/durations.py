@@ -2,7 +2,12 @@
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 3.2 s, 45 s, 3 min 05 s, 2 h 10 min."""
+    """A duration as text: 3.2 s, 45 s, 3 min 05 s, 2 h 10 min.
+
+    Example:
+        >>> duration(185)
+        '3 min 05 s'
+    """
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""Answers to a notebook's exercises, and predictions held against the runs that they foresaw."""
+"""Checks answers to a notebook's exercises, and predictions against the reader's own runs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from recsys.runs.records import Record, load_records
 def check_answers(
     yours: Sequence[float | None], right: Sequence[float], within: float = 0.01, names: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """A row an exercise: yours, right (empty until there is an answer), verdict.
+    """Compare answers with solutions, one row per exercise: yours, right, verdict.
 
     Args:
-        yours: None where there is no answer yet.
-        right: as many, none of them 0.
-        within: how far an answer may be off, as a share of the right one.
-        names: of the rows; none: numbers from 1.
+        yours: answers; None where there is none yet (`right` then stays empty).
+        right: solutions, none of them 0.
+        within: tolerance, as a share of the solution.
+        names: of the rows; without any: numbers from 1.
 
     Raises:
-        ValueError: another number of answers than of right ones.
+        ValueError: the numbers of answers and solutions differ.
+
+    Example:
+        >>> check_answers([0.5, None], right=[0.5, 2.0])["right"].tolist()
+        [0.5, nan]
     """
     if len(yours) != len(right):
         raise ValueError(f"{len(yours)} answers to {len(right)} exercises")
@@ -43,17 +47,17 @@ def check_prediction(
     control: Mapping[str, Any] | None = None,
     within: float = 0.2,
 ) -> pd.DataFrame:
-    """A prediction beside what your own run recorded; until it has run, the command that runs it.
+    """Compare a prediction with your own run's record; before that run, show the command for it.
 
     Args:
-        predicted: the metric, or with a control the metric's ratio of run to control; None: not said yet. The
-            record is shown only to those who have said something.
-        experiment: whose records are read, of experiments/runs: yours, not the committed ones.
-        metric: as recorded.
-        run: parameters of the run that is foreseen. Of several runs with them the newest counts; what it does
-            not name stands at the notebook's defaults when you give the command below and nothing more.
-        control: the same of the run that it is compared with.
-        within: how far a prediction may be off, as a share of what was recorded.
+        predicted: the metric, or with a control the ratio of the run's metric to the control's; None: no
+            prediction yet (the record is then not shown).
+        experiment: whose records in experiments/runs are read: yours, not the committed ones.
+        metric: name as recorded.
+        run: parameters of the predicted run. Of several matching runs the newest counts; parameters that are
+            not named have the notebook's defaults in the command that is shown.
+        control: parameters of the run that it is compared with, or None.
+        within: tolerance, as a share of the recorded value.
 
     Returns:
         One row: predicted, recorded (empty before), verdict.
@@ -62,7 +66,8 @@ def check_prediction(
         ValueError: the run has no such metric.
 
     Example:
-        >>> check_prediction(0.8, "05_resources", "checkpointing:memory_ratio", {"tokens": 32})
+        >>> check_prediction(None, "05_resources", "checkpointing:memory_ratio", {})["verdict"].tolist()
+        ['predict first']
     """
     asked = [run] if control is None else [run, control]
     found = [_newest(experiment, parameters) for parameters in asked]
@@ -83,7 +88,7 @@ def check_prediction(
 
 
 def _newest(experiment: str, parameters: Mapping[str, Any]) -> Record | None:
-    """The reader's last run with these parameters; smoke runs, whose sizes say nothing, left out."""
+    """The reader's newest run with these parameters, without smoke runs, which are too small."""
     fitting = [
         record
         for record in load_records(paths.RUNS, experiment)

@@ -1,4 +1,4 @@
-"""Where things lie: the project's folders, found from the current folder or from the package."""
+"""Paths of the project's folders, found from the current folder or from the package."""
 
 import tomllib
 from pathlib import Path
@@ -10,8 +10,8 @@ NAME = "recsys"  # of the project, in pyproject.toml: other projects have folder
 def find_project(start: Path | None = None) -> Path:
     """The project's root: the nearest folder at or above `start` that is a checkout or copy of this kit.
 
-    The current folder wins over the package's place, so that a copy of the project runs its own files
-    even where another checkout is the one installed.
+    The current folder has priority over the package's, so that a copy of the project runs its own files even
+    where another checkout is installed.
     """
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):

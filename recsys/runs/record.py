@@ -1,6 +1,6 @@
-"""`record(...)`, the last cell of every notebook: it proves what was run and writes what came out.
+"""`record(...)`, the last cell of every notebook: checks the parameters used and writes the results.
 
-Headless, the runner passes a request through the environment variable RECSYS_REQUEST; by hand in
+Under `recsys run`, the runner passes a request by the environment variable RECSYS_REQUEST; by hand in
 JupyterLab there is none, and the metrics are only shown.
 """
 
@@ -28,7 +28,7 @@ MAXRSS_UNITS_IN_MB = 2**20 if sys.platform == "darwin" else 2**10
 
 
 class RecordError(RuntimeError):
-    """What a notebook hands over cannot stand as the record of the run that was asked for."""
+    """A notebook's results are not a valid record of the requested run."""
 
 
 def record(
@@ -41,16 +41,20 @@ def record(
     """Record a run's results; call it once, in the notebook's last cell.
 
     Args:
-        metrics: name → finite number; must hold every metric that the experiment demands.
-        positions: from `recsys.metrics.ranking.rank_positions`, columns user, item, better, equal; kept so
-            that `recsys verify` can compute the ranking metrics again.
-        tables: further tables to keep beside the record, each as `<name>.parquet`.
-        notes: one or two sentences for whoever reads the record.
-        scores: from `recsys.ensembling.kept_lists.keep`: each user's best candidates; they stay in the run's
-            folder, for later fusion, and are not committed.
+        metrics: name → finite number; must include every metric that the experiment requires.
+        positions: from `recsys.metrics.ranking.rank_positions`, columns user, item, better, equal; stored so
+            that `recsys verify` can recompute the ranking metrics.
+        tables: further tables to store beside the record, each as `<name>.parquet`.
+        notes: one or two sentences for readers of the record.
+        scores: from `recsys.ensembling.kept_lists.keep`: each user's best candidates; stored in the run's
+            folder for later fusion, and not committed.
 
     Raises:
-        RecordError: a metric is missing or not finite, or a parameter no longer has the value asked for.
+        RecordError: a metric is missing or not finite, or a parameter no longer has the requested value.
+
+    Example:
+        >>> record({"ndcg@10": 0.05})  # in JupyterLab, say
+        1 metrics are complete; by hand nothing is kept: `recsys run` records them
     """
     metrics = {name: _finite(name, value) for name, value in metrics.items()}
     request_file = os.environ.get(REQUEST)
@@ -86,7 +90,7 @@ def _finite(name: str, value: float) -> float:
 
 
 def _parameters_used(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The values in the kernel's namespace now; they must be those asked for."""
+    """The parameters' current values in the kernel's namespace, which must be those requested."""
     from IPython import get_ipython
 
     namespace = get_ipython().user_ns
@@ -126,7 +130,7 @@ def _write_record(
             **request["code"],
             "notebook": {"path": request["notebook"]},
             "loaded": registry.loaded(),
-            # the runner compares these with the commit, and puts what the run depended on in their place
+            # the runner compares these with the commit and replaces them by the run's dependencies
             "imported": _imported(request["started_ns"]),
         },
         "data": dict(sorted(sources.files_read.items())),
@@ -143,19 +147,19 @@ def _write_record(
 
 
 def _core_seconds() -> float:
-    """Processor time of this process and its ended children, all threads: waiting for a core is not in it."""
+    """Processor time of this process and its ended children, all threads, without waiting for a core."""
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, kinds))
 
 
 def _imported(started_ns: int) -> dict[str, str]:
-    """Every file of this package that the kernel imported, as git names its content.
+    """Every file of this package that the kernel imported, with git's blob id.
 
     Returns:
-        Path from the project's root (whole where the package lies elsewhere) → name of the content.
+        Path from the project's root (absolute where the package is elsewhere) → blob id.
 
     Raises:
-        RecordError: a file was edited since the run began: what ran may not be what stands there now.
+        RecordError: a file was edited since the run began, so it may differ from the code that ran.
     """
     from recsys.runs import paths
     from recsys.runs.grid.git import file_blob

@@ -1,7 +1,7 @@
-"""What a whole record.json of format 2 holds: a file that lacks any of it is no record, whatever else it is.
+"""Schema of a complete record.json, format 2; a file that lacks a field is not read as a record.
 
-Read from disk, and disks fill up, files are merged by hand and copied in halves: without this, a missing
-field would come to light as a KeyError somewhere in a report. Names that become paths stay inside a folder.
+Disks fill up, and files are merged by hand or copied incompletely: without this check, a missing field would
+show up as a KeyError somewhere in a report. Names that become paths must stay inside a folder.
 """
 
 from datetime import datetime
@@ -38,7 +38,7 @@ class _Code(_Whole):
 class _Machine(_Whole):
     device: str
     processor: str
-    cores: int | None  # unknown to the system
+    cores: int | None  # None: unknown
     memory_gb: float
 
 
@@ -62,10 +62,10 @@ class _Record(_Whole):
 
 
 def fault(raw: Any) -> str | None:
-    """The first thing that keeps a JSON value from being a record, such as "code.commit: Field required".
+    """The first violation of the schema, such as "code.commit: Field required".
 
     Returns:
-        None where it is a whole record.
+        None for a complete record.
     """
     if not isinstance(raw, dict):
         return "it is no JSON object"

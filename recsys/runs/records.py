@@ -1,4 +1,4 @@
-"""Reading the records that runs left behind, the reader's own or the committed reference."""
+"""Reads the records of finished runs, the reader's own or the committed reference."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-POSITIONS = ("user", "better", "equal")  # columns without which no metric can be computed from ranks
+POSITIONS = ("user", "better", "equal")  # columns that ranking metrics are computed from
 
 
 class RecordFileError(RuntimeError):
@@ -24,13 +24,13 @@ class RecordFileError(RuntimeError):
 
 @dataclass(frozen=True)
 class Record:
-    """One finished run; the fields are those of its record.json (see README, "What a record holds")."""
+    """One finished run; attributes are the fields of its record.json (see `recsys.runs.record_shape`)."""
 
     folder: Path
     raw: dict[str, Any] = field(repr=False)
 
     def __getattr__(self, name: str) -> Any:
-        # Frozen dataclasses reach here only for names that are no field: the record's own.
+        # called only for names that are not dataclass fields: the record's own
         try:
             return object.__getattribute__(self, "raw")[name]
         except KeyError:
@@ -38,15 +38,15 @@ class Record:
 
     @property
     def name(self) -> str:
-        """Experiment and run, as messages name a record."""
+        """Name of the record in messages: its experiment, a slash, its run."""
         return f"{self.raw['experiment']}/{self.raw['run']}"
 
     def provenance(self) -> dict[str, Any] | None:
-        """Definitions and versions that the run depended on; None where they are lost or are not those."""
+        """Definitions and versions that the run depended on; None if they are lost or do not match."""
         return _read_provenance(self._provenance_path(), self.raw["code"][PROVENANCE])
 
     def provenance_file(self) -> Path | None:
-        """The file that holds them; None where they are lost or are not those."""
+        """The file of `provenance`; None if it is lost or does not match."""
         return None if self.provenance() is None else self._provenance_path()
 
     def _provenance_path(self) -> Path:
@@ -58,7 +58,7 @@ class Record:
         """Rank positions per user and target, None when the run recorded none.
 
         Raises:
-            RecordFileError: the file is cut short, or is no table of rank positions.
+            RecordFileError: the file is incomplete, or no table of rank positions.
         """
         path = self.folder / "ranks.parquet"
         return read_table(path, POSITIONS) if path.is_file() else None
@@ -68,10 +68,10 @@ def read_table(path: Path, columns: tuple[str, ...] = ()) -> "pd.DataFrame":
     """A table that a run recorded.
 
     Args:
-        columns: that it must have.
+        columns: required columns.
 
     Raises:
-        RecordFileError: it is cut short, no Parquet file, or lacks a column.
+        RecordFileError: it is incomplete, no Parquet file, or lacks a column.
     """
     import pandas as pd
     import pyarrow as pa
@@ -98,19 +98,19 @@ def _read_provenance(path: Path, name: str) -> dict[str, Any] | None:
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record of a run folder; None when there is none or it is not whole."""
+    """The record of a run folder; None if there is none or it is incomplete."""
     found = _read(folder)
     return Record(folder, found) if isinstance(found, dict) else None
 
 
 def not_whole(folder: Path) -> str | None:
-    """Why the record.json of a run folder is no record; None where it is one, or is not there."""
+    """Why the record.json of a run folder is invalid; None if it is valid or missing."""
     found = _read(folder)
     return found if isinstance(found, str) else None
 
 
 def _read(folder: Path) -> dict[str, Any] | str | None:
-    """What record.json holds; else why it is no record; None where there is no such file."""
+    """Contents of record.json, or why it is invalid; None if there is no such file."""
     from recsys.runs.record_shape import fault
 
     try:
@@ -127,7 +127,7 @@ def _read(folder: Path) -> dict[str, Any] | str | None:
 def load_records(folder: Path, experiment: str | None = None) -> list[Record]:
     """Every finished run below `folder` (experiments/runs or experiments/reference), sorted by name.
 
-    Folders whose name starts with a dot are runs in flight; those ending in `.failed` hold no record.
+    Folders whose name starts with a dot are unfinished runs; those ending in `.failed` have no record.
     """
     found = sorted(folder.glob(f"{experiment or '*'}/*/record.json"))
     records = (read_record(path.parent) for path in found if not path.parent.name.startswith("."))

@@ -1,8 +1,8 @@
-"""YAML read strictly: version 1.2, where `1e-4` is a number, and a key that stands twice is an error.
+"""Strict reading of YAML: version 1.2, where `1e-4` is a number; a duplicate key is an error.
 
-PyYAML reads YAML 1.1: `1e-4` becomes text there, `yes` becomes true, and of two equal keys the last one wins
-in silence. ruamel.yaml does none of that, and its round-trip tree knows each entry's line, so that what is
-wrong with a value can be told with its place too.
+PyYAML reads YAML 1.1: `1e-4` becomes text, `yes` becomes true, and of two equal keys the last one silently
+wins. ruamel.yaml does none of that, and its round-trip tree knows each entry's line, so that errors can name
+the place.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_yaml(path: Path, error: type[ValueError]) -> CommentedMap:
-    """The mapping that a file holds.
+    """The mapping in a YAML file.
 
     Raises:
-        error: with file and line: unreadable, no valid YAML, a key twice, or no mapping.
+        error: with file and line: unreadable, no valid YAML, a duplicate key, or no mapping.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def read_yaml(path: Path, error: type[ValueError]) -> CommentedMap:
 
 
 def plain(node: Any) -> Any:
-    """The same values as dict, list and Python's own scalars, without what the tree knows about its text."""
+    """The same values as dict, list and Python scalars, without the tree's positions."""
     if isinstance(node, dict):
         return {str(key): plain(value) for key, value in node.items()}
     if isinstance(node, list):
@@ -55,7 +55,7 @@ def plain(node: Any) -> Any:
 
 
 def line_of(node: Any, location: tuple) -> int | None:
-    """Line of the entry at a location (keys and indices), or of the nearest thing around it that has one."""
+    """Line of the entry at a location (keys and indices), or of the nearest enclosing entry with a line."""
     line = None
     for key in location:
         if not isinstance(node, CommentedBase):
@@ -73,13 +73,14 @@ def line_of(node: Any, location: tuple) -> int | None:
 def validated(
     model: type[Model], path: Path, error: type[ValueError], named: Callable[[tuple], str] | None = None
 ) -> tuple[Model, CommentedMap]:
-    """A file read as a model, and its tree.
+    """Read a file as a pydantic model; returns the model and the YAML tree.
 
     Args:
-        named: turns a location into words; default its parts with dots between.
+        model: class to validate by. path: of the file. error: exception class to raise.
+        named: turns a location into text; default: its parts joined by dots.
 
     Raises:
-        error: file, line and what is wrong with each value.
+        error: names file, line and what is wrong with each value.
     """
     tree = read_yaml(path, error)
     try:

@@ -1,1 +1,1 @@
-"""Search over vectors: formats and storage."""
+"""Product search: BM25, bi-encoders, re-ranking, vector indexes and formats, click feedback, studies."""

@@ -1,8 +1,7 @@
-"""A bi-encoder for search (双塔): one network reads query and title apart, their cosine is the match s(u, v)
-(004 §4.1).
+"""A bi-encoder for search (双塔, two towers): query and title are encoded separately by one network.
 
-Untuned it is a strong baseline; tuned on graded pairs it learns what *this* shop's searchers call relevant.
-Products' vectors are made once, a query costs one short text.
+Their cosine is the match s(u, v) of 004 §4.1. Untuned it is a strong baseline; tuned on graded pairs it
+learns relevance in *this* shop. Products are encoded once, so a query costs only one short text.
 
 P: pairs. N: products. D: width.
 """
@@ -38,18 +37,18 @@ SETTINGS = TrainingSettings(
     warmup_share=0.1,
     weight_decay=0.01,
     batch_size=64,
-    length_buckets=False,  # a batch's pairs are each other's opposites: they shall be drawn, not sorted
+    length_buckets=False,  # a batch's pairs are each other's negatives: draw them at random, not by length
     mixed_precision="bf16",
 )
 
 
 @dataclass(frozen=True)
 class GradedTraining:
-    """What a bi-encoder is tuned with.
+    """Loss and settings for tuning a bi-encoder.
 
     loss: "order" (every better pair above every worse one, `recsys.losses.cosine_order`), "in_batch" (pairs
-    of the highest grades, the other titles of the batch as negatives), "both": their sum, "pointwise" (the
-    cosine shall be the grade, brought to 0 … 1; squared error). settings: of training.
+    of the highest grades, with the other titles of the batch as negatives), "both" (their sum), "pointwise"
+    (squared error of the cosine against the grade scaled to 0 … 1). settings: of training.
     """
 
     loss: str = "order"
@@ -57,7 +56,7 @@ class GradedTraining:
 
 
 class GradedPairs:
-    """Samples: pairs of query and title with a grade, read apart."""
+    """`Samples`: pairs of query and title with a grade, encoded separately."""
 
     lengths = None
 
@@ -91,17 +90,17 @@ def tune(
     folder: Path | None = None,
     progress: bool = False,
 ) -> TrainingResult:
-    """Train a backbone on P graded pairs, in place; the same network reads both sides.
+    """Train a backbone on P graded pairs, in place; the same network encodes both sides.
 
     Args:
         queries, titles: P strings each. grades: [P], higher is better.
         how: loss and settings; None: `GradedTraining()`.
         seed: of batches and dropout.
         folder: for checkpoints.
-        progress: draw a bar.
+        progress: show a progress bar.
 
     Raises:
-        SearchError: no such loss, sides of different lengths, grades that are all alike.
+        SearchError: no such loss, sides of different lengths, or equal grades only.
     """
     how = GradedTraining() if how is None else how
     if how.loss not in LOSSES:

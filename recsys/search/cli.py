@@ -1,5 +1,4 @@
-"""`recsys search "query" --catalogue FILE`: an answer in the terminal, the index kept beside for the next
-one."""
+"""`recsys search "query" --catalogue FILE`: searches a CSV in the terminal, with a stored index."""
 
 from pathlib import Path
 from typing import Annotated

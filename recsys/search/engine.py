@@ -1,8 +1,8 @@
-"""A search engine that a user calls: a folder with an index, `search(query, k)`, additions and deletions.
+"""A hybrid search engine for users: a stored index, `search(query, k)`, additions and deletions.
 
-Words (BM25) and meaning (a bi-encoder's cosine) are fused by a convex combination of z-scores over the
-candidates that either found (`recsys.ensembling.score_fusion`). The weight of words is fixed when the index
-is built; choose it on graded pairs where there are some.
+BM25 ("words") and a bi-encoder's cosine ("meaning") are fused by a convex combination of z-scores over the
+candidates that either found (`recsys.ensembling.score_fusion`). The weight of BM25 is fixed when the index is
+built; choose it on graded pairs if there are any.
 
 N: products. Q: queries. D: width.
 """
@@ -29,14 +29,14 @@ from recsys.search.word_postings import WordPostings
 
 FORMAT = 2
 CATALOGUE, MANIFEST = "catalogue.parquet", "engine.json"
-CANDIDATES = 100  # of words and of meaning each
+CANDIDATES = 100  # from BM25, and from the cosine
 WORDS_WEIGHT = 0.4
 ANSWERS = 10_000  # the last queries whose answers are kept, until a product is added or deleted
 GONE_SHARE, GONE_ROWS = 0.25, 64  # rows of products that are gone, above which all are numbered anew
 
 
 class SearchEngine:
-    """Use `SearchEngine.build` or `SearchEngine.load`.
+    """A hybrid search engine; create it by `SearchEngine.build` or `SearchEngine.load`.
 
     Args:
         texts: encoders of queries and titles.
@@ -118,7 +118,7 @@ class SearchEngine:
         """The k best products for a query.
 
         Args:
-            query: any text; of a very long one the beginning is read. An empty one finds nothing.
+            query: any text; of a very long one only the beginning is read. An empty one finds nothing.
             k: ≥ 1.
 
         Returns:
@@ -155,7 +155,7 @@ class SearchEngine:
         return rows[order], fused[order], own[order], meaning[order]
 
     def add(self, catalogue: pd.DataFrame) -> None:
-        """Add products, or replace those whose id is there.
+        """Add products; existing ids are replaced.
 
         Raises:
             SearchError: see `build`.
@@ -166,7 +166,7 @@ class SearchEngine:
         self._put(table, vectors)
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Take products out by id.
+        """Remove products by id.
 
         Raises:
             SearchError: an id is not there; then none is taken out.
@@ -200,7 +200,7 @@ class SearchEngine:
         self._forget()  # answers name rows
 
     def save(self, folder: str | Path) -> None:
-        """Write catalogue, vectors and settings; the encoder's weights are named, not copied."""
+        """Write catalogue, vectors and settings; the encoder is stored by name only."""
         folder = Path(folder)
         if self._catalogue.rows > len(self):
             self._number_anew()

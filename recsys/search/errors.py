@@ -2,5 +2,4 @@
 
 
 class SearchError(ValueError):
-    """A catalogue, an index or a query that cannot be served; the message says what is wrong and what to
-    do."""
+    """A catalogue, an index or a query cannot be used; the message says why and what to do."""

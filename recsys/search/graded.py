@@ -1,5 +1,4 @@
-"""Graded pairs of query and product made ready: parts that share no query, and the grade that is worth
-nothing.
+"""Loads graded pairs of query and product, split so that no query is in two parts.
 
 P: pairs.
 """
@@ -22,10 +21,11 @@ LOWEST = {"crowdflower_search": 1.0, "home_depot": 1.0, "chorus_electronics": 0.
 
 @dataclass(frozen=True)
 class Graded:
-    """table: P rows with query, title, grade, list (key of the query's list), and product where it is known.
+    """A graded data set of P pairs.
 
-    parts: train, validation, test -> row numbers; no query, and no group of queries, in two of them.
-    lowest: the grade that is worth nothing.
+    table: columns query, title, grade, list (key of the query's list), and product where it is known.
+    parts: train, validation, test -> row numbers; no query, and no group of queries, is in two of them.
+    lowest: the grade with gain 0.
     """
 
     name: str
@@ -39,20 +39,19 @@ class Graded:
 
 
 def load_graded(name: str, fold: int = 0, salt: str = "recsys") -> Graded:
-    """A graded data set.
+    """Load a graded data set.
 
     Crowdflower: five salted folds over groups of queries that share a title; `fold` is the test part, the
     next one validation. Home Depot and the demo store: by a salted hash of the query (fold is part of the
-    salt). Chorus is
-    judged whole: train and validation are empty.
+    salt). Chorus is test only: train and validation are empty.
 
     Args:
         name: of LOWEST.
         fold: 0 … 4.
-        salt: another salt, another division.
+        salt: another salt gives another division.
 
     Raises:
-        SearchError: no such data set, or fold out of range. DataUnavailable: its files cannot be had.
+        SearchError: no such data set, or fold out of range. DataUnavailable: its files cannot be obtained.
     """
     if name not in LOWEST:
         raise SearchError(f"no graded search data {name!r}; there are {', '.join(LOWEST)}")

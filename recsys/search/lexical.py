@@ -1,8 +1,8 @@
-"""BM25 over titles (Robertson & Zaragoza 2009), by bm25s: what every learned search has to beat.
+"""BM25 over titles (Robertson & Zaragoza 2009), by bm25s: the baseline of every learned search.
 
-bm25s computes each word's scores when the index is built and sums rows when asked. Its tokeniser takes words
-of two characters or more; here single characters count as well ("5 gallon", "c cable"), and numbers of one
-unit are written in one way, since "1/2 in." and "0.5 inch" are one size.
+bm25s computes each word's scores when the index is built and sums them for a query. Its tokeniser takes words
+of two characters or more; here single characters count as well ("5 gallon", "c cable"), and numbers with a
+unit are normalised, since "1/2 in." and "0.5 inch" are the same size.
 
 N: products.
 """
@@ -30,7 +30,7 @@ UNITS = {
     **dict.fromkeys(("gal", "gal.", "gallon", "gallons"), "gallon"),
     **dict.fromkeys(("oz", "oz.", "ounce", "ounces"), "ounce"),
 }
-LONGEST = 20_000  # characters of a text that are read: a megabyte is no title
+LONGEST = 20_000  # characters of a text that are read
 _NUMBER = r"(?:(\d+)[ -])?(\d+)/(\d+)|(\d+(?:\.\d+)?|\.\d+)"
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 # whole numbers of their own only: "18v" and "18 v" are sizes, "1080p" and "mbs100" are names
@@ -39,9 +39,9 @@ _WORD = re.compile(r"(?u)[^\W_]+(?:\.\d+)?")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in one form: case folded, sizes with units as "0.5inch", no stop words.
+    """The normalised words of a text: case folded, sizes with units as "0.5inch", no stop words.
 
-    Scripts written without blanks (Chinese, Japanese) give one word a character: a shop's queries are short.
+    In scripts without blanks (Chinese, Japanese) every character is a word, since queries are short.
 
     Example:
         >>> words('1/2 in. Drill-Bit of steel') == words("0.5 inch drill bit steel")
@@ -73,10 +73,14 @@ class LexicalIndex:
 
     Args:
         texts: N strings; an empty one is never found.
-        k1, b: of BM25: how soon a repeated word counts less, how much a long text is marked down.
+        k1, b: of BM25: saturation of repeated words, penalty of long texts.
 
     Raises:
         SearchError: no text has a word.
+
+    Example:
+        >>> int(LexicalIndex(["red shoe", "blue mug"]).scores("mug").argmax())
+        1
     """
 
     def __init__(self, texts: Sequence[str], k1: float = 1.2, b: float = 0.75):

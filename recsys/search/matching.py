@@ -1,4 +1,4 @@
-"""Intent matching (意图匹配) by name: every scorer of graded pairs, judged in the same way.
+"""Intent matching (意图匹配): scorers of graded pairs by name, evaluated in the same way.
 
 Names: random; bm25 (titles); zero_shot (an untuned encoder's cosine); convex (both, weight from validation);
 tuned (the encoder trained on the train part); tuned_convex (with BM25, weight from validation); reranked (a
@@ -31,10 +31,11 @@ METHODS = ("random", "bm25", "zero_shot", "convex", "tuned", "tuned_convex", "re
 
 @dataclass(frozen=True)
 class Matched:
-    """scores: by method, [P] for all rows of the table (NaN where a row was not asked for). seconds: of
-    making them.
+    """Scores of several methods.
 
-    alpha: of the combinations: share of the encoder, chosen on validation."""
+    scores: by method, [P] for all rows of the table (NaN for rows that were not scored). seconds: by method,
+    of training and scoring. alpha: by combination, weight of the encoder, chosen on validation.
+    """
 
     scores: dict[str, np.ndarray]
     seconds: dict[str, float]
@@ -50,17 +51,18 @@ def match(
     seed: int = 0,
     mined: int = 0,
 ) -> Matched:
-    """Score validation and test rows by every method asked for.
+    """Score validation and test rows by every requested method.
 
     Args:
-        backbone: that is tuned, and that zero_shot is.
-        loss: see `GradedTraining`. max_steps: of training; 0: the settings' own two passes.
+        data: from `recsys.search.graded.load_graded`. methods: of METHODS.
+        backbone: encoder of zero_shot, and the start of tuning.
+        loss: see `GradedTraining`. max_steps: of training; 0: the settings' two epochs.
         seed: of training and of the random order.
-        mined: hard negatives of each training query (`recsys.search.reranking.hard_negatives`) that are
-            learnt from besides the judged pairs.
+        mined: number of hard negatives per training query (`recsys.search.reranking.hard_negatives`) that
+            are added to the judged pairs.
 
     Raises:
-        SearchError: no such method; tuning, or choosing a weight, on a set that is all test.
+        SearchError: no such method; tuning, or choosing a weight, on a data set that has only a test part.
     """
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
@@ -87,21 +89,20 @@ def match(
 
 
 def judge(data: Graded, scores: np.ndarray, part: str = "test", k: int = 10) -> JudgedNdcg:
-    """NDCG@k of one part's lists by these scores ([P])."""
+    """NDCG@k of one part's lists, ordered by `scores` [P]."""
     rows, table = data.parts[part], data.part(part)
     return judged_ndcg(table["list"].to_numpy(), table["grade"].to_numpy(), scores[rows], k, data.lowest)
 
 
 def comparison_table(data: Graded, found: Matched, k: int = 10) -> pd.DataFrame:
-    """One row a method: validation and test NDCG@k, seconds, weight of the encoder; first the random
-    order."""
+    """One row per method, first the random order: validation and test NDCG@k, seconds, encoder's weight."""
     rows = []
     for name, scores in found.scores.items():
         row: dict = {"method": name}
         for part in ("validation", "test"):
             if len(data.parts[part]):
                 judged = judge(data, scores, part, k)
-                # a random order's exact expectation stands in for its one draw
+                # for a random order the exact expectation, not one draw
                 row[f"ndcg@{k}_{part}"] = judged.random_mean if name == "random" else judged.mean
         rows.append(row | {"seconds": found.seconds[name], "alpha": found.alpha.get(name, np.nan)})
     return pd.DataFrame(rows)
@@ -140,10 +141,9 @@ def _scores(
 
 
 def training_pairs(data: Graded, backbone: Backbone, mined: int = 0, seed: int = 0) -> pd.DataFrame:
-    """Query, title, grade of the train part, and so many hard negatives a query with the lowest grade.
+    """Query, title, grade of the train part, plus `mined` hard negatives per query with the lowest grade.
 
-    They are mined among the titles of the train part alone: a title of the test part, graded 1 here, would
-    tell the model of the test.
+    They are mined among the titles of the train part only: a test title as a negative would leak the test.
     """
     own = data.part("train")[["query", "title", "grade"]]
     if not mined:

@@ -1,7 +1,7 @@
-"""A cache of answers or of query vectors, bounded in entries and in age.
+"""An LRU cache with a time to live, for answers or query vectors.
 
-functools' cache has no time to live; cachetools' TTLCache has one, and would be one more package for these
-forty lines, with a lock to add around it.
+functools' cache has no time to live; cachetools' TTLCache has one, but would be another dependency for these
+forty lines, and still need a lock.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ ABSENT = object()
 
 
 class TimedLruCache:
-    """Least recently used entries leave first; an entry lives for a while after it was put, however often it
-    is read. Safe to call from several threads.
+    """Evicts the least recently used entry; an entry expires after its time to live, even if it is read.
+
+    Safe to call from several threads.
 
     Args:
-        entries: the most that are kept, at least 1.
-        time_to_live: in the clock's units, above 0; None for ever.
-        clock: never runs back.
+        entries: maximum number, at least 1.
+        time_to_live: in the clock's units, above 0; None: entries never expire.
+        clock: monotonic.
 
     Raises:
         ValueError: `entries` below 1, `time_to_live` not above 0.
@@ -41,7 +42,7 @@ class TimedLruCache:
         return len(self._kept)
 
     def get(self, key: Hashable, default: object = None) -> object:
-        """The value that was put, now the most recent; `default` where there is none or it is too old."""
+        """The value of a key, which becomes the most recent; `default` if there is none or it has expired."""
         with self._lock:
             end, value = self._kept.get(key, (0.0, ABSENT))
             if value is ABSENT:
@@ -53,7 +54,7 @@ class TimedLruCache:
             return value
 
     def put(self, key: Hashable, value: object) -> None:
-        """Keep a value; the least recent entry leaves where there is no room."""
+        """Store a value; evicts the least recently used entry if the cache is full."""
         with self._lock:
             self._kept[key] = (self.clock() + self.time_to_live, value)
             self._kept.move_to_end(key)

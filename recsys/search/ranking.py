@@ -1,9 +1,8 @@
-"""S = α s + β f: how well a product fits the query, and what feedback says of it (004 §3.2, §4.2).
+"""The ranking score S = α s + β f: match with the query plus users' feedback (004 §3.2, §4.2).
 
-As printed the article adds a number s to a vector f, and leaves both on their own scales. Mended: f is one
-number a product (the probability of the feedback that is wanted), both are normalised within the query's
-list, and only the ratio of α and β matters for an order, so α + β = 1. The sum itself is
-`recsys.ensembling.score_fusion`'s.
+The article adds a number s to a vector f, each on its own scale. Corrected: f is one number per product (the
+probability of the desired feedback), both are normalised within the query's list, and α + β = 1, because only
+their ratio matters for an order. The sum itself is computed by `recsys.ensembling.score_fusion`.
 
 L: lists (queries). P: (query, product) rows.
 """
@@ -19,7 +18,7 @@ from recsys.ensembling.score_fusion import Normalisation, convex
 from recsys.metrics.judged_lists import judged_ndcg
 from recsys.search.errors import SearchError
 
-SHARES = tuple(np.round(np.linspace(0, 1, 11), 2).tolist())  # of α
+SHARES = tuple(np.round(np.linspace(0, 1, 11), 2).tolist())  # values of α that are tried
 
 
 def rank_scores(
@@ -29,16 +28,22 @@ def rank_scores(
     alpha: float,
     normalisation: Normalisation = "z_score",
 ) -> np.ndarray:
-    """S of each row.
+    """S of each row, [P].
 
     Args:
         lists: [P] key of each row's list.
-        match: [P] s. feedback: [P] f; NaN where nothing is known (a new product): it takes its list's mean.
+        match: [P] s. feedback: [P] f; NaN where unknown (a new product), replaced by the list's mean.
         alpha: in [0, 1]; β = 1 − α.
         normalisation: within each list.
 
     Raises:
         SearchError: lengths differ, alpha out of range.
+
+    Example:
+        >>> keys, match = np.array([1, 1, 1]), np.array([0.9, 0.8, 0.1])
+        >>> feedback = np.array([0.0, 0.5, 0.1])  # click probabilities
+        >>> int(rank_scores(keys, match, feedback, alpha=0.5).argmax())
+        1
     """
     lists, match, feedback = np.asarray(lists), np.asarray(match, float), np.asarray(feedback, float)
     if not len(lists) == len(match) == len(feedback):
@@ -65,10 +70,10 @@ def alpha_surface(
     k: int = 10,
     lowest: float = 1.0,
 ) -> pd.DataFrame:
-    """NDCG@k at each α and normalisation: the surface that α is chosen on, from validation lists.
+    """NDCG@k for each α and normalisation, on validation lists, to choose α by.
 
     Returns:
-        One row a cell: normalisation, alpha, ndcg, random (the expectation of any order).
+        One row per combination: normalisation, alpha, ndcg, random (the expectation of a random order).
     """
     rows = []
     for normalisation in normalisations:
@@ -87,13 +92,13 @@ def alpha_surface(
 
 
 def choose_alpha(surface: pd.DataFrame) -> tuple[str, float]:
-    """(normalisation, α) of the highest cell; of equals the one nearest to the match alone."""
+    """(normalisation, α) with the highest NDCG; of ties the one with the largest α (match alone)."""
     best = surface.sort_values(["ndcg", "alpha"], ascending=False).iloc[0]
     return str(best["normalisation"]), float(best["alpha"])
 
 
 def _padded(lists: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(list number, place within it) of each row, and the number again."""
+    """(list number, position within the list) of each row, and the list number again."""
     codes, _ = pd.factorize(lists)
     place = pd.Series(codes).groupby(codes).cumcount().to_numpy() if len(codes) else np.empty(0, int)
     return codes, place, codes

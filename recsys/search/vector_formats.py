@@ -1,8 +1,8 @@
-"""Smaller vectors for search: fewer dimensions, fewer bits, and float32 for the best candidates only.
+"""Compressed vectors for search: fewer dimensions, fewer bits, optional rescoring in float32.
 
-A format is a projection (which dimensions), a storage (how many bits each) and a number of candidates whose
-products are computed again in float32. faiss and usearch are not among the kit's packages: what is here is
-the exhaustive search that both call "flat", in torch's and numpy's own kernels.
+A format is a projection (which dimensions), a storage (bits per dimension) and a number of candidates whose
+inner products are recomputed in float32. The search is exhaustive ("flat"), with torch's and numpy's kernels;
+for approximate search with faiss see `recsys.search.vector_index`.
 
 Sources: truncation, Kusupati et al. 2022 (arXiv:2205.13147), for models trained for it, which MiniLM was not;
 binary codes with rescoring, Yamada et al. 2021 (arXiv:2106.00882); 004 §8.4, Q2, Q4.
@@ -26,20 +26,20 @@ from recsys.search.vector_storage import Floats, Int8, Signs, Storage
 from recsys.speed.encoder import unit
 from recsys.speed.quality import nearest
 
-BLOCK = 64  # queries scored at once: their scores over a catalogue of 100,000 then take 26 MB
+BLOCK = 64  # queries scored at once, whose scores over a catalogue of 100,000 take 26 MB
 TIE = 1e-6  # float32's rounding of a product of unit vectors
 
 
 @dataclass(frozen=True)
 class VectorFormat:
-    """A way of keeping vectors, as data.
+    """A format of vectors, described as data.
 
     name: in tables. idea: one line.
     storage: called with the projected catalogue [n, d], returns a `Storage`.
     projection: "all" dimensions; the "leading" ones; "pca": coordinates along the catalogue's principal
-        directions, not centred: the mean is part of every product. What is cut is of length 1 again.
+        directions, not centred, because the mean contributes to inner products. Normalised to length 1.
     dimensions: d; None keeps D.
-    rescored: so many × k candidates are scored again in float32; 0: none.
+    rescored: number of candidates, × k, that are scored again in float32; 0: none.
     """
 
     name: str
@@ -50,10 +50,11 @@ class VectorFormat:
     rescored: int = 0
 
     def fit(self, catalogue: np.ndarray) -> VectorIndex:
-        """An index over a catalogue.
+        """Build an index over a catalogue.
 
         Args:
-            catalogue: [n, D] float32, unit length, finite; kept, not copied, where candidates are rescored.
+            catalogue: [n, D] float32, unit length, finite; referenced, not copied, where candidates are
+                rescored.
 
         Raises:
             ValueError: another shape, a number that is not finite, `dimensions` above D.
@@ -62,10 +63,10 @@ class VectorFormat:
 
 
 class VectorIndex:
-    """A catalogue in one format. Use `VectorFormat.fit`.
+    """A catalogue in one format; create it by `VectorFormat.fit`.
 
-    bytes_per_vector: of the small form, all of which a search reads. bytes_kept: with the float32 vectors
-    that rescoring looks up, of which a search reads rescored × k only: they may lie on a disk.
+    bytes_per_vector: of the compressed form, which a search reads completely. bytes_kept: including the
+    float32 vectors for rescoring, of which a search reads only rescored × k (they may be on disk).
     """
 
     def __init__(self, form: VectorFormat, catalogue: np.ndarray):
@@ -117,7 +118,7 @@ class VectorIndex:
 
 
 def fit_formats(catalogue: np.ndarray, names: Iterable[str] | None = None) -> dict[str, VectorIndex]:
-    """Indexes by name of format, all of the table or those named.
+    """Indexes by name of format, for all formats or those named.
 
     Raises:
         KeyError: no such format. ValueError: as `VectorFormat.fit`.
@@ -126,23 +127,22 @@ def fit_formats(catalogue: np.ndarray, names: Iterable[str] | None = None) -> di
 
 
 def that_fit(width: int) -> list[str]:
-    """Names of the formats that vectors of this width can have."""
+    """Names of the formats that are possible for vectors of this width."""
     return [name for name, form in VectorFormats.items() if (form.dimensions or 1) <= width]
 
 
 def format_table(
     indexes: Mapping[str, VectorIndex], catalogue: np.ndarray, queries: np.ndarray, k: int = 10
 ) -> pd.DataFrame:
-    """What each format takes and finds; for its seconds give `searches` to
-    `recsys.benchmarks.timing.interleave`.
+    """Size and accuracy of each format; for timing pass `searches` to `benchmarks.timing.interleave`.
 
     Args:
-        indexes: over this very catalogue. catalogue: [n, D], queries: [m, D], both float32, m ≥ 1.
+        indexes: over this catalogue. catalogue: [n, D], queries: [m, D], both float32, m ≥ 1.
 
     Returns:
-        a row a format: bytes_per_vector, bytes_kept, overlap (mean share of the k rows found that belong to
-        the exact best k, in [0, 1]; a row whose exact product equals the k-th best belongs: catalogues have
-        twins), overlap_se (standard error over queries; nan for one query).
+        One row per format: bytes_per_vector, bytes_kept, overlap (mean share of the k rows found that are
+        among the exact best k, in [0, 1]; ties with the k-th best count, because catalogues have
+        duplicates), overlap_se (standard error over queries; nan for one query).
     """
     queries = _checked(queries)
     worst = nearest(queries, catalogue, k)[:, -1]
@@ -159,12 +159,12 @@ def format_table(
 def searches(
     indexes: Mapping[str, VectorIndex], queries: np.ndarray, k: int = 10
 ) -> dict[str, Callable[[], np.ndarray]]:
-    """Callables of no arguments, each all queries in one call: one query for latency, many for throughput."""
+    """Callables without arguments that search all queries: one query for latency, many for throughput."""
     return {name: partial(index.search, queries, k) for name, index in indexes.items()}
 
 
 def _directions(catalogue: np.ndarray, dimensions: int | None) -> np.ndarray:
-    """[D, d]: eigenvectors of the second moments, largest first. The same as an SVD of [n, D], for less."""
+    """[D, d]: leading eigenvectors of the second moments; as an SVD of [n, D], but cheaper."""
     _, vectors = np.linalg.eigh(catalogue.T.astype(np.float64) @ catalogue)
     return np.ascontiguousarray(vectors[:, ::-1][:, :dimensions].astype(np.float32))
 

@@ -6,8 +6,8 @@ float32 orders them (Yamada et al. 2021, arXiv:2106.00882). A query reads a twen
 nothing has to be trained, and what is found depends on what is there alone, not on the order in which it
 came, as a graph's answers do. The others are faiss's.
 
-Scores are inner products of unit vectors: cosines. A saved index says which model made its vectors, how wide
-they are and what its files hash to; a load that does not fit is refused with the reason.
+Scores are inner products of unit vectors, that is, cosines. A saved index stores the model of its vectors,
+their width and checksums of its files; loading refuses an index that does not match, with the reason.
 
 Deleting. Flat, signs and IVF take vectors out. HNSW cannot: a deleted product is masked in answers, and once
 a quarter of the graph is masked the graph is built anew from what is left, so memory stays bounded.
@@ -42,11 +42,17 @@ class VectorIndex:
 
     Args:
         width: D.
-        model: name and version of what made the vectors; another one's are refused at load.
-        kind: of KINDS. "ivf" learns its cells from the first vectors added.
+        model: name and version of the encoder; `load` refuses vectors of another one.
+        kind: of KINDS. "ivf" learns its clusters from the first vectors added.
 
     Raises:
         SearchError: no such kind, or a width below 1.
+
+    Example:
+        >>> index = VectorIndex(width=2, model="example")
+        >>> index.add([7, 8], np.array([[1.0, 0.0], [0.0, 1.0]]))
+        >>> index.search(np.array([[0.9, 0.1]]), k=1)[0].tolist()
+        [[7]]
     """
 
     def __init__(self, width: int, model: str, kind: str = "flat"):
@@ -63,14 +69,14 @@ class VectorIndex:
         return product in self._rows
 
     def add(self, ids: Sequence[int], vectors: np.ndarray) -> None:
-        """Add products, or replace those that are there.
+        """Add products; existing ids are replaced.
 
         Args:
             ids: N distinct numbers ≥ 0.
-            vectors: [N, D], scaled to unit length here; one of zeros is found by nobody.
+            vectors: [N, D], scaled to unit length here; a zero vector is never found.
 
         Raises:
-            SearchError: shapes that do not fit, numbers that are not finite, ids twice or below 0.
+            SearchError: shapes that do not fit, values that are not finite, ids that repeat or are below 0.
         """
         ids, vectors = self._checked(ids, vectors)
         known = [int(i) for i in ids if i in self._rows]
@@ -87,10 +93,10 @@ class VectorIndex:
             self._faiss.add_with_ids(vectors, ids)
 
     def delete(self, ids: Sequence[int]) -> None:
-        """Take products out.
+        """Remove products.
 
         Raises:
-            SearchError: one is not there; then none is taken out.
+            SearchError: an unknown id; then none is removed.
         """
         ids = list(dict.fromkeys(int(i) for i in ids))
         missing = [i for i in ids if i not in self._rows]
@@ -118,10 +124,10 @@ class VectorIndex:
             k: ≥ 1.
 
         Returns:
-            ids [Q, k] (NO_PRODUCT where fewer are there) and cosines [Q, k] (−∞ there), best first.
+            ids [Q, k] (NO_PRODUCT where there are fewer) and cosines [Q, k] (−∞ there), best first.
 
         Raises:
-            SearchError: k below 1, another width, numbers that are not finite.
+            SearchError: k below 1, another width, values that are not finite.
         """
         if k < 1:
             raise SearchError(f"k is a list length of at least 1, got {k}")
@@ -162,7 +168,7 @@ class VectorIndex:
         return self._rows.of(ids) @ _unit(np.asarray(query)[None], self.width)[0]
 
     def save(self, folder: str | Path) -> None:
-        """Write vectors and manifest; a load builds the same index of them again, so both are bit-equal."""
+        """Write vectors and manifest; loading rebuilds the same index, bit-equal."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         ids, vectors = self.vectors()
@@ -177,10 +183,10 @@ class VectorIndex:
         """Read a saved index.
 
         Args:
-            model, width: what it must be of; None: not checked.
+            model, width: that it must have; None: not checked.
 
         Raises:
-            SearchError: nothing there, a damaged file, another format, model or width: with the reason.
+            SearchError: no index in the folder, a damaged file, or another format, model or width.
         """
         folder = Path(folder)
         try:
@@ -232,7 +238,7 @@ class VectorIndex:
             self._faiss = inner
         else:
             self._faiss = faiss.IndexIDMap2(inner)
-        self._inner = inner  # Python's reference: faiss keeps none
+        self._inner = inner  # keep a Python reference, because faiss does not
         self._faiss.add_with_ids(vectors, ids)
 
     def _checked(self, ids: Sequence[int], vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

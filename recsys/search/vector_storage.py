@@ -1,4 +1,4 @@
-"""How a catalogue's vectors are kept and scored: floats, whole numbers, signs.
+"""Storage of a catalogue's vectors and their scoring: floats, int8, sign bits.
 
 n: vectors of the catalogue. m: queries. d: dimensions kept.
 """
@@ -15,7 +15,7 @@ WORD_BITS = 64  # of a binary code's words
 
 
 class Storage(Protocol):
-    """How a projected catalogue is kept and scored."""
+    """Interface of a storage: codes of a projected catalogue, and scores."""
 
     bytes_per_vector: int
     codes: Tensor | np.ndarray
@@ -23,12 +23,12 @@ class Storage(Protocol):
     def encode(self, vectors: np.ndarray) -> Tensor | np.ndarray: ...
 
     def scores(self, queries: np.ndarray) -> Tensor:
-        """[m, d] float32 -> [m, n], larger is nearer; any scale that keeps the order of a row."""
+        """Scores [m, d] float32 -> [m, n], larger is nearer; on any scale that keeps each row's order."""
         ...
 
 
 class Floats:
-    """Products in float32 or bfloat16.
+    """Inner products in float32 or bfloat16.
 
     Args:
         catalogue: [n, d] float32.
@@ -52,8 +52,8 @@ class Int8:
 
     Args:
         catalogue: [n, d] float32.
-        scale: "dimension": one for each of d columns, which the query takes over; "vector": one for each row,
-            4 bytes more a vector, multiplied into the scores afterwards.
+        scale: "dimension": one scale per column, by which the query is multiplied; "vector": one per row (4
+            more bytes a vector), by which the scores are multiplied.
     """
 
     def __init__(self, catalogue: np.ndarray, scale: Literal["dimension", "vector"]):
@@ -66,11 +66,11 @@ class Int8:
         self.bytes_per_vector = catalogue.shape[1] + (4 if self.by_vector else 0)
 
     def encode(self, vectors: np.ndarray) -> Tensor:
-        """[n, d] int8. An entry beyond the catalogue's largest of its dimension is cut to ±127."""
+        """[n, d] int8; entries beyond the catalogue's largest of their dimension are clipped to ±127."""
         return self._rounded(vectors)[0]
 
     def scores(self, queries: np.ndarray) -> Tensor:
-        weighted = queries * self.columns  # the catalogue's scales, so that the sums need none
+        weighted = queries * self.columns  # by the catalogue's scales, so that the sums need none
         codes = _whole(weighted / _step(np.abs(weighted).max(axis=1))[:, None])
         products = torch._int_mm(codes, self.codes.T)
         return products if self.steps is None else products * self.steps
@@ -82,7 +82,7 @@ class Int8:
 
 
 class Signs:
-    """One bit a dimension; the score is minus the Hamming distance.
+    """One bit per dimension (the sign); the score is minus the Hamming distance.
 
     Args:
         catalogue: [n, d] float32.
@@ -90,11 +90,11 @@ class Signs:
 
     def __init__(self, catalogue: np.ndarray):
         self.codes = self.encode(catalogue)
-        self.words = np.ascontiguousarray(self.codes.T)  # word by word: one long run of memory each
+        self.words = np.ascontiguousarray(self.codes.T)  # word by word, for contiguous memory access
         self.bytes_per_vector = self.codes.shape[1] * WORD_BITS // 8
 
     def encode(self, vectors: np.ndarray) -> np.ndarray:
-        """[n, words] uint64: bit set where the entry is above 0, filled up with unset bits."""
+        """[n, words] uint64: a bit is set where the entry is above 0; padded with unset bits."""
         missing = -vectors.shape[1] % WORD_BITS
         return np.packbits(np.pad(vectors > 0, ((0, 0), (0, missing))), axis=1).view(np.uint64)
 
@@ -108,7 +108,7 @@ class Signs:
 
 
 def _step(largest: np.ndarray) -> np.ndarray:
-    """The number that one step of a code stands for; 1 where all entries are 0."""
+    """The value of one step of a code; 1 where all entries are 0."""
     return np.where(largest > 0, largest / 127, 1).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Speed: the same vectors for less time, and what the machine allows at most (004 §8.4, Q2, Q4, Q5)."""
+"""Faster encoders: `fast_encoder` finds the fastest way to a model's vectors here (004 §8.4, Q2, Q4, Q5)."""
 
 import os
 import sys

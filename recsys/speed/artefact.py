@@ -1,8 +1,8 @@
-"""A built variant as a folder of files that is right for this machine and these weights, or is not used.
+"""Artefacts: built variants of a model, as folders that are used only if valid for this machine and weights.
 
-A folder appears complete, by rename, or not at all. Before it is used: the manifest's key is this machine's,
-every file has its sha256, and a canary's vectors come out as they did when it was built. Nothing in it is
-unpickled: weights are safetensors, graphs ONNX or OpenVINO IR.
+A folder appears complete, by rename, or not at all. Before it is used, the key in its manifest is compared
+with this machine's, every file with its sha256, and the vectors of a few test texts (the canary) with those
+computed when it was built. Nothing is unpickled: weights are safetensors, graphs ONNX or OpenVINO IR.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # raise it when the layout of an artefact changes
 MANIFEST, CANARY_FILE = "manifest.json", "canary.safetensors"
-# short and long, cased, accented, Chinese, no text at all
+# test texts: short and long, cased, accented, Chinese, empty
 CANARY = (
     "waterproof hiking boots",
     "",
     "18V Cordless Drill/Driver, Lithium-Ion, 1/2 in. (2-Pack)",
     "crème 帽子 12",
 )
-# least cosine with the model's own vectors, when it is built: of another graph it is less, of rounding more
+# least cosine with the model's own vectors after building: rounding stays above it, a wrong graph does not
 CANARY_COSINE = {"fp32": 0.9999, "bf16": 0.99, "int8": 0.8}
 CANARY_DISTANCE = 1e-3  # between unit vectors: the same files on the same processor agree to 1e-6
 
 CANARY_TOKENS = 64  # more than its texts have
-TRIES = 5  # to put a folder in place while other processes do the same
+TRIES = 5  # attempts to rename a folder into place while other processes do the same
 
 
 class ArtefactError(ValueError):
-    """An artefact that must not be used; one line says why."""
+    """An artefact is not valid here; one line says why."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """All that the files of an artefact depend on."""
+    """Everything that the files of an artefact depend on; a difference makes them invalid."""
 
     model: str
     variant: str
@@ -69,10 +69,12 @@ class Key:
 
     @property
     def digest(self) -> str:
+        """sha256 over all fields, hexadecimal."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
 def key_of(source: ModelSource, variant: Variant) -> Key:
+    """The key of a model and a variant on this machine, with the code and packages that are installed."""
     model = f"{source.digest} {source.pooling} {source.max_tokens} {source.unit_length}"
     return Key(
         model=model,
@@ -86,7 +88,7 @@ def key_of(source: ModelSource, variant: Variant) -> Key:
 
 
 def processor() -> str:
-    """Name and instruction sets of the processor: what was chosen for one may be wrong or slow on another."""
+    """Name and instruction sets of the processor, because artefacts are chosen and compiled for one."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
@@ -99,32 +101,34 @@ def processor() -> str:
 
 
 def artefact_folder(source: ModelSource, variant: Variant, cache: Path | None = None) -> Path:
-    """Where the artefact of this model and variant lies on this machine, whether it is there or not."""
+    """Folder of the artefact of this model and variant, whether it exists or not."""
     key = key_of(source, variant)
     return root(cache) / f"{variant.name}-{key.digest[:16]}"
 
 
 def root(cache: str | Path | None = None) -> Path:
-    """The folder of artefacts: the one that is named, else the kit's own."""
+    """The folder of all artefacts: `cache` if given, else the kit's own cache folder."""
     return Path(cache) if cache else cache_folder() / "speed"
 
 
 def calibrated(cache: str | Path | None, texts: Sequence[str]) -> Path:
-    """A folder of artefacts of its own for what is calibrated on these texts: a key does not hold them."""
+    """A subfolder for artefacts that are calibrated on these texts (which are not part of a key)."""
     return root(cache) / f"calibrated-{hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()[:16]}"
 
 
 def build(source: ModelSource, variant: Variant, texts: Sequence[str], cache: Path | None = None) -> Path:
-    """Build the artefact and put it in place, replacing what is there.
+    """Build an artefact and put it in place, replacing an older one.
 
     Args:
+        source: the model. variant: what to build.
         texts: for calibration.
+        cache: folder of artefacts; None: the kit's own.
 
     Returns:
-        its folder.
+        The artefact's folder.
 
     Raises:
-        whatever the variant's library raises.
+        Exception: any error of the variant's library.
     """
     place = artefact_folder(source, variant, cache)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -152,11 +156,11 @@ def build(source: ModelSource, variant: Variant, texts: Sequence[str], cache: Pa
 
 
 def load(source: ModelSource, variant: Variant, cache: Path | None = None, workers: int = 1) -> Encoder:
-    """The encoder of an artefact that is right for this machine.
+    """Load the encoder of an existing artefact.
 
     Raises:
         FileNotFoundError: it has not been built.
-        ArtefactError: built for something else, damaged, or it computes other vectors than when it was built.
+        ArtefactError: built for something else, damaged, or its test vectors differ from those when built.
     """
     return load_folder(artefact_folder(source, variant, cache), source, variant, workers)
 
@@ -210,11 +214,14 @@ def obtain(
     workers: int = 1,
     say: Callable[[str], None] = lambda line: None,
 ) -> Encoder:
-    """The encoder of an artefact that is right for this machine, built where it is missing or wrong.
+    """Load the encoder of an artefact; builds it first where it is missing or not valid.
 
     Args:
-        texts: gives those for calibration; called only where something has to be built.
-        say: gets one line where something had to be built anew.
+        source: the model. variant: which artefact.
+        texts: returns the texts for calibration; called only if something has to be built.
+        cache: folder of artefacts; None: the kit's own.
+        workers: see `recsys.speed.encoder.Encoder`.
+        say: called with one line where an artefact had to be built again.
     """
     try:
         return load(source, variant, cache, workers)
@@ -227,12 +234,12 @@ def obtain(
 
 
 def megabytes(folder: Path) -> float:
-    """Of all files of an artefact, in 1e6 bytes."""
+    """Size of all files of an artefact, in 1e6 bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
 
 
 def words_of(backbone, max_tokens: int | None = None) -> WordPieces:
-    """The tokenizer of a backbone, without transformers around it."""
+    """The tokenizer of a backbone as `WordPieces`, which do not need transformers."""
     from tokenizers import Tokenizer
 
     tokenizer = backbone.tokenizer
@@ -267,7 +274,7 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 
 def _replace(work: Path, place: Path) -> None:
-    """Rename into place; what was there goes first, by rename too, so nobody sees half of either."""
+    """Rename into place; an older folder is first renamed away, so that no reader sees a mixture."""
     for _ in range(TRIES):
         old = Path(tempfile.mkdtemp(prefix=".old-", dir=place.parent))
         try:

@@ -1,4 +1,4 @@
-"""Which variant is best on this machine: each is tried, none is left out, and what was found is kept."""
+"""Tries every variant on this machine (build, time, quality), stores the results, and picks the best."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from recsys.speed.encoder import Encoder
 from recsys.speed.model_source import ModelSource
 from recsys.speed.variant import Variant
 
-TITLES, QUERIES = 1300, 200  # tried on
-CALIBRATION = 300  # titles: more change nothing in scales that are found from extremes
+TITLES, QUERIES = 1300, 200  # texts that variants are tried on
+CALIBRATION = 300  # titles for calibration: scales depend on extremes, which more titles hardly change
 TIMED_TITLES, TIMED_QUERIES = 200, 60
-PASSES = 3  # over what is timed
+PASSES = 3  # repeats of a timing
 GOALS = ("latency", "throughput")
 SIDES = {"both": "overlap_low", "queries": "overlap_low_queries", "titles": "overlap_low_titles"}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One variant on this machine.
+    """Result of one variant on this machine.
 
-    failing: why it cannot be used, None where it can. latency, throughput: seconds of process time for one
-    query (median) and for one of many titles. overlap: with the reference's ten nearest titles, queries and
-    titles both encoded by the variant; overlap_low: lower end of its one-sided 95 % interval;
-    overlap_low_queries, overlap_low_titles: the same where only these are encoded so. cosine: mean.
-    megabytes: of the files. built, loaded: seconds. passing: it failed for want of memory or room, of
-    which there may be more next time.
+    failing: why it cannot be used; None where it can. latency, throughput: seconds of process time for one
+    query (median), and per title of many. overlap: share of the reference's ten nearest titles that it
+    finds, with queries and titles encoded by the variant; overlap_low: lower end of its one-sided 95 %
+    interval; overlap_low_queries, overlap_low_titles: the same where only these are encoded by it. cosine:
+    mean with the reference. megabytes: of the files. built, loaded: seconds. passing: whether the failure is
+    temporary (not enough memory or disk space), so that it is tried again.
     """
 
     variant: str
@@ -54,19 +54,19 @@ class Trial:
 
 @dataclass(frozen=True)
 class Texts:
-    """What the variants are tried on: distinct titles and queries, as a shop has them.
+    """Texts that variants are tried on: distinct titles and queries of a shop.
 
-    queries: where there are none, every fifth title that is not calibrated on, at most 200, is searched for
-    among the others.
+    queries: without any, every fifth title that is not used for calibration, at most 200, is used as a query
+    for the others.
     """
 
     titles: list[str]
     queries: list[str] = field(default_factory=list)
 
     def judged(self) -> tuple[list[int], list[str]]:
-        """Rows of `titles` that are searched among, and what is searched for.
+        """Rows of `titles` that are searched, and the queries.
 
-        What is calibrated on is not judged, where there is enough beside it.
+        Titles used for calibration are left out where there are enough others.
         """
         rows = list(range(CALIBRATION if len(self.titles) >= 2 * CALIBRATION else 0, len(self.titles)))
         if self.queries:
@@ -76,7 +76,7 @@ class Texts:
 
 
 def demo_texts() -> Texts:
-    """Titles and queries of the embedded demo store: real shops' texts, where there are any, are better."""
+    """Titles and queries of the demo store, for want of a real shop's texts."""
     from recsys.data.load import load_dataset
 
     store = load_dataset("demo_store", size="small")
@@ -92,11 +92,12 @@ def try_variants(
     cache: Path | None,
     log: Callable = print,
 ) -> list[Trial]:
-    """Build, load, time and judge each variant; one that fails is in the list with its error.
+    """Build, load, time and compare each variant; one that fails is listed with its error.
 
     Args:
-        cache: where artefacts lie; None is the user's cache folder.
-        log: gets one line a variant.
+        source: the model. variants: by name. texts: to try them on.
+        cache: folder of artefacts; None: the user's cache folder.
+        log: called with one line per variant.
     """
     from recsys.encoders.embed import embed_texts
 
@@ -113,13 +114,14 @@ def try_variants(
 
 
 def best(trials: Sequence[Trial], goal: str, floor: float, sides: str = "both") -> str:
-    """The fastest whose overlap has a lower bound of at least `floor`.
+    """Name of the fastest variant whose overlap has a lower bound of at least `floor`.
 
     Args:
-        sides: of `SIDES`, what is to be encoded by it.
+        trials: from `try_variants`. goal: "latency" or "throughput". floor: in [0, 1].
+        sides: "both", "queries" or "titles": what the variant shall encode.
 
     Raises:
-        ValueError: none is.
+        ValueError: no variant reaches the floor.
     """
     good = [t for t in trials if t.failing is None and (getattr(t, SIDES[sides]) or 0) >= floor]
     if not good:
@@ -129,7 +131,7 @@ def best(trials: Sequence[Trial], goal: str, floor: float, sides: str = "both") 
 
 
 def write(path: Path, trials: Sequence[Trial]) -> None:
-    """By rename: a reader sees all of it or nothing."""
+    """Store the trials atomically, by rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}-{os.getpid()}-{time.monotonic_ns()}")
     part.write_text(json.dumps([asdict(trial) for trial in trials], indent=1), encoding="utf-8")
@@ -137,7 +139,7 @@ def write(path: Path, trials: Sequence[Trial]) -> None:
 
 
 def read(path: Path) -> list[Trial] | None:
-    """None where there is nothing to read, or nothing readable."""
+    """Stored trials; None where there are none, or the file is not readable."""
     try:
         return [Trial(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
@@ -167,7 +169,7 @@ def _try(
         near = closeness(*found, *right)
         by_side = closeness(right[0], found[1], *right), closeness(found[0], right[1], *right)
         latency, throughput = _seconds(encoder, judged)
-    except Exception as error:  # a library of another machine can fail in any way, and that is a result
+    except Exception as error:  # a library may fail in any way on this machine; that is a result
         return Trial(variant.name, variant.precision, failing=reason(error), passing=is_passing(error))
     size = artefact.megabytes(folder)
     return Trial(
@@ -187,7 +189,7 @@ def _try(
 
 
 def _seconds(encoder: Encoder, texts: Texts) -> tuple[float, float]:
-    """Process time of one query (median) and of one title (the least of the passes)."""
+    """Process time of one query (median), and per title (minimum over the passes)."""
 
     def seconds(of: str | list[str]) -> float:
         start = time.process_time()
@@ -200,13 +202,13 @@ def _seconds(encoder: Encoder, texts: Texts) -> tuple[float, float]:
 
 
 def reason(error: Exception) -> str:
-    """Why a variant fails, in one line: libraries of another machine can say pages."""
+    """Why a variant fails, as one line of a library's possibly long message."""
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__}: {first[:200]}"
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether a failure is this moment's, not the variant's: no memory, no room on the disk."""
+    """Whether a failure is temporary (not enough memory or disk space) and not the variant's fault."""
     if isinstance(error, (MemoryError, OSError)):
         return not isinstance(error, FileNotFoundError)
     told = str(error).lower()

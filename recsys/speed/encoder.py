@@ -1,4 +1,4 @@
-"""Texts in, vectors out, around whatever engine computes them; `encode` as in sentence-transformers.
+"""The encoder that `fast_encoder` returns: `encode` as in sentence-transformers, around any engine.
 
 n: texts. K: tokens of a batch. B: texts of a batch. D: width.
 """
@@ -18,10 +18,10 @@ from recsys.speed.word_pieces import WordPieces, check_texts, rows_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Ragged ids [K] int64 and lengths [B] int64, each at least 1 -> pooled vectors [B, D] float32, of any length.
+# Ragged ids [K] int64 and lengths [B] int64, each at least 1 -> pooled vectors [B, D] float32, unnormalised.
 # Rows are sorted longest first. Safe to call from several threads.
 Engine = Callable[[np.ndarray, np.ndarray], np.ndarray]
-TOKEN_BUDGET = 2048  # activations of a batch then stay in a core's cache: larger batches are slower
+TOKEN_BUDGET = 2048  # keeps a batch's activations in a core's cache: larger batches are slower
 SMALLEST_NORM = 1e-12  # as torch.nn.functional.normalize
 
 
@@ -32,12 +32,12 @@ class Encoder:
         engine: see `Engine`.
         words: the tokenizer.
         width: D.
-        unit_length: vectors have length 1 unless `encode` is told otherwise.
-        workers: batches computed at once, each by one thread: no thread ever waits for another within a
+        unit_length: vectors have length 1 by default (`encode` can override it).
+        workers: batches computed in parallel, each by one thread: no thread waits for another within a
             matrix product, so two cores do nearly twice the work. The engine uses one thread a call.
         token_budget: tokens of a padded batch, rows × longest.
-        one_at_a_time: each text is a batch of its own, whatever `encode` is told: for an engine that finds
-            one scale for all that it is given, and would give a text other vectors beside others.
+        one_at_a_time: each text is a batch of its own, whatever `batch_size` is: for engines that quantise
+            with one scale per batch, where a text's vector would depend on its batch.
         name: shown by repr.
     """
 
@@ -73,6 +73,7 @@ class Encoder:
         return self.words.max_tokens
 
     def get_embedding_dimension(self) -> int:
+        """Width of the vectors, D."""
         return self.width
 
     get_sentence_embedding_dimension = get_embedding_dimension  # sentence-transformers' older name
@@ -94,14 +95,14 @@ class Encoder:
 
         Args:
             sentences: n strings, "" allowed, or one string.
-            batch_size: rows of a batch; None cuts batches by tokens instead, which is faster. An encoder that
-                takes texts `one_at_a_time` has batches of one.
-            show_progress_bar: a bar on stderr, counting texts.
+            batch_size: rows of a batch; None limits batches by tokens instead, which is faster. An encoder
+                with `one_at_a_time` has batches of one.
+            show_progress_bar: show a progress bar on stderr.
             convert_to_numpy: False, and no `convert_to_tensor`: a list of n tensors [D].
             convert_to_tensor: one tensor on the CPU.
-            normalize_embeddings: length 1; False keeps what the model gives, which is of length 1 all the
-                same where the model itself normalises.
-            truncate_dim: keep the first so many dimensions (and normalise these).
+            normalize_embeddings: scale to length 1; False keeps the model's own vectors, which have length 1
+                where the model itself normalises.
+            truncate_dim: keep only the first dimensions, this many (and normalise these).
 
         Returns:
             [n, D] float32; [D] for one string.

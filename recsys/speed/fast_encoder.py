@@ -1,4 +1,4 @@
-"""The user's way in: `fast_encoder("minilm", "latency").encode(texts)`."""
+"""The entry point for users: `fast_encoder("minilm", "latency").encode(texts)`."""
 
 from __future__ import annotations
 
@@ -36,36 +36,37 @@ def fast_encoder(
     cache: str | Path | None = None,
     progress: bool = True,
 ) -> Encoder:
-    """The fastest encoder on this machine whose vectors are near enough to the model's own.
+    """The fastest encoder on this machine whose nearest neighbours agree well enough with the model's own.
 
-    The first call on a machine tries every variant (minutes, told on stderr) and keeps the result; later
-    calls load the chosen one (under a second). An artefact that is damaged, was built for another processor,
-    for other packages or other weights, or computes other vectors than when it was built, is built anew.
+    The first call on a machine tries every variant (minutes, with progress on stderr) and stores the result;
+    later calls load the chosen one (under a second). An artefact that is damaged, or was built for another
+    processor, other packages or other weights, is built again.
 
     Args:
         model: "minilm", a local folder, a hub name, or a loaded `recsys.encoders.backbone.Backbone`.
         goal: "latency": one short query at a time; "throughput": many titles.
-        floor: the ten nearest titles of a query share at least this with the model's own in float32: the mean
-            over queries, at the lower end of its 95 % interval. In [0, 1].
-        sides: what this encoder is for. "queries": the titles keep vectors of float32, so that a rougher
-            encoder will do; "titles": the other way round; "both": the safe choice.
-        workers: batches computed at once, each by one thread; see `Encoder`.
-        variant: a name of `recsys.speed.variants.VARIANTS` takes that one untried; `goal` and `floor` then
-            say nothing.
-        texts: to try and to calibrate on: `Texts`, or a list of titles. None takes the embedded demo store's,
-            and says that the floor is then kept there and not known of your texts: on Beauty's titles an
-            encoder that kept .98 of the demo store's neighbours kept .971. Where there are 600 titles or more
-            the first 300 are calibrated on, and not judged.
+        floor: least overlap of a query's ten nearest titles with those of the model's float32 vectors: the
+            lower end of the 95 % interval of the mean over queries, in [0, 1].
+        sides: what the encoder will encode. "queries": titles keep float32 vectors, so that a coarser encoder
+            suffices; "titles": the other way round; "both": the safe choice.
+        workers: batches computed in parallel, each by one thread; see `Encoder`.
+        variant: a name of `recsys.speed.variants.VARIANTS` uses that variant without a trial; `goal` and
+            `floor` are then ignored.
+        texts: for trials and calibration: `Texts`, or a list of titles. None takes the demo store's, with a
+            warning that the floor is then not known to hold for your texts: an encoder with overlap .98 on
+            the demo store had .971 on Beauty's titles. Of 600 titles or more the first 300 are used for
+            calibration only.
         cache: folder of artefacts; None: in RECSYS_CACHE, else the user's cache folder.
-        progress: a line on stderr for each variant that is tried.
+        progress: print a line on stderr for each variant that is tried.
 
     Raises:
-        BackboneError: the model cannot be had.
+        BackboneError: the model cannot be loaded.
         ValueError: unknown goal, sides or variant; no variant reaches the floor (the message lists them all).
 
     Example:
-        >>> encoder = fast_encoder("minilm", "latency")
-        >>> vectors = encoder.encode(["red shoe", "cordless drill 18v"])
+        >>> encoder = fast_encoder("minilm", variant="packed-fp32")  # leave `variant` out to find the fastest
+        >>> encoder.encode(["red shoe", "cordless drill 18v"]).shape
+        (2, 384)
     """
     if goal not in GOALS:
         raise ValueError(f"goal must be 'latency' or 'throughput', not {goal!r}")
@@ -94,12 +95,11 @@ def fast_encoder(
 def choices(
     model, texts: Texts, *, floor: float = FLOOR, cache: str | Path | None = None, progress: bool = False
 ) -> pd.DataFrame:
-    """What `fast_encoder` takes on this machine: a row for each goal and what is to be encoded by it.
+    """The choices of `fast_encoder` on this machine: a row for each goal and each value of `sides`.
 
     Returns:
         goal, sides, variant (None where none reaches the floor), query_ms, titles_per_second (processor time,
-        of its trial), overlap_low (its overlap at the lower end of the interval), load_seconds (of the
-        call, once the choice is kept).
+        of its trial), overlap_low (lower end of the interval of its overlap), load_seconds (of a later call).
     """
     import pandas as pd
 
@@ -132,9 +132,9 @@ def choices(
 def tried(
     source: ModelSource, *, texts: Texts | None = None, cache: Path | None = None, progress: bool = True
 ) -> list[Trial]:
-    """Every variant's trial on this machine, kept from the last time where nothing has changed since.
+    """The trials of all variants on this machine, stored ones where nothing has changed.
 
-    One that failed for want of memory or room is tried again: that says little about the variant.
+    A variant that failed for lack of memory or disk space is tried again.
     """
     cache = artefact.root(cache)
     quick = {name: variant for name, variant in VARIANTS.items() if variant.quick}
@@ -142,7 +142,7 @@ def tried(
     trials = choice.read(path)
     known = {trial.variant: trial for trial in trials or () if not trial.passing}
     missing = {name: variant for name, variant in quick.items() if name not in known}
-    if missing:  # at first all; later those that failed for want of memory or room
+    if missing:  # at first all; later those that failed for lack of memory or disk space
         say = _say if progress else _nothing
         found = choice.try_variants(source, missing, texts or choice.demo_texts(), cache, say)
         known |= {trial.variant: trial for trial in found}
@@ -151,12 +151,12 @@ def tried(
 
 
 def _folder(cache: str | Path | None, texts: Texts | None) -> Path:
-    """Of the artefacts that are calibrated on these texts."""
+    """Folder of the artefacts that are calibrated on these texts."""
     return artefact.root(cache) if texts is None else artefact.calibrated(cache, texts.titles[:CALIBRATION])
 
 
 def _digest(source: ModelSource, variants: Mapping[str, Variant], texts: Texts | None) -> str:
-    """Of all that the trials depend on."""
+    """Digest of everything that the trials depend on."""
     keys = [asdict(artefact.key_of(source, variant)) for variant in variants.values()]
     told = json.dumps([keys, asdict(texts) if texts else None], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:16]

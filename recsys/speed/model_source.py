@@ -1,7 +1,7 @@
-"""Which model is to be made fast: what identifies it, without loading it. No torch is imported for a folder.
+"""Identifies the model to be made faster without loading it; no torch is imported for a folder.
 
-The conventions of a sentence-transformers folder (its pooling, its longest text, whether it normalises) are
-followed where the folder states them, so that vectors equal `SentenceTransformer(folder).encode`.
+The settings of a sentence-transformers folder (pooling, longest text, normalisation) are followed, so that
+vectors equal those of `SentenceTransformer(folder).encode`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from recsys.encoders.packaged.text import PACKAGED_TEXT
 if TYPE_CHECKING:
     from recsys.encoders.backbone import Backbone
 
-# what a vector depends on; weights may lie in shards
+# the files that vectors depend on; weights may be in shards
 FILES = ("*.safetensors", "config.json", "tokenizer*.json", "special_tokens_map.json", "vocab.txt")
 FILES += (
     "modules.json",
@@ -31,7 +31,7 @@ POOLING_KEYS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "c
 POOLING_KEYS |= {"pooling_mode_lasttoken": "last"}
 POOLING_NAMES = {"mean": "mean", "cls": "cls", "last": "last", "lasttoken": "last"}
 BLOCK = 1 << 20  # bytes hashed at once
-# packaged text models that no engine computes, and why
+# packaged text models that no engine supports, and why
 NOT_FOR_ENGINES = {
     "use-multilingual": "it is no Transformer but a table and convolutions, which no engine knows",
 }
@@ -41,11 +41,12 @@ NOT_FOR_ENGINES = {
 class ModelSource:
     """A model that variants are built from, identified without loading it.
 
-    name: as asked for. folder: of safetensors, None for a backbone that lives in memory only.
-    digest: sha256 over weights, configuration and tokenizer, hexadecimal.
-    max_tokens: the longest text, None for what the model can take. pooling: None for the backbone's default.
-    unit_length: vectors have length 1.
-    loaded: the backbone, where there is one already.
+    Attributes:
+        name: as given by the user. folder: of safetensors; None for a backbone that is in memory only.
+        digest: sha256 over weights, configuration and tokenizer, hexadecimal.
+        max_tokens: longest text; None: the model's own limit. pooling: None: the backbone's default.
+        unit_length: whether vectors have length 1.
+        loaded: the backbone, if it is already in memory.
     """
 
     name: str
@@ -66,15 +67,15 @@ class ModelSource:
 
 
 def model_source(model: str | Path | Backbone) -> ModelSource:
-    """What identifies a model.
+    """Identify a model.
 
     Args:
-        model: "minilm", a local folder, a hub name, "random-bert", "random-gpt", or a loaded backbone. One
-            with LoRA or another change of weights applied is taken with the change merged into a copy.
+        model: "minilm", a local folder, a hub name, "random-bert", "random-gpt", or a loaded backbone. LoRA
+            or another adapter that can be merged is merged into a copy.
 
     Raises:
-        BackboneError: no such model, or a sentence-transformers folder with modules beyond a transformer, a
-            pooling and a normalisation, or with a prompt before every text: no variant would compute these.
+        BackboneError: no such model, or a sentence-transformers folder with further modules than a
+            transformer, a pooling and a normalisation, or with a default prompt, which no variant supports.
     """
     if not isinstance(model, (str, Path)):
         from recsys.encoders.backbone_digest import backbone_digest
@@ -104,13 +105,13 @@ def model_source(model: str | Path | Backbone) -> ModelSource:
         _digest_of_folder(folder),
         max_tokens=_read(folder / "sentence_bert_config.json", {}).get("max_seq_length"),
         pooling=_pooling(name, _read(folder / "1_Pooling" / "config.json", {})),
-        # a folder that says nothing follows this kit's own convention
+        # a folder without such settings follows this kit's defaults
         unit_length="Normalize" in modules or not modules,
     )
 
 
 def _merged(backbone: Backbone) -> Backbone:
-    """A backbone without peft's modules around its own: itself, or a copy with the adapter merged."""
+    """The backbone itself if it has no peft modules, else a copy with the adapter merged."""
     applied = getattr(backbone, "peft", None)
     if applied is None or not (applied.method.config and applied.method.merges):
         return backbone
@@ -124,7 +125,7 @@ def _merged(backbone: Backbone) -> Backbone:
 
 
 def _packaged(name: str) -> ModelSource:
-    """Identified by the pinned sha256 of its files, so that nothing is loaded here."""
+    """A packaged model, identified by the pinned sha256 of its files without loading it."""
     model = PACKAGED.load(name)
     if name in NOT_FOR_ENGINES:
         raise BackboneError(f"fast_encoder does not take {name!r}: {NOT_FOR_ENGINES[name]}; use embed_texts")

@@ -1,4 +1,4 @@
-"""A backbone as one ONNX graph, texts' ids in, pooled vectors out.
+"""Exports a backbone as one ONNX graph: token ids in, pooled vectors out.
 
 B: texts of a batch. T: tokens of the longest of them. D: width.
 """
@@ -18,7 +18,7 @@ OPSET = 17
 
 
 class PooledGraph(nn.Module):
-    """The backbone with a pooling that has no branches on data, so that it can be written down as a graph."""
+    """The backbone with a pooling free of data-dependent branches, so that it can be traced."""
 
     def __init__(self, backbone: Backbone):
         super().__init__()
@@ -31,13 +31,13 @@ class PooledGraph(nn.Module):
         if backbone._takes_positions:
             extra["position_ids"] = (attention_mask.cumsum(dim=1) - 1).clamp(min=0)
         elif backbone.model.config.model_type == "bert":
-            extra["token_type_ids"] = input_ids * 0  # else ten operators find out that they are zeros
+            extra["token_type_ids"] = input_ids * 0  # otherwise ten operators compute that they are zeros
         output = backbone.model(input_ids=input_ids, attention_mask=attention_mask, **extra)
         return pool_in_graph(output.last_hidden_state, attention_mask, backbone.pooling)
 
 
 def pool_in_graph(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
-    """As `recsys.encoders.pooling.pool`, as a weighted mean in every case."""
+    """`recsys.encoders.pooling.pool` written as a weighted mean for every kind of pooling."""
     real = mask.to(hidden.dtype)
     if how != "mean":
         count = real.cumsum(dim=1) * real
@@ -48,7 +48,7 @@ def pool_in_graph(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
 
 
 def example(backbone: Backbone) -> tuple[Tensor, Tensor]:
-    """Two texts of unlike length: ids and mask [2, 7]."""
+    """Example inputs for tracing: ids and mask [2, 7] of two texts of different length."""
     rows = torch.arange(14).view(2, 7) % 5 + 5
     mask = torch.ones(2, 7, dtype=torch.int64)
     short = slice(0, 3) if backbone.tokenizer.padding_side == "left" else slice(4, 7)
@@ -57,10 +57,10 @@ def example(backbone: Backbone) -> tuple[Tensor, Tensor]:
 
 
 def export_onnx(backbone: Backbone, path: Path) -> None:
-    """Write the graph with free B and T, by tracing (the TorchScript exporter).
+    """Write the graph with dynamic B and T, by tracing (the TorchScript exporter).
 
-    onnxruntime's attention fusion knows the pattern that this exporter writes: it finds all layers of
-    MiniLM there and none in the graph of the newer exporter (`dynamo=True`).
+    onnxruntime's attention fusion recognises the pattern that this exporter writes: it finds all layers of
+    MiniLM, and none in the graph of the newer exporter (`dynamo=True`).
     """
     graph = PooledGraph(backbone).eval()
     before = backbone.model.config._attn_implementation

@@ -1,4 +1,4 @@
-"""Which tensors packing reads of a BERT: a model that has others is refused, not served without them."""
+"""Names of the tensors that the packed engine reads; a model with other tensors is refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from recsys.speed.variant import NotForThisModel
 
 BEHIND_ATTENTION = {"attention": "attention.output.dense", "up": "intermediate.dense", "down": "output.dense"}
-# the names of a whole map, and of one of low rank, which is an nn.Sequential of two
+# tensor names of a linear map, and of one of low rank, which is an nn.Sequential of two
 THIN = {"first": "0.weight", "weight": "1.weight", "bias": "1.bias"}
 BOTH = ("weight", "bias")
 EMBEDDINGS = {f"embeddings.{name}_embeddings.weight" for name in ("word", "position", "token_type")}
@@ -21,7 +21,7 @@ UNREAD |= {f"pooler.dense.{kind}" for kind in BOTH}  # which no vector uses
 
 
 def check_parts(names: Iterable[str], layers: int) -> None:
-    """Compare a BERT's tensors with those that packing reads.
+    """Check that a BERT has exactly the tensors that the packed engine reads.
 
     Args:
         names: of a state dict. layers: of the model.

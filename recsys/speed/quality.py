@@ -1,4 +1,4 @@
-"""How near a variant's vectors are to the reference's, on texts of shops, and what that does to a task.
+"""Quality of a variant: agreement of its vectors and neighbours with the reference's, and NDCG on a task.
 
 n: catalogue texts. m: queries. D: width.
 """
@@ -15,19 +15,23 @@ from recsys.data.labelled.home_depot import judged_lists
 from recsys.data.load import load_dataset
 from recsys.metrics.judged_lists import JudgedNdcg, judged_ndcg
 
-SALT = "speed"  # of the division of Home Depot's queries
+SALT = "speed"  # of the split of Home Depot's queries
 BLOCK = 256  # queries scored at once
-TIED = 1e-6  # of two products of unit vectors: float32 rounds them so
+TIED = 1e-6  # inner products of unit vectors closer than this are ties (float32 rounding)
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Closeness:
-    """cosine: mean over all texts with their reference. least: the smallest. overlap: [m] share of the
-    first k neighbours that are the reference's, in [0, 1]; of items that the reference scores alike to 1e-6
-    at its k-th place each is as good as the other. same_order: [m] whether the k neighbours come in the
-    reference's order; of two that the reference scores alike either may come first."""
+    """Agreement with the reference.
+
+    Attributes:
+        cosine: mean over all texts. least: the smallest.
+        overlap: [m] share of a query's first k neighbours that are the reference's, in [0, 1]; items tied
+            (to 1e-6) with the reference's k-th are interchangeable.
+        same_order: [m] whether the k neighbours are in the reference's order, up to ties.
+    """
 
     cosine: float
     least: float
@@ -36,6 +40,7 @@ class Closeness:
 
     @property
     def mean_overlap(self) -> float:
+        """Mean overlap over the queries, in [0, 1]."""
         return float(self.overlap.mean())
 
     @property
@@ -51,16 +56,21 @@ def closeness(
     reference_queries: np.ndarray,
     k: int = 10,
 ) -> Closeness:
-    """Cosine and top-k overlap with the reference.
+    """Cosine and top-k overlap of a variant's vectors with the reference's.
 
-    Give the reference's own catalogue twice where a variant is to encode queries only.
+    To test a variant for queries only, pass the reference's catalogue twice.
 
     Args:
         catalogue, reference_catalogue: [n, D] unit-length. queries, reference_queries: [m, D] unit-length.
-        k: neighbours looked at, 1 to n.
+        k: number of neighbours, 1 to n.
 
     Raises:
         ValueError: shapes that do not fit, `k` out of range, a number that is not finite.
+
+    Example:
+        >>> vectors = np.eye(3, dtype=np.float32)
+        >>> closeness(vectors, vectors[:1], vectors, vectors[:1], k=1).mean_overlap
+        1.0
     """
     if catalogue.shape != reference_catalogue.shape or queries.shape != reference_queries.shape:
         raise ValueError(
@@ -89,7 +99,12 @@ def closeness(
 
 
 def nearest(queries: np.ndarray, catalogue: np.ndarray, k: int) -> np.ndarray:
-    """[m, k] rows of the catalogue with the largest products, best first; of equal ones the earlier row."""
+    """[m, k] rows of the catalogue with the largest inner products, best first; ties by row number.
+
+    Example:
+        >>> nearest(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0], [0.6, 0.8], [1.0, 0.0]]), k=2).tolist()
+        [[2, 1]]
+    """
     scores = queries @ catalogue.T
     if k == scores.shape[1]:
         return np.argsort(-scores, axis=1, kind="stable")
@@ -97,7 +112,7 @@ def nearest(queries: np.ndarray, catalogue: np.ndarray, k: int) -> np.ndarray:
     taken = np.take_along_axis(scores, some, axis=1)
     order = np.argsort(-taken, axis=1, kind="stable")
     best = np.take_along_axis(some, order, axis=1)
-    # a partition takes any of those that are equal at its border: such rows, which are few, are sorted
+    # a partition may take any of the items tied at its border: rows with such ties, which are few, are sorted
     tied = np.flatnonzero((scores >= taken.min(axis=1, keepdims=True)).sum(axis=1) > k)
     best[tied] = np.argsort(-scores[tied], axis=1, kind="stable")[:, :k]
     return best
@@ -107,10 +122,10 @@ def real_titles(data: str, most: int | None = None, seed: int = 0) -> list[str]:
     """Distinct product titles of "home_depot", or of a log of events with titles ("beauty", "demo_store").
 
     Args:
-        most: draw so many of them without replacement; None keeps all, in the order of the source.
+        most: draw this many of them without replacement; None keeps all, in the order of the source.
 
     Raises:
-        DataUnavailable: the files cannot be had.
+        DataUnavailable: the files cannot be obtained.
     """
     if data == "home_depot":
         titles = load_labelled(data).table["text_pair"]
@@ -121,7 +136,7 @@ def real_titles(data: str, most: int | None = None, seed: int = 0) -> list[str]:
 
 
 def real_queries(most: int | None = None, seed: int = 0, part: str = "test") -> list[str]:
-    """Distinct search queries of one part of Home Depot, divided by query and salt."""
+    """Distinct search queries of one part of Home Depot, split by a salted hash of the query."""
     data = load_labelled("home_depot")
     rows = labelled_split(data, salt=SALT)[part]
     return drawn(data.table["text"].iloc[rows].drop_duplicates().to_numpy(dtype=object), most, seed)
@@ -130,17 +145,17 @@ def real_queries(most: int | None = None, seed: int = 0, part: str = "test") -> 
 def home_depot_ndcg(
     encode_query: Encode, encode_title: Encode, part: str = "test", most: int | None = None, k: int = 10
 ) -> JudgedNdcg:
-    """NDCG@k of Home Depot's judged lists, ordered by the product of query's and title's vectors.
+    """NDCG@k of Home Depot's judged lists, ordered by the cosine of query and title.
 
     Args:
         encode_query, encode_title: texts -> [n, D] unit-length; the same function twice, or a fast encoder
-            for queries beside the catalogue's.
-        part: "train", "validation" or "test", divided by query with a salt.
-        most: only so many lists, the first ones; None takes all.
+            for queries and the reference for titles.
+        part: "train", "validation" or "test", split by a salted hash of the query.
+        most: only the first lists, this many; None takes all.
 
     Returns:
-        per list, so that two encoders are compared in pairs, with the expectation of a random order. Index:
-        the list's number within the part, the same for every encoder.
+        NDCG per list (for paired comparisons of encoders), with the expectation of a random order. Index: the
+        list's number within the part, the same for every encoder.
     """
     data = load_labelled("home_depot")
     judged = judged_lists(data, labelled_split(data, salt=SALT)[part])
@@ -154,7 +169,7 @@ def home_depot_ndcg(
 
 
 def drawn(texts: Sequence[str], most: int | None, seed: int) -> list[str]:
-    """At most so many of the texts, without replacement; all, in their order, where `most` is None."""
+    """At most `most` of the texts, drawn without replacement; None: all, in their order."""
     if most is None or most >= len(texts):
         return list(texts)
     return np.random.default_rng(seed).choice(np.asarray(texts, dtype=object), most, replace=False).tolist()

@@ -1,4 +1,4 @@
-"""One way of computing the same vectors: what it is called, what it needs, how it is built and loaded."""
+"""A variant: one way of computing a model's vectors, with its name, packages, builder and loader."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from recsys.code.reach import code_hash
 
 
 class NotForThisModel(ValueError):
-    """A variant that cannot compute this architecture; one line says why."""
+    """A variant does not support this architecture; one line says why."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A way of computing the vectors, as data: nothing is imported before it is used.
+    """A way of computing the vectors, described as data: nothing is imported before it is used.
 
-    name: in tables. idea: one line.
-    precision: of its matrix products, which sets the limit that it is compared with.
+    name: shown in tables. idea: one line.
+    precision: of its matrix products; determines the machine's peak speed that it is compared with.
     packages: distributions that it needs beside torch, transformers and tokenizers.
-    builder: "module:function", called as f(backbone, folder, texts, **options): writes files that need no
+    builder: "module:function", called as f(backbone, folder, texts, **options); writes files without
         pickle. `texts` are for calibration.
-    loader: "module:function", called as f(folder, words, **options): returns an `Engine`.
+    loader: "module:function", called as f(folder, words, **options); returns an `Engine`.
     options: keyword arguments of both.
-    quick: loads in under a second, so that it can serve `fast_encoder`.
-    one_at_a_time: texts are encoded one at a time, see `recsys.speed.encoder.Encoder`.
+    quick: whether it loads in under a second, so that `fast_encoder` may use it.
+    one_at_a_time: whether texts are encoded one at a time, see `recsys.speed.encoder.Encoder`.
     """
 
     name: str
@@ -47,17 +47,19 @@ class Variant:
         return [name for name, found in self.versions().items() if found is None]
 
     def versions(self) -> dict[str, str | None]:
-        """What it depends on and the versions installed."""
+        """Packages that it depends on, with the installed versions."""
         return {name: _version(name) for name in ("torch", "tokenizers", "numpy", *self.packages)}
 
     def code(self) -> str:
-        """sha256 of all the code that its builder and loader can reach: other code, another artefact."""
+        """sha256 of all code that its builder and loader can reach, as part of an artefact's key."""
         return _code(self.builder, self.loader)
 
     def build(self, backbone, folder: Path, texts: list[str]) -> None:
+        """Call the builder: writes the variant's files into the folder."""
         self._function(self.builder)(backbone, folder, texts, **self.options)
 
     def load(self, folder: Path, words) -> Callable:
+        """Call the loader: returns the `Engine` of a built folder."""
         return self._function(self.loader)(folder, words, **self.options)
 
     @staticmethod
@@ -65,7 +67,7 @@ class Variant:
         return pkgutil.resolve_name(reference)
 
 
-@cache  # `fast_encoder` asks for every variant, and a process keeps the code that it began with
+@cache  # `fast_encoder` asks for every variant; a process's code does not change
 def _code(*places: str) -> str:
     return code_hash(*places)
 

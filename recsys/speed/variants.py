@@ -1,4 +1,4 @@
-"""All ways of computing the vectors, as one table. None is left out: one that fails here says why."""
+"""The table of all variants. Those that fail on a machine are listed with the reason, not left out."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _onnx(name: str, idea: str, precision: str, kind: str, **options) -> Variant
 
 
 def _dynamic(name: str, idea: str, kind: str, **options) -> Variant:
-    """One scale for all that a product is given: texts of a batch would share it, and alone is faster too."""
+    """A dynamically quantised variant: one text at a time, because a batch's texts would share a scale."""
     return Variant(name, idea, "int8", f"{ONNX}:{kind}", RUN_ONNX, ONNX_PACKAGES, options, one_at_a_time=True)
 
 

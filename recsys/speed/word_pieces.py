@@ -1,4 +1,4 @@
-"""Texts as ragged token ids without torch or transformers: a server that only answers queries needs neither.
+"""Tokenisation without torch or transformers, for servers that only encode queries.
 
 n: texts. K: tokens of all of them together. B: texts of a batch. T: tokens of its longest text.
 """
@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 FILE = "tokenizer.json"
 SETTINGS = "word_pieces.json"
-# of a text that are looked at, as `recsys.encoders.tokens` does; 20 million characters took 3.7 GB
+# characters of a text that are read, as in `recsys.encoders.tokens`: 20 million characters took 3.7 GB
 CHARACTERS_PER_TOKEN = 20
 
 
@@ -23,8 +23,8 @@ class WordPieces:
 
     Args:
         tokenizer: of the `tokenizers` package; its truncation is set here, its padding switched off.
-        max_tokens: longer texts are cut behind this many tokens, special tokens included.
-        filler: token id of a text without any token.
+        max_tokens: longer texts are cut after this many tokens, special tokens included.
+        filler: token id that stands for a text without any token.
         pad_id, pad_left: how a batch is padded.
     """
 
@@ -46,7 +46,7 @@ class WordPieces:
         check_texts(texts)
         most = CHARACTERS_PER_TOKEN * self.max_tokens
         readable = [_readable(text[:most]) for text in texts]
-        if len(readable) == 1:  # a query: a batch of one costs a thread pool's overhead
+        if len(readable) == 1:  # a single query avoids the overhead of the batch's thread pool
             rows = [self._tokenizer.encode(readable[0]).ids or [self.filler]]
         else:
             rows = [found.ids or [self.filler] for found in self._tokenizer.encode_batch_fast(readable)]
@@ -79,7 +79,7 @@ class WordPieces:
 
     @classmethod
     def load(cls, folder: Path) -> WordPieces:
-        """What `save` wrote."""
+        """Load what `save` wrote."""
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         return cls(Tokenizer.from_file(str(folder / FILE)), **settings)
 
@@ -106,5 +106,5 @@ def check_texts(texts: Sequence[str]) -> None:
 
 
 def _readable(text: str) -> str:
-    # the tokenizer is Rust and takes valid UTF-8 only
+    # the tokenizer (in Rust) accepts valid UTF-8 only
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,1 +1,1 @@
-"""Streams: checked events, the state they fold into, the engine, the overlay, online learners."""
+"""Stream processing: checked events, user state, the Spark engine, low-latency overlay, online learners."""

@@ -1,12 +1,13 @@
-"""Which arriving events count, and when their turn comes: watermark, duplicates, lateness.
+"""Watermark, late events and duplicates: which arriving events count, and when they are processed.
 
-The watermark is the newest event time that has *arrived so far in the log's order*, less `delay`. An event
-older than the watermark at its arrival is late; one whose user already has a waiting event of the same id is
-a duplicate; the others wait until the watermark has passed them, and are then folded in the order of
-(time, id). So every verdict depends on the log alone. Spark's own watermark moves between batches only: with
-it, which late event is dropped depends on where the batches were cut, and a crash cuts them elsewhere.
+The watermark is the newest event time that has *arrived so far in the log's order*, minus `delay`. An event
+older than the watermark at its arrival is late; one whose user already has a waiting event with the same id
+is a duplicate; the others wait until the watermark has passed them, and are then folded into the user's state
+in the order of (time, id). So every decision depends on the log alone. Spark's own watermark moves only
+between batches: with it, the decision which late event is dropped would depend on batch boundaries, which
+change after a crash.
 
-Waiting events are all the memory that duplicates need: a repeat of an event that no longer waits is older
+To detect duplicates only waiting events need to be stored: a repeat of an event that no longer waits is older
 than the watermark, and so late.
 """
 
@@ -18,13 +19,17 @@ import numpy as np
 
 from recsys.streaming.events import EVENT
 
-NEVER = -(2**62)  # the clock before the first event; far enough from the end for any delay to be taken off
+NEVER = -(2**62)  # the clock before the first event; no overflow when a delay is subtracted
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """events that are due (time below the watermark) and that go on waiting, rows of `EVENT`; newcomers:
-    accepted among those that arrived now; late: rows; duplicates: how many; clock: newest time seen, ms."""
+    """Decisions on a batch of arriving events (rows of `EVENT`).
+
+    due: events older than the watermark, to be folded now. waiting: events that still wait. newcomers:
+    accepted events of this batch. late: dropped as late. duplicates: number dropped. clock: newest event time
+    so far, ms.
+    """
 
     due: np.ndarray
     waiting: np.ndarray
@@ -35,18 +40,18 @@ class Arrivals:
 
 
 def newest_time(clock: int, events: np.ndarray) -> int:
-    """The clock after these events."""
+    """The clock (newest event time, ms) after these events."""
     return max(clock, int(events["time"].max())) if len(events) else clock
 
 
 def admit(clock: int, waiting: np.ndarray, events: np.ndarray, delay: int) -> Arrivals:
-    """Sort out the next stretch of a log.
+    """Classify the next events of a log.
 
     Args:
-        clock: newest event time before it, `NEVER` at the log's start.
-        waiting: events that wait, at least those of users in `events` and those that are due afterwards.
+        clock: newest event time before them; `NEVER` at the log's start.
+        waiting: waiting events, at least those of users in `events` and those that become due.
         events: rows of `EVENT` in the order of their offsets.
-        delay: ms.
+        delay: of the watermark, ms.
     """
     before = np.maximum.accumulate(np.r_[np.int64(clock), events["time"]])[:-1]
     is_late = events["time"] < before - delay
@@ -61,10 +66,10 @@ def admit(clock: int, waiting: np.ndarray, events: np.ndarray, delay: int) -> Ar
 
 
 def _no_repeats(waiting: np.ndarray, events: np.ndarray, watermarks: np.ndarray) -> np.ndarray:
-    """[K] whether, when an event arrives, no accepted event of the same user and id is waiting.
+    """[K] whether an event is no repeat: at its arrival no accepted event of the same user and id waits.
 
-    An id that comes again when its first event has left (a producer that counts anew) is a new event, in
-    whatever batch; what is sent again as it was is late by then.
+    An id that recurs after its first event was folded (a producer that restarted its counter) is a new event,
+    whatever the batches; an identical repeat would be late by then.
     """
     if not len(events):
         return np.zeros(0, dtype=bool)

@@ -1,9 +1,9 @@
 """The engine: Spark Structured Streaming from a log to the feature store.
 
-Spark has the source's offsets, the batches, the checkpoint, the distribution over cores or machines and the
-repetition of what failed. A batch is shuffled by shard, and each shard's part goes as Arrow columns to
-`shard_batch.apply_batch`, which is a transaction of the store. Spark may call it twice for a batch (a worker
-died, the driver died before its checkpoint was written): the second call changes nothing.
+Spark manages the source's offsets, batches, checkpoints, distribution over cores or machines, and retries. A
+batch is shuffled by shard, and each shard's part is passed as Arrow columns to `shard_batch.apply_batch`, a
+transaction of the store. Spark may call it twice for a batch (after a worker or the driver died): the second
+call changes nothing.
 
     lines → checked rows → by shard → late? repeated? → waiting → due, folded in event-time order → store
                 └→ reason → dead letters ←┘
@@ -36,12 +36,12 @@ POLL_SECONDS = 0.05
 
 @dataclass
 class Flow:
-    """One dataflow.
+    """Configuration of a dataflow.
 
-    store: address of a feature store that exists (`open_store` makes one). checkpoint: folder of Spark's.
-    log: folder of segments, or "redis://…". stream: its key in Redis. per_batch: at most so many segments
-    (folder) or entries (Redis) a batch. catalogue: file of `top_lists.save_catalogue`, or None: no vectors.
-    top_k: length of the lists, 0 makes none. trim: delete entries from Redis that have been read.
+    store: address of an existing feature store (`open_store` creates one). checkpoint: folder for Spark.
+    log: folder of segments, or "redis://…". stream: its key in Redis. per_batch: most segments (folder) or
+    entries (Redis) in a batch. catalogue: file of `top_lists.save_catalogue`, or None: no vectors. top_k:
+    length of the lists; 0: none. trim: delete entries from Redis after they have been read.
     """
 
     store: str
@@ -71,15 +71,15 @@ class Flow:
 
 
 def start(spark: SparkSession, flow: Flow, seconds: float | None = None) -> StreamingQuery:
-    """Start the query; it goes on from its checkpoint where there is one.
+    """Start the query; it continues from its checkpoint if there is one.
 
     Args:
-        seconds: between batches (0: as soon as the last one is done). None: take what is there now, then end.
+        seconds: between batches (0: no pause). None: process what is available now, then end.
     """
     for source in (LogFolder, RedisStream):
         spark.dataSource.register(source)
     name, options = flow.source()
-    # Spark's 200 tasks a shuffle take seconds; with four a shard it is rare that two shards share one
+    # Spark's default of 200 shuffle tasks takes seconds; with four per shard, shards rarely share one
     spark.conf.set("spark.sql.shuffle.partitions", str(4 * int(options["shards"])))
     rows = spark.readStream.format(name).options(**options).load()
     work = fold_shard(flow.store, flow.catalogue, flow.top_k)
@@ -101,17 +101,17 @@ def start(spark: SparkSession, flow: Flow, seconds: float | None = None) -> Stre
 
 
 def run_to_end(spark: SparkSession, flow: Flow) -> list[dict[str, int]]:
-    """Fold all that is there now and end.
+    """Process everything that is available now, and end.
 
     Returns:
-        one entry a batch: batch, lines, users, lists, milliseconds.
+        One entry per batch: batch, lines, users, lists, milliseconds.
     """
     start(spark, flow).awaitTermination()
     return flow.batches
 
 
 def wait_for(query: StreamingQuery, flow: Flow, lines: int, seconds: float) -> bool:
-    """Wait until the store has read so many lines; False when it took longer than `seconds`."""
+    """Wait until the store has read `lines` lines; False if that takes longer than `seconds`."""
     store, deadline = open_store(flow.store), time.monotonic() + seconds
     while store.tallies()["read"] < lines:
         if time.monotonic() > deadline or not query.isActive:
@@ -121,7 +121,7 @@ def wait_for(query: StreamingQuery, flow: Flow, lines: int, seconds: float) -> b
 
 
 def fold_shard(store: str, catalogue: str | None, top_k: int) -> Callable[..., pa.Table]:
-    """What a worker does with the rows of one shard, as a function that Spark can send to it."""
+    """The function that a Spark worker applies to the rows of one shard."""
 
     def work(key: tuple[Any, ...], table: pa.Table, batch: int) -> pa.Table:
         shard = key[0].as_py()

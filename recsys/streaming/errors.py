@@ -1,10 +1,10 @@
-"""What goes wrong between a stream and its state; each message is one line that says how to mend it."""
+"""Errors of stream processing; each message is one line that says how to mend it."""
 
 from recsys.data.errors import one_line
 
 
 class StreamError(RuntimeError):
-    """Base of the errors of this room."""
+    """Base class of the errors of stream processing."""
 
     def __init__(self, message: str):
         super().__init__(one_line(message))

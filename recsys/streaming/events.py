@@ -1,20 +1,20 @@
-"""Events of a stream: one JSON object a line, checked field by field; what breaks a rule keeps its reason.
+"""Events of a stream: one JSON object per line, checked field by field; bad lines become dead letters.
 
 | field | rule |
 |---|---|
-| id | whole number in [0, 2^63) of the producer, who repeats it on sending again; unique within a user |
-| user | whole number ≥ 0; null or absent: anonymous, which moves popularity and nobody's state |
+| id | whole number in [0, 2^63) given by the producer, the same when sent again; unique within a user |
+| user | whole number ≥ 0; null or absent: anonymous, counts for popularity but for no user's state |
 | item | whole number ≥ 0; null only for a search |
 | kind | search, view, click, cart, purchase, return |
 | time | ISO 8601 *with* offset or Z, or whole milliseconds since 1970 UTC |
 | received | optional, the collector's clock, ms; `time` may be ahead of it by `CLOCK_TOLERANCE` at most |
 | quantity | optional whole number ≠ 0, 1 when absent; a negative one makes a purchase a return |
 
-A time without a zone is refused: shops live in several, and a guess would move events by hours.
+A time without a zone is refused, because a guess could be wrong by hours.
 
-A shopper's clock can be wrong, the collector's is one machine's. Times before `EARLIEST` (1970 after a flat
-battery) and times ahead of their reception (the year 9999) go to the dead letters: one of the latter would
-push the watermark past everybody else's events. Without `received` the bound is `LATEST`.
+A client's clock can be wrong; the collector's clock is trusted. Times before `EARLIEST` (1970 after a flat
+battery) and times after their reception (the year 9999) become dead letters: one of the latter would push the
+watermark past all other events. Without `received` the bound is `LATEST`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
 CLOCK_TOLERANCE = 5 * MINUTE
 LARGEST = 2**63
 MOST_PIECES = 10**9
-LONGEST_LINE = 10_000  # characters: no event needs more, and a letter is kept whole
+LONGEST_LINE = 10_000  # characters; no event needs more, and dead letters are stored completely
 
 # One event as a row: offset is its place in the log it came from, time is in milliseconds since 1970 UTC.
 EVENT = np.dtype(
@@ -64,7 +64,7 @@ class Event(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """A dead letter: where the line stood, why it was refused, the line itself."""
+    """A dead letter: the line's offset, why it was refused, and the line itself."""
 
     offset: int
     reason: str
@@ -76,10 +76,10 @@ class BadEvent(ValueError):
 
 
 def parse_line(line: str) -> Event:
-    """The event that a line holds.
+    """Parse and check a line.
 
     Raises:
-        BadEvent: the first rule that it breaks.
+        BadEvent: names the first rule that it breaks.
 
     Example:
         >>> parse_line('{"id": 7, "user": 3, "item": 5, "kind": "click", "time": "2017-11-25T09:00:00Z"}')
@@ -120,7 +120,7 @@ def parse_lines(lines: Iterable[str], offsets: Iterable[int]) -> tuple[np.ndarra
     """Checked events of many lines, and the dead letters among them.
 
     Returns:
-        [K] rows of `EVENT` in the order of the lines, and the letters; lines that are blank count as bad.
+        [K] rows of `EVENT` in the order of the lines, and the dead letters; blank lines count as bad.
     """
     rows, letters = [], []
     for line, offset in zip(lines, offsets, strict=True):
@@ -132,7 +132,7 @@ def parse_lines(lines: Iterable[str], offsets: Iterable[int]) -> tuple[np.ndarra
 
 
 def to_line(event: Event, received: int | None = None) -> str:
-    """The line that `parse_line` reads back as this event."""
+    """An event as a JSON line, the inverse of `parse_line`."""
     raw: dict[str, Any] = {
         "id": event.id,
         "user": None if event.user == ANONYMOUS else event.user,

@@ -1,4 +1,4 @@
-"""Item vectors from who met what: the space in which interest and intent are sums."""
+"""Item vectors by a truncated SVD of the user–item matrix, for the interest and intent of user states."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from recsys.baselines.interactions import interaction_matrix
 def item_factors(rows: np.ndarray, n_items: int, width: int, seed: int = 0) -> np.ndarray:
     """[M, width] float64, unit-length rows: truncated SVD of the user–item matrix, columns / √count.
 
-    Items without an event, and everything where there are too few users, get zeros.
+    Items without an event get zeros; so do all items where there are too few users.
 
     Args:
-        rows: of `EVENT`; those before the moment from which the vectors are used.
+        rows: of `EVENT`, from before the time at which the vectors are used.
     """
     users, codes = np.unique(rows["user"], return_inverse=True)
     vectors = np.zeros((n_items, width))
@@ -26,7 +26,7 @@ def item_factors(rows: np.ndarray, n_items: int, width: int, seed: int = 0) -> n
     matrix = interaction_matrix(table, len(users), n_items).astype(np.float64)
     count = np.asarray(matrix.sum(axis=0)).ravel()
     scaled = matrix.multiply(1 / np.sqrt(np.maximum(count, 1))).tocsr()
-    start = np.random.default_rng(seed).normal(size=min(matrix.shape))  # svds would draw one of its own
+    start = np.random.default_rng(seed).normal(size=min(matrix.shape))  # otherwise svds draws without a seed
     _, _, found = svds(scaled, k=rank, v0=start)
     vectors[:, :rank] = found.T
     length = np.linalg.norm(vectors, axis=1, keepdims=True)

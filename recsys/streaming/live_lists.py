@@ -1,7 +1,8 @@
-"""The serving side's loop: events in, changed lists out, many users in one call of the ranker.
+"""The serving loop: events in, updated top-k lists out, many users in one call of the ranker.
 
-One thread takes whatever has come, folds it, ranks all changed users at once and publishes their lists. A
-busy moment makes larger rounds and not a longer queue: the ranker's cost a user falls with the round.
+One thread takes all waiting events, folds them, ranks all changed users in one batch and publishes their
+lists. Under load the batches get larger instead of the queue longer, because the ranker's cost per user falls
+with the batch.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ import numpy as np
 from recsys.streaming.events import EVENT
 from recsys.streaming.overlay import Overlay, Ranker, lists_of
 
-MOST_A_ROUND = 256  # events: bounds the wait of the first of them
+MOST_A_ROUND = 256  # most events of a batch: bounds the wait of the first of them
 SECONDS_BETWEEN_CLEANINGS = 30.0
 
 
 @dataclass
 class LiveLists:
-    """Use as a context: it starts and ends the thread.
+    """The serving thread; use it as a context manager, which starts and ends the thread.
 
     lists: user -> item codes, best first, replaced as a whole so that readers need no lock. waits: seconds
-    from an event's sending to its user's list being readable.
+    from an event's sending until its user's updated list can be read.
     """
 
     overlay: Overlay
@@ -47,7 +48,7 @@ class LiveLists:
             raise self.error
 
     def put(self, row: tuple, sent: float | None = None) -> None:
-        """An event, fields as in `EVENT`; sent: `time.monotonic()` at which its wait begins."""
+        """Send an event, fields as in `EVENT`; sent: `time.monotonic()` from which its wait counts."""
         self._queue.put((row, time.monotonic() if sent is None else sent))
 
     def _run(self) -> None:
@@ -57,7 +58,7 @@ class LiveLists:
                 if time.monotonic() - cleaned > SECONDS_BETWEEN_CLEANINGS:
                     self.overlay.forget()
                     cleaned = time.monotonic()
-        except BaseException as error:  # told to the caller when the context ends
+        except BaseException as error:  # raised for the caller when the context ends
             self.error = error
 
     def _round(self) -> bool:

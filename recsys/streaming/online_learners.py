@@ -1,16 +1,16 @@
-"""Models that learn from every event as it comes, with an alarm for drift. Built on river.
+"""Online learning with drift detection, built on river.
 
-Prequential (test, then train): each impression is predicted before its outcome is shown, so all of the stream
-is test data and nothing leaks. All learners here are one logistic regression by FTRL-proximal (McMahan et al.
-2013, KDD) over the same few hashed features, and differ only in *when* they learn:
+Prequential evaluation (test, then train): each impression is predicted before its outcome is shown, so the
+whole stream is test data without a leak. All learners here are the same logistic regression by FTRL-proximal
+(McMahan et al. 2013, KDD) over the same few hashed features, and differ only in *when* they learn:
 
-- frozen: from the stream before the cut, once;
-- nightly: from every event, but the model that answers is exchanged at midnight;
-- online: from every event at once;
-- online_drift: likewise; when ADWIN (Bifet & Gavaldà 2007, SDM) sees the loss change for the worse, it starts
-  anew from the newest events.
+- frozen: once, from the stream before the cut;
+- nightly: from every event, but the serving model is replaced at midnight only;
+- online: from every event immediately;
+- online_drift: as online; when ADWIN (Bifet & Gavaldà 2007, SDM) detects an increase of the loss, it restarts
+  from the newest events.
 
-A light personal model: beside item and place, one weight for each pair of user and the item's category.
+A simple personal model: features are item, position, and the pair of user and the item's category.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from recsys.streaming.events import DAY
 
 LEARNERS = ("rate", "frozen", "nightly", "online", "online_drift")
 ALPHA, BETA, L1, L2 = 0.1, 1.0, 0.0, 1e-3  # river's FTRL-proximal; alpha chosen on demo-store seed 1
-KEPT = 500  # newest impressions that a model started anew learns from
+KEPT = 500  # newest impressions that a restarted model is trained on
 CLIP = 1e-6
 
 
 class Impression(NamedTuple):
-    """Something shown and what came of it. time: ms. group: of the item, its category. place: in the list."""
+    """A shown item and its outcome. time: ms. group: the item's category. place: position in the list."""
 
     time: int
     user: int
@@ -41,7 +41,7 @@ class Impression(NamedTuple):
 
 
 def features(shown: Impression) -> dict[str, float]:
-    """Names and values that the model sees; one weight each."""
+    """Features of an impression, name -> value."""
     return {
         "one": 1.0,
         f"item {shown.item}": 1.0,
@@ -66,11 +66,11 @@ def new_model():
 
 
 class Learner:
-    """One of `LEARNERS` over a stream. Attributes: drifts, times (ms) at which drift was seen.
+    """One of `LEARNERS` over a stream. Attribute drifts: times (ms) of detected drift.
 
     Args:
-        kind: when it learns; "rate" is the share of clicks so far for everything: the trivial row.
-        cut: ms, when "frozen" stops.
+        kind: when it learns; "rate" is the trivial baseline, the overall click rate so far.
+        cut: ms, when "frozen" stops learning.
     """
 
     def __init__(self, kind: str, cut: int):
@@ -89,7 +89,7 @@ class Learner:
             self.alarm = drift.ADWIN(delta=1e-3)
 
     def probability(self, shown: Impression) -> float:
-        """Of a click, in (0, 1), from what was learnt before."""
+        """Predicted probability of a click, in (0, 1)."""
         if self.kind == "rate":
             return (self.clicked + 0.5) / (self.shown + 1)
         if self.kind == "nightly" and shown.time // DAY != self.night:
@@ -98,7 +98,7 @@ class Learner:
         return min(1 - CLIP, max(CLIP, model.predict_proba_one(features(shown))[True]))
 
     def learn(self, shown: Impression, probability: float) -> None:
-        """Take in the outcome; `probability` is what was said of it."""
+        """Learn from the outcome; `probability` is the prediction made before."""
         self.shown += 1
         self.clicked += shown.clicked
         if self.kind == "rate" or (self.kind == "frozen" and shown.time >= self.cut):
@@ -119,12 +119,12 @@ class Learner:
 
 
 def loss(probability: float, clicked: bool) -> float:
-    """Log loss of one outcome."""
+    """Log loss of one outcome, in nats."""
     return -math.log(probability if clicked else 1 - probability)
 
 
 def prequential(impressions: list[Impression], learner: Learner) -> Iterator[float]:
-    """The probability said of each impression before the learner was shown what came of it."""
+    """The prediction of each impression, made before the learner is shown its outcome."""
     for shown in impressions:
         said = learner.probability(shown)
         learner.learn(shown, said)

@@ -1,9 +1,9 @@
-"""What happened since the engine's last checkpoint, laid over its states: lists that are milliseconds old.
+"""The overlay: user states that include events since the engine's last batch, for lists in milliseconds.
 
-The engine folds in batches, seconds apart. The serving side sees each event as it comes and asks the same
-pure functions: `arrivals.admit` says whether it counts, `state_columns.fold` what it changes. So a view here
-is exactly what the engine's will be once it has come that far (tested), and the engine stays the truth: when
-it has passed an event, the event is dropped here.
+The engine processes batches, seconds apart. The serving side gets each event immediately and applies the same
+pure functions: `arrivals.admit` (whether it counts) and `state_columns.fold` (what it changes). So a state
+here equals what the engine's will be once it has processed the event (tested). The engine's store remains
+authoritative: events that it has processed are dropped here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from recsys.streaming.stores.feature_store import FeatureStore, UserRow, stacked
 
 
 class Ranker(Protocol):
-    """Makes lists of states; `TopLists` is one, `sequence_ranker.SequenceRanker` another."""
+    """Computes lists from states, such as `TopLists` or `sequence_ranker.SequenceRanker`."""
 
     def of_states(self, states: np.ndarray) -> np.ndarray:
         """[U] states -> [U, k] item codes, best first."""
@@ -31,7 +31,7 @@ class Ranker(Protocol):
 
 @dataclass
 class _Base:
-    """A user as the engine left it at `offset`, and the accepted events that came after it."""
+    """A user's state in the store at `offset`, and the accepted events after it."""
 
     offset: int
     row: UserRow
@@ -40,12 +40,12 @@ class _Base:
 
 
 class Overlay:
-    """See the module. Not for several threads at once: `live_lists` gives it one of its own.
+    """Current user states: the store's, plus newer events. Not thread-safe (`live_lists` uses one thread).
 
     Args:
-        store: the engine's.
-        vectors: [M, D], those that the engine folds with.
-        refresh: seconds after which what was read of a user is read again.
+        store: the engine's feature store.
+        vectors: [M, D], the same as the engine's.
+        refresh: seconds after which a user is read from the store again.
     """
 
     def __init__(self, store: FeatureStore, vectors: np.ndarray, refresh: float = 5.0):
@@ -54,12 +54,12 @@ class Overlay:
         self._bases: dict[int, _Base] = {}
 
     def observe(self, events: np.ndarray) -> list[int]:
-        """Take in rows of `EVENT` in the order of the log; events that the engine has passed are known.
+        """Apply rows of `EVENT` in the order of the log; events that the engine has processed are skipped.
 
-        After a start, feed it the log from the engine's smallest offset on: what is older is passed over.
+        After a start, pass the log from the engine's smallest offset on.
 
         Returns:
-            the users whose state changed.
+            The users whose state changed.
         """
         changed = []
         shards = shards_of(events, self.store.shards)
@@ -80,7 +80,7 @@ class Overlay:
         return list(dict.fromkeys(changed))
 
     def states(self, users: Sequence[int]) -> np.ndarray:
-        """[U] states of these users now, in ascending order of users; empty ones for unknown users."""
+        """[U] current states of these users, in ascending order of users; empty for unknown users."""
         bases = [self._base(user) for user in sorted(users)]
         parts = [part for base in bases for part in (base.row.waiting_events(), base.since)]
         events = np.concatenate([no_events(), *parts])
@@ -100,9 +100,9 @@ class Overlay:
         return base
 
     def forget(self) -> int:
-        """Drop users whose events the engine has all passed; returns how many are left.
+        """Drop users whose events the engine has all processed; returns how many are left.
 
-        Memory is then bounded by the users of the last checkpoint interval, not by all that ever came.
+        Memory is then bounded by the users active since the engine's last batch.
         """
         for user in [user for user, base in self._bases.items() if not len(base.since) or self._passed(user)]:
             del self._bases[user]
@@ -114,7 +114,7 @@ class Overlay:
 
 
 def lists_of(overlay: Overlay, ranker: Ranker, users: Iterable[int]) -> dict[int, np.ndarray]:
-    """Top-k lists of some users as of now."""
+    """Current top-k lists of some users."""
     users = sorted(set(users))
     if not users:
         return {}

@@ -1,8 +1,8 @@
-"""A data set's history as a log of lines, and the disorder of real logs put in on purpose.
+"""Replays a data set as a log of events, optionally with injected disorder.
 
-Replay keeps the order of event times; users without a code stay anonymous. `disordered` adds repeats, events
-out of order within the watermark, late ones beyond it and broken lines, and says how many of each, so that
-an engine's counts can be checked to the last line.
+Replay keeps the order of event times; events without a user stay anonymous. `disordered` injects repeats,
+out-of-order events within the watermark, late ones beyond it, and broken lines, and returns the number of
+each, so that an engine's counts can be checked exactly.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BROKEN = (
 
 @dataclass(frozen=True)
 class Disorder:
-    """Shares of the lines, each in [0, 1): sent again, out of order, too late, broken."""
+    """Shares of lines, each in [0, 1): sent again, out of order, late, broken."""
 
     duplicates: float = 0.0
     out_of_order: float = 0.0
@@ -44,7 +44,7 @@ class Disorder:
 
 @dataclass(frozen=True)
 class Injected:
-    """Lines with their disorder, and how many of each: the numbers that an engine must find."""
+    """A log with injected disorder, and the counts that an engine must find."""
 
     lines: list[str]
     counts: dict[str, int]
@@ -52,10 +52,10 @@ class Injected:
 
 
 def event_rows(dataset: Dataset, kinds: Sequence[str] | None = None) -> np.ndarray:
-    """[K] rows of `EVENT` of a data set by time (then user, then order); ids count up from 0.
+    """[K] rows of `EVENT` of a data set, sorted by time (then user, then order); ids count from 0.
 
     Args:
-        kinds: only these.
+        kinds: only events of these kinds; None: all.
 
     Raises:
         ValueError: the data set has no times.
@@ -79,10 +79,10 @@ def rows_of(events: pd.DataFrame) -> np.ndarray:
 
 
 def rows_of_invoices(lines: pd.DataFrame) -> np.ndarray:
-    """[K] rows of `EVENT` of a shop's raw invoice lines, nothing cleaned, by time.
+    """[K] rows of `EVENT` of a shop's raw invoice lines without cleaning, sorted by time.
 
-    A negative quantity is a return, a missing customer is anonymous; lines that nobody could fold (quantity
-    0, no product text) are left out.
+    A negative quantity is a return, a missing customer is anonymous; unusable lines (quantity 0, no product
+    text) are left out.
 
     Args:
         lines: as `online_retail.read_lines` gives them: time, quantity, customer, and code or description.
@@ -102,7 +102,7 @@ def rows_of_invoices(lines: pd.DataFrame) -> np.ndarray:
 def synthetic_rows(
     events: int, users: int, items: int, seed: int = 0, rate: float = 50.0, start: int = 1_600_000_000_000
 ) -> np.ndarray:
-    """[events] rows of `EVENT` of a made-up shop, for loads of any size: says nothing about shoppers.
+    """[events] rows of synthetic `EVENT`s, for load tests of any size (not realistic behaviour).
 
     Users and items by Zipf's law (exponents 0.5 and 1), exponential gaps of mean 1 / rate seconds, kinds in
     the shares 60 % view, 30 % click, 6 % cart, 4 % purchase.
@@ -129,18 +129,18 @@ def to_lines(rows: np.ndarray) -> list[str]:
 
 
 def disordered(rows: np.ndarray, disorder: Disorder, delay: int, shards: int, seed: int = 0) -> Injected:
-    """The log of these rows, which are sorted by time, as a careless network would deliver it.
+    """A log of these rows with disorder injected.
 
-    Out of order: moved behind events up to half the delay newer. Repeated: the same line again, within half
-    the delay. Late: a further event, dated more than the delay before the newest event that its shard has
-    seen by then. Broken: a line that is no event. Where the shard has seen nothing yet, none is added.
+    Out of order: moved behind events that are up to half the delay newer. Repeated: the same line again,
+    within half the delay. Late: an additional event, older than the newest event that its shard has seen by
+    more than the delay. Broken: a line that is no event. None is added where the shard has seen nothing yet.
 
     Args:
         rows: [K] of `EVENT`, distinct ids.
         delay: of the watermark, ms. shards: of the store that will read it.
 
     Returns:
-        counts by the names of the store's `TALLIES`, "out_of_order" beside them; kept: rows that count.
+        The log; counts by the names of the store's `TALLIES`, and "out_of_order"; kept: rows that count.
     """
     random = np.random.default_rng(seed)
     arrival = rows["time"].astype(np.float64)
@@ -183,7 +183,7 @@ def _late_ones(
         own = shard == number
         newest[own] = np.maximum.accumulate(delivered["time"][own])
     places = np.flatnonzero(random.random(len(delivered)) < share)
-    # just behind its place comes an event of the same user, so of the same shard
+    # directly after its position comes an event of the same user, and so of the same shard
     late = delivered[places].copy()
     late["id"] = delivered["id"].max(initial=0) + 1 + np.arange(len(late))
     late["time"] = newest[places] - delay - 1 - random.integers(0, delay + 1, len(late))
@@ -205,7 +205,7 @@ def _woven(lines: list[str], extra: list[tuple[int, str]]) -> list[str]:
 
 
 def write_segments(lines: Sequence[str], folder: Path, per_segment: int, first: int = 0) -> int:
-    """Write lines as numbered segments, each whole or not at all; returns how many."""
+    """Write lines as numbered segments, each atomically; returns their number."""
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(lines), per_segment)
     for number, start in enumerate(starts, first):
@@ -218,9 +218,9 @@ def write_segments(lines: Sequence[str], folder: Path, per_segment: int, first: 
 
 
 def paced(events: Sequence[Event], per_second: float, speed: float | None = None) -> Iterator[Event]:
-    """Yield events at a fixed rate, or at their own times sped up `speed` times.
+    """Yield events at a fixed rate, or at their own times sped up by the factor `speed`.
 
-    The schedule is fixed at the start, so a slow consumer is not forgiven its delay.
+    The schedule is fixed at the start, so that a slow consumer's delay accumulates and is measured.
     """
     started = time.monotonic()
     for number, event in enumerate(events):

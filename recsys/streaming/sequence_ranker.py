@@ -1,7 +1,7 @@
-"""Lists by the sequence model of notebook 02: it reads recent items, its item vectors are the index.
+"""Ranks by the sequence model of notebook 02, from the recent items of user states.
 
-The catalogue is searched whole (a matrix product); up to some hundred thousand items that is the quickest
-search on a processor and the only exact one.
+The whole catalogue is scored (a matrix product); up to some hundred thousand items that is the fastest search
+on a CPU, and exact.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from recsys.training.next_item import NextItemRecommender
 
 
 class SequenceRanker:
-    """A `Ranker` around a fitted next-item model (`models.title_sequence.TitleSequence`).
+    """A `Ranker` by a fitted next-item model (`recsys.models.next_item.title_sequence.TitleSequence`).
 
     Args:
-        model: fitted; its catalogue is 0 … M − 1. Items that it does not know are passed over.
+        model: fitted; its catalogue is 0 … M − 1. Items that it does not know are skipped.
         k: length of the lists.
-        max_items: the newest recent items that are read.
+        max_items: how many of the newest recent items are read.
     """
 
     def __init__(self, model: NextItemRecommender, k: int = 10, max_items: int = 20):

@@ -1,4 +1,4 @@
-"""One batch of one shard, from rows that arrived to a transaction of the feature store. No engine in here."""
+"""Processes one batch of one shard, from arrived rows to a transaction of the feature store (no Spark)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LATE = "late: older than the watermark"
 
 @dataclass(frozen=True)
 class Applied:
-    """What a batch did: lines read (0 where it had been applied before), users and lists that changed."""
+    """Result of a batch: lines read (0 if it was applied before), number of changed users and lists."""
 
     lines: int
     users: int
@@ -36,14 +36,14 @@ def apply_batch(
     vectors: np.ndarray,
     top_lists: TopLists | None = None,
 ) -> Applied:
-    """Apply the next stretch of the log to a shard; lines that it has seen before are passed over.
+    """Apply the next events of the log to a shard; lines that it has seen before are skipped.
 
     Args:
-        batch: number of the engine's batch, kept for readers.
+        batch: number of the engine's batch, stored for readers.
         events: checked rows of `EVENT` of this shard, in any order.
         letters: the bad lines of this shard.
         vectors: [M, D], see `user_state.step`.
-        top_lists: makes the lists of users whose state changed; None makes none.
+        top_lists: computes the lists of users whose state changed; None: no lists.
     """
     meta, spec = store.meta(shard), store.spec
     events = np.sort(events[events["offset"] > meta.offset], order="offset")
@@ -79,7 +79,7 @@ def apply_batch(
 def apply_rows(
     store: FeatureStore, batch: int, rows: np.ndarray, vectors: np.ndarray, top_lists: TopLists | None = None
 ) -> None:
-    """Apply rows of all shards, in this process: the embedded form, without an engine."""
+    """Apply rows of all shards in this process: embedded use, without Spark."""
     shards = shards_of(rows, store.shards)
     for shard in range(store.shards):
         apply_batch(store, shard, batch, rows[shards == shard], [], vectors, top_lists)
@@ -92,7 +92,7 @@ def _changed_rows(
     store: FeatureStore,
     top_lists: TopLists | None,
 ) -> tuple[list[UserRow], int]:
-    """New rows of users with an event that came or fell due, and how many of their lists changed."""
+    """New rows of users with a new or due event, and the number of their lists that changed."""
     moved = np.union1d(arrivals.newcomers["user"], arrivals.due["user"])
     known = {row.user: row for row in rows}
     before = [known.get(user, UserRow(user, b"", b"", None)) for user in moved.tolist()]

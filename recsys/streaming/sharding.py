@@ -1,4 +1,4 @@
-"""Which shard a line belongs to: by user, so one shard sees all of a user's events in the log's order."""
+"""Sharding by user, so that one shard sees all events of a user in the log's order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def mixed(codes: np.ndarray) -> np.ndarray:
-    """[K] uint64 with all bits mixed (splitmix64, Steele et al. 2014): neighbours fall far apart."""
+    """[K] uint64 hashes (splitmix64, Steele et al. 2014)."""
     with np.errstate(over="ignore"):
         x = np.asarray(codes).astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -21,5 +21,5 @@ def shards_of(events: np.ndarray, shards: int) -> np.ndarray:
 
 
 def shard_of_user(user: int, shards: int) -> int:
-    """The shard that holds a user."""
+    """The shard of a user."""
     return int(mixed(np.array([user]))[0] % np.uint64(shards))

@@ -1,7 +1,7 @@
-"""The states of many users as one array, and the same fold as `user_state.step`, all users at once.
+"""Vectorised user states: many users as one array, with the same fold as `user_state.step`.
 
-The n-th events of all users are folded together, so Python's cost is paid once a round and not once an
-event: the number of rounds is the largest number of events of one user in the batch.
+The n-th events of all users are folded together, so Python's overhead is per round and not per event; the
+number of rounds is the largest number of events of a user in the batch.
 
 B: users of a round. U: users. K: events.
 """
@@ -17,7 +17,7 @@ from recsys.streaming.user_state import NONE, StateSpec, UserState
 
 
 def state_dtype(spec: StateSpec) -> np.dtype:
-    """A user's state as one row of fixed size: a feature store keeps these bytes."""
+    """dtype of a user's state as one row of fixed size, whose bytes a feature store keeps."""
     return np.dtype(
         [
             ("user", "<i8"),
@@ -35,7 +35,7 @@ def state_dtype(spec: StateSpec) -> np.dtype:
 
 
 def empty_states(users: np.ndarray, spec: StateSpec) -> np.ndarray:
-    """[U] states of users without an event. `items` is filled from the end; what is not filled is `NONE`."""
+    """[U] states of users without an event. `items` is filled from the end; empty entries are `NONE`."""
     states = np.zeros(len(users), dtype=state_dtype(spec))
     states["user"], states["items"], states["times"] = users, NONE, NONE
     return states
@@ -79,7 +79,7 @@ def _round(
     vectors: np.ndarray,
     spec: StateSpec,
 ) -> None:
-    """One event of each of B users; the lines follow `step`."""
+    """Fold one event of each of B users, in the order of the steps of `step`."""
     time, item, kind = events["time"], events["item"], events["kind"]
     weight = weights[kind]
     old = states[rows]

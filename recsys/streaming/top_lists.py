@@ -1,8 +1,8 @@
-"""Top-k lists from states alone: cheap enough to be made for every user that a batch changed.
+"""Top-k lists from user states alone, cheap enough to be computed for every user changed by a batch.
 
-score(u, i) = (intent_share · intent_u + (1 − intent_share) · interest_u) · v_i, intent and interest each of
-unit length; what the user holds among the recent items is left out. A user without either gets popularity.
-The list is the engine's own; `recsys.streaming.overlay` re-ranks with a sequence model.
+score(u, i) = (intent_share · intent_u + (1 − intent_share) · interest_u) · v_i, with intent and interest of
+unit length; the user's recent items are left out. A user without either gets the popularity list. The engine
+stores this list; `recsys.streaming.overlay` re-ranks with a sequence model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SCORES_AT_ONCE = 4_000_000  # 16 MB of float32
 
 @dataclass(frozen=True)
 class TopLists:
-    """vectors: [M, D]. popularity: [M], what is best without knowing anything. k: length of a list."""
+    """Ranks items by user states. vectors: [M, D]. popularity: [M], the fallback. k: length of a list."""
 
     vectors: np.ndarray
     popularity: np.ndarray
@@ -38,7 +38,7 @@ class TopLists:
         wish = self.intent_share * _unit(states["intent"])
         wish += (1 - self.intent_share) * _unit(states["interest"])
         scores = (wish @ self.vectors.T).astype(np.float32)
-        # popularity decides among equals: it is scaled far below any difference that means something
+        # popularity breaks ties: it is scaled far below any meaningful difference
         scores += (1e-6 * self.popularity / max(1, self.popularity.max(initial=1))).astype(np.float32)
         rows, places = np.nonzero((states["items"] >= 0) & (states["items"] < len(self.vectors)))
         scores[rows, states["items"][rows, places]] = -np.inf
@@ -58,13 +58,13 @@ def best(scores: np.ndarray, k: int) -> np.ndarray:
 
 
 def save_catalogue(path: Path, vectors: np.ndarray, popularity: np.ndarray) -> None:
-    """Keep what the engine's workers need of the items; read back by `load_catalogue`."""
+    """Save the item data that the engine's workers need; read by `load_catalogue`."""
     with path.open("wb") as file:
         np.savez(file, vectors=vectors.astype(np.float64), popularity=popularity.astype(np.int64))
 
 
 def load_catalogue(path: Path, k: int) -> TopLists:
-    """Of `save_catalogue`'s file. k = 0: the vectors only matter."""
+    """Load a file of `save_catalogue`. k = 0: only the vectors are used."""
     with np.load(path, allow_pickle=False) as kept:
         return TopLists(kept["vectors"], kept["popularity"], k)
 

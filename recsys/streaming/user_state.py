@@ -1,8 +1,8 @@
-"""What a shop keeps of one user, and how one event changes it: pure functions, no engine, no clock.
+"""The state of one user, and its update by an event: pure functions, without engine or clock.
 
-`step(state, event)` gives a new state. Events of a user are folded in the order of (time, id), whatever the
-order in which they arrived; `recsys.streaming.arrivals` sees to that. With the same events the state is then
-the same, however the stream was cut into batches. `state_columns.fold` does the same for many users at once.
+`step(state, event)` returns a new state. Events of a user are folded in the order of (time, id), whatever the
+order of their arrival, which `recsys.streaming.arrivals` ensures. The same events then give the same state,
+however the stream was cut into batches. `state_columns.fold` does the same for many users at once.
 
 Interest is a decayed sum: with h the half-life, w the weight of the event's kind and v its item's vector,
     interest ← interest · 2^(−Δt / h) + w v.
@@ -20,18 +20,18 @@ import numpy as np
 
 from recsys.streaming.events import DAY, HOUR, KINDS, MINUTE, Event
 
-NONE = -1  # a place of `recent` that is not filled yet
+NONE = -1  # an empty entry of `recent`
 
 
 @dataclass(frozen=True)
 class StateSpec:
-    """What is kept, and how events weigh; part of a feature store's identity.
+    """Sizes and weights of user states; part of a feature store's identity.
 
-    width: D. recent: R. half_life: of interest. pause: that ends a session. delay: how long events are
-    waited for (the watermark runs this far behind the newest). window: width of the popularity windows,
-    windows: how many of the newest are kept apart. All times in milliseconds.
-    weights: of the kinds in interest and intent, in the order of `KINDS`; kinds of weight 0 (a search names
-    no item, a return is no wish) do not enter `recent` either. popular: whole numbers, in popularity.
+    width: D. recent: R. half_life: of interest. pause: that ends a session. delay: of the watermark behind
+    the newest event. window: width of the popularity windows; windows: how many of the newest are kept
+    separately. All times in milliseconds.
+    weights: of the kinds of events in interest and intent, in the order of `KINDS`; kinds with weight 0
+    (searches, returns) do not enter `recent` either. popular: integer weights of the kinds in popularity.
     """
 
     width: int = 16
@@ -59,7 +59,7 @@ class UserState:
 
     last: time of the newest event, ms. counts: events by kind. items, times: the newest R items with a
     weight and their times, oldest first. interest, intent: [D]. session_start: ms. session_events: of the
-    running session. sessions: how many there were, the running one included.
+    current session. sessions: number of sessions, including the current one.
     """
 
     last: int
@@ -79,8 +79,8 @@ def step(state: UserState | None, event: Event, vectors: np.ndarray, spec: State
     Args:
         state: None before the first event.
         event: not older than `state.last`.
-        vectors: [M, D] float64, one row an item; an item from M on (too new to have one) moves counts and
-            recent items, but no vector.
+        vectors: [M, D] float64, one row per item; an item code ≥ M (too new for a vector) changes counts and
+            recent items, but neither interest nor intent.
 
     Raises:
         ValueError: the event is older than the state: fold in the order of (time, id).
@@ -96,7 +96,7 @@ def step(state: UserState | None, event: Event, vectors: np.ndarray, spec: State
         intent = (0.0,) * spec.width
     else:
         intent = state.intent
-    # numpy's exp2, not math's: the last digit must be that of the columnar form
+    # numpy's exp2, not math's, to be bit-equal to `state_columns.fold`
     decay = float(np.exp2(-(time - state.last) / spec.half_life)) if time > state.last else 1.0
     interest = tuple([value * decay for value in state.interest]) if decay != 1.0 else state.interest
     items, times = state.items, state.times
@@ -124,7 +124,7 @@ def step(state: UserState | None, event: Event, vectors: np.ndarray, spec: State
 def fold_events(
     state: UserState | None, events: Iterable[Event], vectors: np.ndarray, spec: StateSpec
 ) -> UserState | None:
-    """The state after these events of one user, in whatever order they are given, sorted by (time, id)."""
+    """The state after these events of one user, which are first sorted by (time, id)."""
     for event in sorted(events, key=lambda event: (event.time, event.id)):
         state = step(state, event, vectors, spec)
     return state

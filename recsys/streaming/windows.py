@@ -1,7 +1,7 @@
-"""Popularity and trend by event-time windows: whole numbers, so that they add up over shards in any order.
+"""Popularity and trend by event-time windows, as integers, which can be added over shards in any order.
 
-A window is time // width. The newest `windows` of them are kept apart, older ones are summed up in window
-`EARLIER`, so that a table grows with the catalogue and not with the stream.
+A window is time // width. The newest `windows` of them are kept separately, older ones are summed up in
+window `EARLIER`, so that a table grows with the catalogue and not with the stream.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ COUNT = np.dtype([("window", "<i8"), ("item", "<i8"), ("count", "<i8")])
 
 
 def count_windows(events: np.ndarray, spec: StateSpec) -> np.ndarray:
-    """Rows of `COUNT`, sorted, for events that are due; kinds that do not count leave no row."""
+    """Sorted rows of `COUNT` for due events; kinds with weight 0 are left out."""
     weight = np.array(spec.popular)[events["kind"]]
     counted = (weight != 0) & (events["item"] >= 0)
     keys = np.stack([events["time"][counted] // spec.window, events["item"][counted]], axis=1)
@@ -38,7 +38,7 @@ def merged(tables: list[np.ndarray]) -> np.ndarray:
 
 
 def oldest_kept(watermark: int, spec: StateSpec) -> int:
-    """The first window that is still kept apart."""
+    """The first window that is still kept separately."""
     return watermark // spec.window - spec.windows + 1
 
 
@@ -50,7 +50,7 @@ def roll_up(rows: np.ndarray, first: int) -> np.ndarray:
 
 
 def popularity(rows: np.ndarray, n_items: int, newest: int | None = None) -> np.ndarray:
-    """[M] counts of the newest so many windows (all, `EARLIER` included, when None); later items left out."""
+    """[M] counts over the newest `newest` windows (None: all, including `EARLIER`), for items 0 … M − 1."""
     inside = rows["item"] < n_items
     if newest is not None and len(rows):
         inside &= rows["window"] > rows["window"].max() - newest
@@ -58,10 +58,10 @@ def popularity(rows: np.ndarray, n_items: int, newest: int | None = None) -> np.
 
 
 def trend(rows: np.ndarray, n_items: int, newest: int = 1) -> np.ndarray:
-    """[M] how far the newest windows stand out: (observed − expected) / √(expected + 1).
+    """[M] trend score of the newest windows: (observed − expected) / √(expected + 1).
 
-    Expected is the mean of the other kept windows; the form is the score of a Poisson count, with 1 added
-    so that one sale of a new product is no sensation. 0 where there is only one window.
+    Expected is the mean of the other kept windows. This is the standardised Poisson count, with 1 added so
+    that a single sale of a new product is no trend. 0 where there is only one window.
     """
     kept = rows[rows["window"] != EARLIER]
     if not len(kept):

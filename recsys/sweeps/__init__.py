@@ -1,1 +1,2 @@
-"""Sweeps: many trials of a function or a notebook; Ray Tune is the engine, our own log the truth."""
+"""Hyperparameter sweeps: trials of a function or a notebook, run by Ray Tune, recorded in a log of our
+own."""

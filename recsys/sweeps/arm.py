@@ -1,8 +1,9 @@
-"""One arm of a sweep: a method, a repeat, its budget and its log, which is the only truth about it.
+"""One arm of a sweep (a search method and a repeat) with its budget and its log, from which it can be
+resumed.
 
-The engine asks the arm what to try and tells it what came out. A trial is logged when it is handed out and
-when it has ended; an arm that was cut off hands out again, under the same number and with the same settings,
-what had not ended, and nothing that had.
+The engine asks the arm what to try and reports results to it. A trial is logged when it starts and when it
+ends; after an interruption, trials that had not ended are started again under the same number with the same
+settings, and those that had are not.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ PATIENCE = 20  # failed trials, without any other, after which an arm gives up
 
 
 class Arm:
-    """See the module.
+    """One search method and repeat (see the module).
 
     Args:
-        folder: of the sweep. history: trials of earlier sweeps, for the sampler only.
+        spec, method: of the sweep's file. repeat: from 0; it seeds the sampler.
+        folder: of the sweep. history: trials of earlier sweeps, shown to the sampler only.
 
     Attributes:
         trials: those that have ended. name: of the arm's log.
+        reported: number → core seconds so far, of running trials. handed: number → settings, of running
+        trials.
     """
 
     def __init__(self, spec: Spec, method: Method, repeat: int, folder: Path, history: Sequence[Trial] = ()):
@@ -40,8 +44,8 @@ class Arm:
         self.history = list(history)
         self.log = TrialLog(folder / f"{self.name}.jsonl", identity(spec, method, repeat))
         self.trials: list[Trial] = []
-        self.reported: dict[int, float] = {}  # core seconds so far of trials that run
-        self.handed: dict[int, dict[str, Any]] = {}  # handed out and not ended
+        self.reported: dict[int, float] = {}  # core seconds so far of running trials
+        self.handed: dict[int, dict[str, Any]] = {}  # started and not ended
         self._again: list[int] = []
         self._next = 0
         for event in self.log.events:
@@ -51,21 +55,21 @@ class Arm:
 
     @property
     def spent(self) -> float:
-        """Core seconds of all trials, those that run included."""
+        """Core seconds of all trials, running ones included."""
         return sum(trial.core_seconds for trial in self.trials) + sum(self.reported.values())
 
     @property
     def given_up(self) -> bool:
-        """So many failures in a row, with no success before: something is wrong with all settings."""
+        """Whether `PATIENCE` trials have failed without any success: something is wrong with all settings."""
         return len(self.trials) >= PATIENCE and all(trial.state == FAILED for trial in self.trials)
 
     @property
     def complete(self) -> bool:
-        """Nothing is left to do."""
+        """Whether nothing is left to do."""
         return not self._again and not self.handed and not self._left()
 
     def propose(self) -> tuple[int, dict[str, Any]] | None:
-        """(number, settings) of the next trial; None when the budget is spent or nothing is left."""
+        """(number, settings) of the next trial; None once the budget is spent or the space is exhausted."""
         if self._again:
             number = self._again.pop(0)
             return number, self.handed[number]
@@ -84,7 +88,7 @@ class Arm:
         return number, settings
 
     def report(self, number: int, epoch: int, metrics: dict[str, Any], core_seconds: float) -> None:
-        """A trial says how it stands."""
+        """Record an intermediate result of a running trial."""
         self.reported[number] = core_seconds
         told = {"event": "report", "number": number, "epoch": epoch}
         self.log.append(told | {"metrics": _finite(metrics), "core_seconds": core_seconds})
@@ -107,10 +111,11 @@ class Arm:
         self.__init__(self.spec, self.method, self.repeat, self.log.path.parent, self.history)
 
     def end(self, number: int, state: str, said: dict[str, Any]) -> Trial:
-        """A trial has ended.
+        """Log the end of a trial.
 
         Args:
-            said: metrics, and reason, seconds, core_seconds, peak_mb as far as they are known.
+            state: "done", "stopped" or "failed".
+            said: the trial's metrics, and reason, seconds, core_seconds, peak_mb as far as known.
         """
         metrics, reason = said.get("metrics") or {}, said.get("reason", "")
         if state == DONE and (bad := self._bad(metrics)):
@@ -161,7 +166,7 @@ class Arm:
             options["metrics"] = [one.metric for one in self.spec.objectives]
             options["directions"] = [one.direction for one in self.spec.objectives]
         seed = self.spec.seed + 1000 * self.repeat
-        # a grid holds what it holds: the defaults would be tried twice, or be a point that it lacks
+        # no defaults first for a grid: they would be tried twice, or be a point outside the grid
         first = [] if self.method.sampler == "grid" else self.spec.first
         if self.method.scheduler == "pbt":  # what is changed a little must be a number, not the model's own
             first = [one for one in first if one.keys() >= self.spec.ranges.keys()]
@@ -169,12 +174,12 @@ class Arm:
 
 
 def arm_name(method: Method, repeat: int) -> str:
-    """As its log is called."""
+    """Name of the arm's log file."""
     return f"{method.name}-{repeat}"
 
 
 def identity(spec: Spec, method: Method, repeat: int) -> dict[str, Any]:
-    """What a log must agree on to be gone on with. The budget is not among it: it may be raised."""
+    """What a log must agree on to be resumed. The budget is left out, so it may be raised."""
     return {
         "sweep": spec.name,
         "runs": spec.target,

@@ -1,4 +1,4 @@
-"""What `recsys sweep` does, apart from parsing its options."""
+"""What `recsys sweep` does once its options are parsed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from recsys.training.hyperparameter_search.trial import Trial
 
 PROVENANCE = "provenance.json"
-SHOWN = 5  # settings of each arm in a dry run
+SHOWN = 5  # settings per arm that a dry run lists
 
 
 def status_command(console: Console, name: str, runs: Path | None) -> int:
-    """How a sweep stands, from its logs alone: it may be running."""
+    """Print the state of a sweep from its logs alone; it may be running."""
     folder = sweep_folder(Path(name).stem, runs)
     table = status_table(folder)
     if table.empty:
@@ -46,7 +46,9 @@ def sweep_command(
     cores: int | None = None,
     runs: Path | None = None,
 ) -> int:
-    """Check, go on or begin, sum up; returns the exit status: 0, or 1 where nothing came of an arm."""
+    """Check the sweep, start or resume it, and print its results; returns the exit status: 0, or 1 if an arm
+    found nothing.
+    """
     from recsys.sweeps.spec import SweepError, find_spec, load_spec
 
     spec = load_spec(find_spec(name))
@@ -87,10 +89,11 @@ def sweep_command(
 
 
 def make_arms(spec: Spec, folder: Path, runs: Path | None = None) -> list[Arm]:
-    """Every method and repeat of a sweep, with what is logged of it.
+    """Every method and repeat of a sweep, with the trials in its log.
 
     Raises:
-        SweepError: a sweep to start from has no trials. TrialLogError: the folder holds another search.
+        SweepError: a sweep to warm-start from has no trials. TrialLogError: the folder holds a different
+        search.
     """
     from recsys.sweeps.arm import Arm
 
@@ -136,7 +139,7 @@ def _run(
 
 
 def _dry_run(console: Console, spec: Spec, folder: Path | None) -> int:
-    """What would run: nothing is written."""
+    """Print what would run; writes nothing."""
     import tempfile
 
     from recsys.sweeps.arm import Arm, arm_name
@@ -159,7 +162,7 @@ def _dry_run(console: Console, spec: Spec, folder: Path | None) -> int:
 
 
 def _modules() -> dict[str, str]:
-    """The kit's modules that a trial's function reaches, with the hashes of their code."""
+    """Modules of recsys that a trial's function can reach → hash of their code."""
     from recsys.code.definitions import read_module
     from recsys.code.reach import own_sources
 
@@ -175,7 +178,7 @@ def _modules() -> dict[str, str]:
     return found
 
 
-# what no trial's numbers depend on
+# modules on which no trial's results depend
 OUTSIDE = (
     "recsys.sweeps",
     "recsys.runs",
@@ -189,7 +192,7 @@ OUTSIDE = (
 
 
 def _write_provenance(folder: Path, spec: Spec) -> None:
-    """What all trials of the sweep share, once."""
+    """Write what all trials of the sweep share, once."""
     import importlib.metadata
 
     from recsys.runs.grid.git import head, uncommitted
@@ -207,7 +210,7 @@ def _write_provenance(folder: Path, spec: Spec) -> None:
 
 
 def _changed(folder: Path, spec: Spec) -> str | None:
-    """The first module that is no longer what the sweep ran with, in words."""
+    """A sentence about the first module that differs from what the sweep started with; None if none does."""
     try:
         before = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["code"]["modules"]
     except (OSError, ValueError, KeyError):
@@ -217,7 +220,7 @@ def _changed(folder: Path, spec: Spec) -> str | None:
 
 
 def _put_aside(console: Console, folder: Path) -> None:
-    """Earlier trials are hours of work: they are moved, not removed."""
+    """Move earlier trials to another folder (they are hours of work, so they are not deleted)."""
     aside = folder / time.strftime("before-%Y%m%d-%H%M%S")
     aside.mkdir()
     for path in [*folder.glob("*.jsonl"), *folder.glob(PROVENANCE)]:
@@ -238,7 +241,7 @@ def _sum_up(console: Console, folder: Path, arms: list[Arm]) -> int:
 
 
 def _print(console: Console, frame: Any) -> None:
-    """The status table, and the best settings of each arm on lines of their own."""
+    """Print the status table, and each arm's best settings on lines of their own."""
     table = Table()
     for name in frame.columns.drop("settings"):
         table.add_column(name, no_wrap=name == "arm")

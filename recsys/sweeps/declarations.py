@@ -1,4 +1,5 @@
-"""What a sweep's target takes and gives: a trial function's declaration, or a notebook's parameters cell."""
+"""Parameters and metrics of a sweep's target: from a trial function's declaration or a notebook's parameters
+cell."""
 
 from __future__ import annotations
 
@@ -15,18 +16,18 @@ from recsys.sweeps.functions.registry import FUNCTIONS, Declared
 if TYPE_CHECKING:
     from recsys.sweeps.spec import Spec
 
-VALIDATION = "validation"  # in the name of a notebook's metric: others may be of the test part
+VALIDATION = "validation"  # must occur in the name of a notebook's metric; others may be of the test part
 
 
 class ParameterRefused(ValueError):
-    """A parameter that the target does not take, or a value of a type that it does not take."""
+    """A parameter that the target does not have, or a value of the wrong type."""
 
 
 def declared(spec: Spec) -> dict[str, Declared] | dict[str, Parameter]:
-    """The parameters of what a trial runs.
+    """The parameters of the function or notebook that a trial runs.
 
     Raises:
-        ParameterRefused: no such notebook, or fixed parameters that no function takes.
+        ParameterRefused: no such notebook, or `fixed` parameters that the function does not have.
         RegistryError: no such function.
     """
     if spec.function:
@@ -41,11 +42,11 @@ def declared(spec: Spec) -> dict[str, Declared] | dict[str, Parameter]:
 
 
 def check_settings(target: str, known: Mapping[str, Any], settings: Mapping[str, Any], where: str) -> None:
-    """Raise for the first setting that the target does not take, or not with such a value.
+    """Raise for the first setting that the target does not have or whose value has the wrong type.
 
     Raises:
-        ParameterRefused: names the nearest parameter, or the types that are taken.
-        recsys.runs.grid.parameters.ParameterError: the same of a notebook.
+        ParameterRefused: names the most similar parameter, or the accepted types.
+        recsys.runs.grid.parameters.ParameterError: the same for a notebook.
     """
     for name, value in settings.items():
         one = known.get(name)
@@ -65,7 +66,7 @@ def check_settings(target: str, known: Mapping[str, Any], settings: Mapping[str,
 
 
 def known_metrics(spec: Spec) -> list[str]:
-    """Metrics of validation that a trial gives."""
+    """Names of the validation metrics that a trial returns."""
     if spec.function:
         return list(FUNCTIONS.load(spec.function).metrics)
     own = [one for one in load_experiments().values() if one.notebook == spec.notebook]
@@ -73,6 +74,6 @@ def known_metrics(spec: Spec) -> list[str]:
 
 
 def completed(spec: Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """All parameters of a trial: searched, fixed, else the target's defaults."""
+    """All parameters of a trial: those searched, those fixed, and the target's defaults for the rest."""
     defaults = {name: one.default for name, one in declared(spec).items()}
     return defaults | spec.fixed | dict(settings)

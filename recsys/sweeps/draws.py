@@ -1,8 +1,9 @@
-"""What tuning brings, from a pool of configurations that were all measured: draws instead of new searches.
+"""The gain from tuning, estimated by resampling a pool of measured configurations instead of running new
+searches.
 
-Of K configurations n are drawn without replacement and the best on validation is chosen. Over many draws the
-mean says what a search of n trials would have given, without running it again; the interval is over users,
-since the draws share them. Settings 0 of a pool are the defaults.
+Of K configurations n are drawn without replacement and the best on validation is chosen. The mean over many
+draws is the expected result of a random search of n trials; the interval is over users, since all draws
+share the same configurations. Row 0 of a pool is the default configuration.
 
 K: configurations. U: users of the test part. V: users of validation.
 """
@@ -22,20 +23,21 @@ SIZES = (1, 4, 8, 16)
 def best_of_draws(
     validation: np.ndarray, test: np.ndarray, sizes: Sequence[int] = SIZES, draws: int = 200, seed: int = 0
 ) -> pd.DataFrame:
-    """Gain over the defaults and optimism against the number of configurations tried.
+    """Test gain over the defaults, and optimism, as functions of the number of configurations tried.
 
     Args:
-        validation: [K] means, by which is chosen; NaN for a failed configuration, which is never chosen.
-        test: [K, U] per user; a failed configuration's row is not looked at. Row 0 are the defaults.
+        validation: [K] mean metrics, the selection criterion; NaN for a failed configuration, never chosen.
+        test: [K, U] per user; rows of failed configurations are ignored. Row 0 is the default configuration.
         sizes: numbers n of configurations; those above K are left out.
 
     Returns:
-        A row per n: tried; test (mean of the chosen); gain, low, high (chosen minus defaults on test, 95 %
-        over users); validation; optimism (validation minus test of the chosen, minus the same of one
-        configuration drawn at random: what choosing adds).
+        A row per n: tried; test (mean of the chosen); gain, low, high (chosen minus defaults on test, with
+        its 95 % interval over users); validation; optimism (validation minus test of the chosen
+        configuration,
+        minus the same for a configuration drawn at random: the part that selection adds).
 
     Raises:
-        ValueError: failed defaults, or shapes that do not agree.
+        ValueError: the default configuration failed, or shapes do not agree.
     """
     if len(validation) != len(test):
         raise ValueError(f"{len(validation)} validation means for {len(test)} configurations")
@@ -67,19 +69,19 @@ def best_of_draws(
 def optimism_of_halves(
     validation: np.ndarray, sizes: Sequence[int] = SIZES, repeats: int = 200, seed: int = 0
 ) -> pd.DataFrame:
-    """What tuning on the part that one is judged by hides, without touching the test part.
+    """The optimism of reporting the best score on the users that chose it, estimated without the test part.
 
-    The users of validation are halved at random. The best of n configurations is chosen on one half, once
-    scored there (as who tunes on the test part does) and once on the other half (as a test set would). Both
-    halves are of the same days, so that nothing but the choice can tell them apart.
+    The validation users are halved at random. The best of n configurations is chosen on one half and
+    evaluated on the same half (as if tuning on the test part) and on the other (as on a separate test part).
+    Both halves are of the same days, so only the selection makes them differ.
 
     Args:
         validation: [K, V] per user.
         sizes: as of `best_of_draws`.
 
     Returns:
-        A row per n: tried, judged_where_chosen, judged_elsewhere, optimism (their difference), low, high (the
-        middle 95 % of the halvings).
+        A row per n: tried, judged_where_chosen, judged_elsewhere, optimism (their difference), low, high (95
+        % interval over the halvings).
     """
     generator = np.random.default_rng(seed)
     rows = []
@@ -97,14 +99,15 @@ def optimism_of_halves(
 
 
 def first_lead(new: pd.DataFrame, old: pd.DataFrame, points: int = 60) -> pd.DataFrame:
-    """Two models tuned side by side: what each scores on test when both have had the same core seconds.
+    """Two models tuned in parallel: the test score of each after the same number of core seconds.
 
     Args:
-        new, old: a row a trial in order: spent, validation, test (means; test of that trial's model).
+        new, old: one row per trial in order: spent (core seconds), validation, test (means of that trial's
+            model).
 
     Returns:
-        Columns core_seconds, new, old, lead (new minus old); from where both have a model on. Where the sign
-        of lead changes, the order of the models turns.
+        Columns core_seconds, new, old, lead (new minus old), from when both have a model. Where lead changes
+        sign, the order of the models changes.
     """
     start = max(new["spent"].iloc[0], old["spent"].iloc[0])
     end = max(new["spent"].iloc[-1], old["spent"].iloc[-1])
@@ -114,13 +117,13 @@ def first_lead(new: pd.DataFrame, old: pd.DataFrame, points: int = 60) -> pd.Dat
 
 
 def leads(frame: pd.DataFrame, new: str, old: str) -> pd.DataFrame:
-    """`first_lead` seed by seed, of recorded pools.
+    """`first_lead` for each seed of recorded pools.
 
     Args:
-        frame: rows of recorded trials: model, seed, number, spent, validation, test, of one data set.
+        frame: rows of recorded trials of one data set: model, seed, number, spent, validation, test.
 
     Returns:
-        With columns seed and pair ("new − old"); empty where no seed has both models.
+        With columns seed and pair ("new − old"); empty if no seed has both models.
     """
     parts = []
     for seed, part in frame.sort_values("number").groupby("seed"):
@@ -131,7 +134,8 @@ def leads(frame: pd.DataFrame, new: str, old: str) -> pd.DataFrame:
 
 
 def _chosen_at(trials: pd.DataFrame, grid: np.ndarray) -> np.ndarray:
-    """Test score of the best on validation among the trials that had ended by then."""
+    """At each budget of `grid`, the test score of the best configuration on validation among the trials
+    finished."""
     validation = trials["validation"].fillna(-np.inf).to_numpy()
     best = np.maximum.accumulate(validation)
     first = np.array([int(np.flatnonzero(validation == value)[0]) for value in best])

@@ -1,4 +1,4 @@
-"""Runs the arms of a sweep on Ray Tune, one Ray for all of them."""
+"""Runs the arms of a sweep on Ray Tune, all on one Ray instance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from recsys.sweeps.schedulers import make_scheduler
 from recsys.sweeps.spec import Spec, SweepError
 from recsys.training.hyperparameter_search.trial import Trial
 
-# Read by Tune when it is imported or when it starts: our log takes the place of its files.
+# Read by Tune when it is imported or started; they turn off its files, which our log replaces.
 QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial has no metric
@@ -37,15 +37,15 @@ def run_arms(
     cores: int | None = None,
     on_end: Callable[[Arm, Trial], None] = lambda arm, trial: None,
 ) -> None:
-    """Run every arm to the end of its budget, one arm after another, trials side by side.
+    """Run every arm until its budget is spent: one arm after another, its trials in parallel.
 
     Args:
-        arms: not complete ones. folder: of the sweep.
-        address, cores: of `recsys.runs.execution.runner.run`.
-        on_end: told each trial that has ended.
+        arms: those that are not complete. folder: of the sweep.
+        address, cores: as of `recsys.runs.execution.runner.run`.
+        on_end: called with the arm and each trial that has ended.
 
     Raises:
-        RunnerError: Ray does not start. SweepError: a trial asks for more cores than there are.
+        RunnerError: Ray does not start. SweepError: a trial needs more cores than there are.
     """
     os.environ.update(QUIET)
     with orphans_ended(), started_ray(address, cores) as ray:
@@ -71,7 +71,7 @@ def _run_arm(arm: Arm, folder: Path, side_by_side: int, on_end: Callable[[Trial]
         run_population(arm, ask(spec, folder), on_end)
         return
     searcher = ArmSearcher(arm, ask(spec, folder), on_end)
-    scratch = Path(tempfile.mkdtemp(prefix="recsys-tune-"))  # Tune insists on a folder; nothing in it is read
+    scratch = Path(tempfile.mkdtemp(prefix="recsys-tune-"))  # Tune requires a folder; nothing in it is read
     try:
         Tuner(
             with_resources(SweepTrainable, {"cpu": spec.needs.threads}),
@@ -94,7 +94,7 @@ def _run_arm(arm: Arm, folder: Path, side_by_side: int, on_end: Callable[[Trial]
 
 
 def ask(spec: Spec, folder: Path) -> dict[str, Any]:
-    """What every trial of a sweep is told; the searcher adds number and settings."""
+    """The part of a trial's job that all trials share; the searcher adds number and settings."""
     environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
     asked = {
         "project": str(paths.PROJECT),

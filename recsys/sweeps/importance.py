@@ -1,8 +1,8 @@
-"""Which parameters matter: shares of the variance over the space, with intervals.
+"""Hyperparameter importance: shares of the variance over the search space, with intervals.
 
-fANOVA (Hutter et al. 2014) fits a random forest to the trials and splits its variance; PED-ANOVA (Watanabe
-et al. 2023, arXiv:2304.10255) compares where the good trials lie with where all lie. Both by Optuna. One
-parameter's main effect and its part in interactions are not told apart.
+fANOVA (Hutter et al. 2014) fits a random forest to the trials and decomposes its variance; PED-ANOVA
+(Watanabe et al. 2023, arXiv:2304.10255) compares the distribution of the good trials with that of all. Both
+by Optuna. A parameter's main effect and its interactions are not separated.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from recsys.training.hyperparameter_search.tpe import as_study
 from recsys.training.hyperparameter_search.trial import DONE, Trial
 
 Evaluator = Literal["fanova", "ped_anova"]
-LEAST = 8  # trials; PED-ANOVA wants five above its baseline
+LEAST = 8  # trials; PED-ANOVA needs five above its baseline
 RESAMPLES = 20
 
 
 class TooFewTrials(ValueError):
-    """Nothing can be said of so few trials."""
+    """Too few trials to estimate importance."""
 
 
 def importance(
@@ -39,18 +39,20 @@ def importance(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
-    """Share of each parameter, mean and 95 % interval.
+    """Importance of each parameter: mean and 95 % interval.
 
-    Over searches where the frame holds at least three of them (columns method, repeat; Student's t);
-    otherwise over resampled trials, which says how much hangs on which trials were run, and less than repeats
-    would.
+    The interval is over searches if the frame holds at least three of them (columns method, repeat; Student's
+    t). Otherwise it is over resampled trials, which shows how much depends on the trials that happened to be
+    run, and is narrower than one over repeats would be.
 
     Args:
-        frame: of `trial.as_frame`. space: its parameters.
+        frame: of `trial.as_frame`. space: parameter → range. metric, direction: the objective ("max" or
+            "min").
+        evaluator: "fanova" or "ped_anova". resamples: number of bootstrap samples.
 
     Returns:
         Columns parameter, importance, low, high, over ("repeats" or "resampled trials"), evaluator; the most
-        important first; shares sum to 1.
+        important first; importances sum to 1.
 
     Raises:
         TooFewTrials: fewer than eight finished trials in a repeat.
@@ -81,7 +83,7 @@ def importance(
 def importances(
     frame: pd.DataFrame, space: Mapping[str, Range], metric: str, direction: str = "max", seed: int = 0
 ) -> pd.DataFrame:
-    """`importance` by both measures, one below the other; no row where there are too few trials for one."""
+    """`importance` by both evaluators, concatenated; without rows for one that has too few trials."""
     tables = []
     for evaluator in ("fanova", "ped_anova"):
         try:
@@ -93,7 +95,7 @@ def importances(
 
 
 def share_metrics(table: pd.DataFrame) -> dict[str, float]:
-    """share_<parameter> by fANOVA, for a record."""
+    """share_<parameter> by fANOVA, as metrics of a record."""
     rows = table[table["evaluator"] == "fanova"].to_dict("records")
     return {f"share_{row['parameter']}": float(row["importance"]) for row in rows}
 
@@ -105,7 +107,7 @@ def searched_space(frame: pd.DataFrame) -> dict[str, Range]:
 
 def _row(name: str, shares: Sequence[float]) -> dict[str, float | str]:
     summary = mean_with_interval(shares)
-    low, high = max(0.0, summary.low), min(1.0, summary.high)  # no share lies outside
+    low, high = max(0.0, summary.low), min(1.0, summary.high)  # shares lie in [0, 1]
     return {"parameter": name, "importance": summary.mean, "low": low, "high": high}
 
 
@@ -144,7 +146,8 @@ def _shares(
 
 
 def _setting(one: Range, value: Any) -> Any:
-    """A cell of a frame as the setting that it was: among None a frame makes 1.0 of 1, and NaN of None."""
+    """A cell of a data frame as the original setting: next to None, pandas turns 1 into 1.0 and None into
+    NaN."""
     if isinstance(value, float) and np.isnan(value):
         return None
     if isinstance(one, Choice):

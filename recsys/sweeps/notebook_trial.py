@@ -1,7 +1,7 @@
-"""A trial that is a run: papermill executes the notebook, the folder holds a record like any other.
+"""A trial that runs a notebook with papermill; its folder holds a record like that of any other run.
 
-A run of the same notebook, parameters and threads that is up to date is not executed again: its record
-answers. Only metrics that say "validation" are handed to the search.
+If there is an up-to-date run of the same notebook, parameters and threads, its record is used instead. Only
+metrics with "validation" in their names reach the search.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class NotebookFailed(RuntimeError):
 
 
 def run_notebook(asked: dict[str, Any]) -> dict[str, float]:
-    """Execute one, or read its record where that is up to date.
+    """Execute the notebook, or read its record if that is up to date; returns its validation metrics.
 
     Args:
         asked: notebook, settings (every parameter), threads, folder (of the sweep's runs), sweep (its name),
-            metrics (demanded of the record), environment.
+            metrics (that the record must hold), environment (variables).
 
     Raises:
         NotebookFailed: with the reason and the cell.

@@ -1,7 +1,7 @@
-"""A recorded pool of configurations of one model: each chosen by validation, each judged on test afterwards.
+"""A recorded pool of configurations of one model: chosen by validation, each evaluated on test afterwards.
 
-The search itself gets data without the test part. Whoever runs it measures every model on test when its trial
-is over, into a table that no sampler reads: so that best-of-n can be drawn later without fitting again.
+The search itself gets data without the test part. Every model is evaluated on test when its trial has ended,
+into a table that no sampler reads, so that the best of n can be simulated later without fitting again.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ METRIC = "ndcg@10"
 
 @dataclass(frozen=True)
 class Pool:
-    """Every configuration of a model, measured.
+    """Every configuration of a model, evaluated.
 
     Attributes:
-        trials: as `trial.as_frame`, the chosen marked; columns validation and test hold ndcg@10, NaN where a
+        trials: as `trial.as_frame`, the chosen one marked; columns validation and test hold ndcg@10, NaN if a
             trial failed.
-        validation, test: [K, V] and [K, U] ndcg@10 per user; NaN rows where a trial failed.
-        positions: of the chosen model's test targets.
+        validation, test: [K, V] and [K, U] ndcg@10 per user (K configurations); NaN rows for failed trials.
+        positions: rank positions of the chosen model's test targets.
         metrics: of the chosen model, on test.
     """
 
@@ -56,16 +56,19 @@ def tuning_pool(
     test_users: int = 0,
     seed: int = 0,
 ) -> Pool:
-    """Try so many configurations, the defaults first.
+    """Fit and evaluate a number of configurations, the defaults first.
 
     Args:
-        model: one with settings to search (`recsys.models.next_item.search.search_ranges`).
-        epochs: of a trained model, the same for all; 0: its own.
-        judged_users: of validation. test_users: of test; 0: all.
+        data: with its test part. model: one with a search space
+            (`recsys.models.next_item.search.search_ranges`).
+        trials: number of configurations, K.
+        sampler: a name of the search's samplers.
+        epochs: of a trained model, the same for all; 0: its default.
+        judged_users: number of validation users. test_users: number of test users; 0: all.
         seed: of sampler and model.
 
     Raises:
-        ValueError: no such model, or no trial that could be used.
+        ValueError: no such model, or no trial succeeded.
     """
     declared({"model": model})
     users = judged_users or data.split.n_users
@@ -97,7 +100,7 @@ def tuning_pool(
 
 
 class _Tables:
-    """Collects what each trial gave; of positions only those of the best so far."""
+    """Collects the results of each trial; rank positions only of the best so far."""
 
     def __init__(self):
         self.rows: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -120,13 +123,13 @@ class _Tables:
 
 
 def pool_metrics(pool: Pool, draws: pd.DataFrame, halves: pd.DataFrame) -> dict[str, float]:
-    """What a record keeps of a pool: the chosen model's test metrics, and how it was come by.
+    """The metrics of a pool that a record keeps: the chosen model's test metrics and figures of the search.
 
     Returns:
-        The chosen one's metrics; ndcg@10_validation, default_ndcg@10 (test), tuning_gain; tuning_spread
-        (best minus median of validation, as a share of the best, defaults left out; 0 where nothing else was
-        tried); failed_trials, search_core_seconds; gain_of_<n>, optimism_of_<n> of the draws,
-        hidden_by_choice_of_<n> of the halves.
+        The chosen model's metrics; ndcg@10_validation, default_ndcg@10 (test), tuning_gain; tuning_spread
+        (best minus median on validation, as a share of the best, without the defaults; 0 if nothing else was
+        tried); failed_trials, search_core_seconds; gain_of_<n>, optimism_of_<n> (`best_of_draws`);
+        hidden_by_choice_of_<n> (`optimism_of_halves`).
     """
     searched = pool.trials["validation"].iloc[1:].dropna()
     chosen = pool.trials[pool.trials["chosen"]].iloc[0]
@@ -155,13 +158,13 @@ def _judged(data: NextItemData, users: int) -> Any:
 
 
 def _per_user(model: Any, parts: Any, part: str) -> tuple[np.ndarray, pd.DataFrame]:
-    """[U] ndcg@10 by ascending user, and the positions behind it."""
+    """[U] ndcg@10 by ascending user, and the rank positions behind it."""
     positions = evaluate(model, parts, part)
     per_user = ranking_metrics(positions, (10,))[1][METRIC].sort_index()
     return per_user.to_numpy(dtype=np.float32), positions
 
 
 def _stacked(rows: list[np.ndarray]) -> np.ndarray:
-    """[K, U]; a failed trial's single NaN fills its row."""
+    """[K, U]; a failed trial gives a row of NaN."""
     width = max(len(row) for row in rows)
     return np.stack([np.broadcast_to(row, width) if len(row) == 1 else row for row in rows])

@@ -1,9 +1,9 @@
-"""Searchers compared without training anything: replayed over a table that holds every answer.
+"""Compare search methods without training: replay them on a table of all results.
 
-The table is a full factorial grid, each configuration measured after every epoch (a tabular benchmark, as
-Klein & Hutter 2019, arXiv:1905.04970). A replayed trial costs the core seconds that the table says, so that
-searchers are compared at equal budgets, and twenty repeats cost seconds. Not to be replayed: population-based
-training, whose weights move between settings.
+The table is a full factorial grid, each configuration measured after every epoch (a tabular benchmark, as in
+Klein & Hutter 2019, arXiv:1905.04970). A replayed trial costs the core seconds that the table records, so
+that methods are compared at equal budgets, and twenty repeats take seconds. Population-based training cannot
+be replayed, since its weights move between settings.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ METHODS = (
     Method(sampler="random", scheduler="asha", most=5),
     Method(sampler="tpe", scheduler="asha", most=5),
 )
-PROPOSALS = 3  # times the table's size, after which a searcher that only repeats itself is ended
+PROPOSALS = 3  # × the table's size: proposals after which a searcher that only repeats itself is ended
 
 
 class TableError(ValueError):
-    """The table does not hold every combination, or lacks a column."""
+    """The table lacks a combination of settings or a column."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class AnswerTable:
 
     Attributes:
         space: parameter → its values.
-        epochs: settings → rows (epoch, core_seconds from the trial's beginning, value), by epoch.
-        metric, direction: of value.
+        epochs: settings → rows (epoch, core seconds since the trial's start, value), by epoch.
+        metric, direction: of the value.
     """
 
     space: dict[str, Choice]
@@ -50,28 +50,31 @@ class AnswerTable:
     direction: str
 
     def of(self, settings: dict[str, Any]) -> list[tuple[int, float, float]]:
+        """The rows of one configuration."""
         return self.epochs[tuple(settings[name] for name in self.space)]
 
     @property
     def best(self) -> float:
-        """The best last value of the table: what no search can beat."""
+        """The best final value in the table, which no search can exceed."""
         last = [rows[-1][2] for rows in self.epochs.values()]
         return max(last) if self.direction == "max" else min(last)
 
 
 @dataclass(frozen=True)
 class _Named:
-    trial_id: str  # all that Ray's schedulers ask of a trial
+    trial_id: str  # the only attribute that Ray's schedulers read
 
 
 def answer_table(
     frame: pd.DataFrame, names: Sequence[str], metric: str, direction: str = "max"
 ) -> AnswerTable:
-    """A table from rows of settings, epoch, core_seconds (of the trial, up to that epoch) and the metric.
+    """Build a table from rows of settings, epoch, core_seconds (of the trial, up to that epoch) and the
+    metric.
 
     Args:
-        frame: such as `recsys.sweeps.results.sweep_reports` of a grid gives.
+        frame: such as `recsys.sweeps.results.sweep_reports` of a grid returns.
         names: the parameters.
+        direction: "max" or "min".
 
     Raises:
         TableError: a column or a combination is missing, or a metric is not a number.
@@ -80,7 +83,7 @@ def answer_table(
         raise TableError(f"the table lacks {', '.join(sorted(lacking))}")
     if frame[metric].isna().any():
         raise TableError(f"the table holds {int(frame[metric].isna().sum())} rows without {metric}")
-    # object columns: a grid's None and "" are values too
+    # object columns, since None and "" may be values of a grid
     plain = frame.astype(dict.fromkeys(names, object))
     space = {name: Choice(tuple(plain[name].drop_duplicates())) for name in names}
     epochs: dict[tuple[Any, ...], list[tuple[int, float, float]]] = {}
@@ -96,15 +99,17 @@ def answer_table(
 
 
 def replay(table: AnswerTable, method: Method, core_seconds: float, seed: int) -> pd.DataFrame:
-    """One searcher, one repeat: the trials that it would have run, one after another.
+    """One searcher, one repeat: the trials that it would have run, sequentially.
 
-    A configuration proposed again is answered from the log, as a sweep would, and costs nothing.
+    A configuration proposed again is answered from the log at no cost, as in a real sweep.
 
     Args:
-        core_seconds: budget; what ends beyond it does not count.
+        core_seconds: budget; trials that end after it do not count.
+        seed: of the sampler.
 
     Returns:
-        As `trial.as_frame`, the value under the table's metric; with columns method and repeat (the seed).
+        As `trial.as_frame`, the value in a column named by the table's metric; columns method and repeat (the
+        seed).
     """
     options = {"metrics": [table.metric], "directions": [table.direction]}
     sampler = make_sampler(method.sampler, table.space, seed, **options)
@@ -149,7 +154,7 @@ def _run(table: AnswerTable, settings: dict[str, Any], scheduler: Any, name: str
 def replay_all(
     table: AnswerTable, methods: Sequence[Method], core_seconds: float, repeats: int = 20, seed: int = 0
 ) -> pd.DataFrame:
-    """Every searcher, as often: rows of all trials (`replay`)."""
+    """`replay` of every method with `repeats` seeds: rows of all trials."""
     runs = [
         replay(table, method, core_seconds, seed + repeat) for method in methods for repeat in range(repeats)
     ]
@@ -157,14 +162,15 @@ def replay_all(
 
 
 def replay_methods(table: AnswerTable, core_seconds: float, repeats: int, seed: int = 0) -> pd.DataFrame:
-    """`replay_all` of every searcher that the kit compares (`METHODS`); empty for no repeats."""
+    """`replay_all` of the methods in `METHODS`; empty for no repeats."""
     return replay_all(table, METHODS, core_seconds, repeats, seed) if repeats else pd.DataFrame()
 
 
 def replay_metrics(replayed: pd.DataFrame, table: AnswerTable) -> dict[str, float]:
-    """regret_<searcher>: what its final choice lacks to the table's best, as a share of it, mean of repeats.
+    """regret_<searcher>: how far its final choice is below the table's best, as a share of it, mean over
+    repeats.
 
-    Searchers' names with "_" in the place of "+". Nothing for an empty frame.
+    Searchers' names have "_" in place of "+". Empty for an empty frame.
     """
     if replayed.empty:
         return {}

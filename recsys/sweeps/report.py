@@ -1,4 +1,5 @@
-"""A sweep as one offline page: its question, its figures, its best settings and its failures."""
+"""The HTML report of a sweep: its question, figures, best settings and failures on one self-contained
+page."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ STYLE = (
 
 
 def write_sweep_report(name: str, runs: Path | None = None) -> Path:
-    """Write `report.html` beside a sweep's logs; every picture is inside the file.
+    """Write `report.html` beside a sweep's logs, with all pictures embedded; returns its path.
 
     Raises:
         SweepError: no finished trial.
@@ -53,7 +54,7 @@ def write_sweep_report(name: str, runs: Path | None = None) -> Path:
 
 
 def _figures(frame: pd.DataFrame) -> dict[str, Axes]:
-    """Title → picture, as far as the trials carry it."""
+    """Title → figure, as far as the trials hold the data for it."""
     space = read_space(frame.attrs["space"])
     first, *others = frame.attrs["objectives"]
     metric, direction = first["metric"], first["direction"]
@@ -90,7 +91,7 @@ def _population(reports: pd.DataFrame, frame: pd.DataFrame) -> dict[str, Axes]:
 
 
 def _numeric(shares: pd.DataFrame, space: dict[str, Range]) -> list[str]:
-    """The two most important parameters that are no choice."""
+    """The two most important numeric parameters."""
     order = shares[shares["evaluator"] == shares["evaluator"].iloc[0]]["parameter"]
     return [name for name in order if not isinstance(space[name], Choice)][:2]
 

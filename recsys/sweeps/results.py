@@ -1,4 +1,4 @@
-"""What sweeps left behind, as tables: for plots, notebooks, status and the report."""
+"""Results of sweeps as tables, for plots, notebooks, status and the report."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from recsys.runs import paths
 from recsys.training.hyperparameter_search.trial import DONE, FAILED, STOPPED, Trial, as_frame, best_of
 from recsys.training.hyperparameter_search.trial_log import read_log
 
-FOLDER = "sweeps"  # below the runs, and below the committed reference
+FOLDER = "sweeps"  # subfolder of the runs, and of the committed reference records
 
 
 def sweep_folder(name: str, runs: Path | None = None) -> Path:
-    """Where a sweep's logs are, or will be."""
+    """Folder of a sweep's logs; it need not exist yet."""
     return (runs or paths.RUNS) / FOLDER / name
 
 
 def read_arms(folder: Path) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Arm → (what is searched, events), by name; a sweep that runs can be read too."""
+    """Arm's name → (its search identity, its log's events), sorted by name; also of a running sweep."""
     return {path.stem: read_log(path) for path in sorted(folder.glob("*.jsonl"))}
 
 
@@ -31,8 +31,10 @@ def ended(events: list[dict[str, Any]]) -> list[Trial]:
 
 
 def sweep_trials(name: str, runs: Path | None = None) -> pd.DataFrame:
-    """One row a finished trial: method, repeat and the columns of `trial.as_frame`; `attrs` hold the space
-    and the objectives. The reader's own sweep, else the committed one; empty, with a hint, without either.
+    """One row per finished trial: method, repeat and the columns of `trial.as_frame`.
+
+    `attrs` hold the search space and the objectives. Reads the user's own sweep, else the committed one;
+    empty, with a printed hint, if there is neither.
     """
     folder = sweep_folder(name, runs)
     if not any(folder.glob("*.jsonl")):
@@ -78,7 +80,7 @@ def sweep_reports(name: str, runs: Path | None = None) -> pd.DataFrame:
 
 
 def status_table(folder: Path) -> pd.DataFrame:
-    """One row an arm: done, stopped, failed, running, core_seconds, the best value and its settings."""
+    """One row per arm: done, stopped, failed, running, core_seconds, the best value and its settings."""
     rows = []
     for arm, (searched, events) in read_arms(folder).items():
         trials, objective = ended(events), searched["objectives"][0]

@@ -1,4 +1,4 @@
-"""Ray Tune's schedulers, made the same way for a live sweep and for a replayed one."""
+"""Ray Tune's schedulers, built the same way for real and for replayed sweeps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def make_scheduler(method: Method, metric: str, direction: str) -> TrialScheduler | None:
-    """The scheduler of a method: asynchronous successive halving (Li et al. 2020, arXiv:1810.05934), or none.
+    """The scheduler of a method: asynchronous successive halving (Li et al. 2020, arXiv:1810.05934), or None.
 
     A trial is compared with those that reached its rung before it, when it reaches it: nothing waits.
     Population-based training is none of these: `recsys.sweeps.population`.

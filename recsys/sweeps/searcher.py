@@ -1,4 +1,4 @@
-"""Between Ray Tune and an arm: Tune asks for trials and gets the arm's, the arm hears of every end."""
+"""The adapter between Ray Tune and an arm: passes on the arm's proposals, and results back to it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ LOST = "Ray's worker died (memory of the machine, or a lost node)"
 
 
 class ArmSearcher(Searcher):
-    """Saves nothing of its own: a sweep goes on from the arm's log, not from Tune's snapshots (a restored
-    Tuner keeps its old settings and has lost its searcher, ray#30861, #14667).
+    """A Ray Tune searcher that takes trials from an arm.
+
+    It saves no state: a sweep resumes from the arm's log, not from Tune's snapshots (a restored Tuner keeps
+    its old settings and loses its searcher, ray#30861, #14667).
 
     Args:
-        ask: what every trial is told, but for its settings.
-        on_end: told each trial that has ended.
+        ask: the part of each trial's job besides its settings (`recsys.sweeps.engine.ask`).
+        on_end: called with each trial that has ended.
     """
 
     def __init__(self, arm: Arm, ask: dict[str, Any], on_end: Callable[[Trial], None]):
@@ -31,7 +33,7 @@ class ArmSearcher(Searcher):
         self.numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """The next trial, or Tune's word for no more."""
+        """The job of the next trial, or Tune's signal that there is none left."""
         proposed = self.arm.propose()
         if proposed is None:
             return Searcher.FINISHED
@@ -58,11 +60,11 @@ class ArmSearcher(Searcher):
             return
         state = {"running": STOPPED, "done": DONE, "failed": FAILED}[result[STATE]]
         if state == STOPPED and result["training_iteration"] >= self.arm.method.most:
-            state = DONE  # as long as any trial may be
+            state = DONE  # no limit on a trial's epochs
         self.on_end(self.arm.end(number, state, json.loads(result[SAID])))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune writes snapshots of itself, which nobody reads: the arm's open log stays out of them."""
+        """Leave the arm's open log out of Tune's snapshots, which nobody reads."""
         return {"_metric": self.metric, "_mode": self.mode}
 
     def save(self, checkpoint_path: str) -> None:

@@ -1,4 +1,4 @@
-"""A sweep's YAML file, read strictly: whatever could go wrong in an hour is said before anything starts."""
+"""Strict reading of a sweep's YAML file: mistakes are reported before any trial starts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEAST_MEMBERS = 4  # of a population: one is replaced, one is copied, two stand 
 
 
 class SweepError(ValueError):
-    """A sweep's file, or what is asked of it, is wrong; one line that says how to mend it."""
+    """A sweep's file or a request about it is wrong; the message is one line that says how to fix it."""
 
 
 class _Strict(BaseModel):
@@ -31,7 +31,7 @@ class _Strict(BaseModel):
 
 
 class Objective(_Strict):
-    """A metric, and which way is better."""
+    """A metric and whether it is maximised or minimised."""
 
     metric: str
     direction: Literal["max", "min"] = "max"
@@ -56,20 +56,22 @@ class Method(_Strict):
 
     @property
     def name(self) -> str:
-        """As folders and plots call it."""
+        """Name in folders and plots."""
         return self.sampler if self.scheduler == "none" else f"{self.sampler}+{self.scheduler}"
 
 
 class Limits(_Strict):
-    """Of one trial: it is ended and named when it needs longer (seconds of wall time between two of its
-    reports) or more (GiB of memory, its children included)."""
+    """Limits of one trial; a trial that exceeds them is ended and counts as failed.
+
+    seconds: wall time between two of its reports. memory_gb: GiB, its child processes included.
+    """
 
     seconds: float = Field(default=600.0, gt=0)
     memory_gb: float = Field(default=4.0, gt=0)
 
 
 class Needs(_Strict):
-    """What a trial asks Ray for."""
+    """Resources that a trial requests from Ray."""
 
     threads: int = Field(default=1, ge=1)
 
@@ -77,10 +79,16 @@ class Needs(_Strict):
 class Spec(_Strict):
     """One sweep.
 
-    Exactly one of `function` (a name of `recsys.sweeps.functions.registry`) and `notebook` (a path; its
-    metrics must say that they are of validation). budget: trials or core_seconds, the same for every method
-    and repeat. first: settings tried before the sampler's, [{}] for the defaults. warm_start: sweeps whose
-    trials are told to the samplers as history; they cost nothing of the budget and are never chosen.
+    Attributes:
+        question: what the sweep is to answer.
+        function, notebook: exactly one of a name of `recsys.sweeps.functions.registry` and a path (a
+            notebook's metrics must have "validation" in their names).
+        fixed: parameter → constant value. space: parameter → range or choices.
+        objectives: the first one decides. budget: {"trials": n} or {"core_seconds": s} per method and repeat.
+        methods: search methods to compare. repeats: of each method, with different seeds.
+        first: settings tried before the sampler's; [{}]: the defaults. seed: of the samplers.
+        limits, needs: of each trial.
+        warm_start: sweeps whose trials the samplers get as history; they cost no budget and are never chosen.
     """
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
@@ -111,12 +119,12 @@ class Spec(_Strict):
 
     @property
     def target(self) -> str:
-        """What a trial runs."""
+        """Name of what a trial runs."""
         return self.function or self.notebook or ""
 
 
 def find_spec(name: str) -> Path:
-    """The file of a sweep: a path, or the name of one in experiments/sweeps.
+    """The file of a sweep, from its path or its name in experiments/sweeps.
 
     Raises:
         SweepError: there is none.
@@ -137,10 +145,11 @@ def find_spec(name: str) -> Path:
 
 
 def load_spec(path: Path) -> Spec:
-    """Read a file and check all that can be checked without running a trial.
+    """Read a file and check everything that can be checked without running a trial.
 
     Raises:
-        SweepError: what is wrong, in one line; with its place where a value or the YAML itself is wrong.
+        SweepError: what is wrong, in one line, with the line number where a value or the YAML itself is
+        wrong.
     """
     spec, _ = validated(Spec, path, SweepError)
     try:
@@ -153,10 +162,10 @@ def load_spec(path: Path) -> Spec:
 
 
 def check(spec: Spec) -> None:
-    """Names, types, ranges, metrics, methods and budget.
+    """Check names, types, ranges, metrics, methods and budget.
 
     Raises:
-        SweepError, SpaceError, SearchError, RegistryError: the first thing that is wrong.
+        SweepError, SpaceError, SearchError, RegistryError: the first mistake found.
     """
     if (spec.function is None) == (spec.notebook is None):
         raise SweepError("name either a function or a notebook that a trial runs")

@@ -1,8 +1,9 @@
-"""Full tables to replay searchers over: the committed one, the reader's own, and a planted one.
+"""Tables to replay searchers on: the committed one, one of your own sweep, or a synthetic one.
 
-The committed table is `experiments/reference/sweeps/searcher_table.parquet`: 576 settings of the contest's
-"sequence" on the demo store, a row an epoch. Columns: learning_rate, batch_size, weight_decay, drop, width;
-epoch (from 1); core_seconds (of the trial up to then, one thread); ndcg@10 (validation, all its users).
+The committed table is `experiments/reference/sweeps/searcher_table.parquet`: 576 configurations of the
+next-item model "sequence" on the demo store, one row per epoch. Columns: learning_rate, batch_size,
+weight_decay, drop, width; epoch (from 1); core_seconds (of the trial so far, one thread); ndcg@10 (on
+validation, all users).
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ def load_table(name: str) -> AnswerTable:
     """A table by name.
 
     Args:
-        name: "planted" (made here, its costs are made up), or a sweep whose log or committed table is there.
+        name: "planted" (synthetic, with made-up costs), or a sweep with a log or a committed table.
 
     Raises:
-        TableError: neither is there, or it does not hold every combination.
+        TableError: there is neither, or the table lacks a combination.
     """
     if name == PLANTED:
         return planted_table()
@@ -44,10 +45,10 @@ def load_table(name: str) -> AnswerTable:
 
 
 def write_table(name: str, out: Path | None = None) -> Path:
-    """The table of a finished grid sweep as one Parquet file, to be committed.
+    """Write the table of a finished grid sweep as one Parquet file for committing; returns its path.
 
     Raises:
-        TableError: it does not hold every combination yet.
+        TableError: the sweep lacks a combination.
     """
     table = load_table(name)
     frame = sweep_reports(name)[[*table.space, "epoch", "core_seconds", table.metric]]
@@ -58,7 +59,8 @@ def write_table(name: str, out: Path | None = None) -> Path:
 
 
 def planted_table() -> AnswerTable:
-    """A made-up table: 6 × 4 × 3 settings, 5 epochs of a second each; small rates learn slowly."""
+    """A synthetic table of 6 × 4 × 3 settings with 5 epochs of a second each; small learning rates learn
+    slowly."""
     rows = []
     for rate, batch, drop in itertools.product(range(6), range(4), range(3)):
         top = 0.06 * (1 - 0.06 * (rate - 3) ** 2) * (1 - 0.04 * (batch - 1) ** 2) * (1 - 0.03 * abs(drop - 1))

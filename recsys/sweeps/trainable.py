@@ -1,4 +1,4 @@
-"""What Ray Tune holds: an actor with one warm trial process, used for trial after trial."""
+"""The Ray Tune actor of a sweep: it keeps one trial process alive and reuses it for trial after trial."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ray.tune import Trainable
 from recsys.sweeps.trial_client import TrialClient
 
 STATE = "sweep_state"  # of a result: "running", "done" or "failed"
-SAID = "sweep_said"  # what the log wants to know, as JSON: Tune would take a nested mapping apart
+SAID = "sweep_said"  # the values for the log as JSON, since Tune flattens nested mappings
 
 
 class SweepTrainable(Trainable):
@@ -37,7 +37,7 @@ class SweepTrainable(Trainable):
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take the next trial; the last one is ended if a scheduler stopped it half-way."""
+        """Start the next trial; if the scheduler stopped the previous one half-way, end that first."""
         self._client.stop()
         self._ask, self._begun = new_config["ask"], False
         self._forget_start()

@@ -1,4 +1,5 @@
-"""A trial process seen from outside: asked for trials, watched, and ended when a trial does not behave."""
+"""The parent's side of a trial process: sends trials, monitors time and memory, kills a trial that exceeds
+them."""
 
 from __future__ import annotations
 
@@ -27,7 +28,11 @@ class NotSaved(RuntimeError):
 
 @dataclass(frozen=True)
 class Message:
-    """kind: "report", "result" or "failed". core_seconds: of the trial so far."""
+    """A message from the trial process.
+
+    kind: "report", "result" or "failed". metrics: name → value. reason: of a failure. core_seconds: of the
+    trial so far. peak_mb: peak memory.
+    """
 
     kind: str
     metrics: dict[str, float | None]
@@ -37,12 +42,12 @@ class Message:
 
 
 class TrialClient:
-    """One warm process; started with the first trial, and again after one had to be killed.
+    """One reusable trial process; started with the first trial, and restarted after it had to be killed.
 
     Args:
         threads: of numeric libraries.
-        seconds: between two messages of a trial. memory_gb: of the process and its children.
-        environment: variables that the trials need. project: the folder that they run in.
+        seconds: maximum between two messages of a trial. memory_gb: maximum of the process and its children.
+        environment: variables that the trials need. project: working directory.
     """
 
     def __init__(
@@ -59,10 +64,10 @@ class TrialClient:
         self._process: subprocess.Popen | None = None
         self._buffer = b""
         self._begun = time.monotonic()
-        self._waiting = False  # a report was given, and waits for an answer
+        self._waiting = False  # the process has sent a report and waits for an answer
 
     def begin(self, asked: dict[str, Any]) -> None:
-        """Start a trial; one that still runs is ended."""
+        """Start a trial; one that still runs is ended first."""
         self.stop()
         if self._process is None or self._process.poll() is not None:
             self._start()
@@ -70,7 +75,7 @@ class TrialClient:
         self._send({"run": asked})
 
     def next(self) -> Message:
-        """Let the trial go on to its next report or its end, and return that."""
+        """Let the trial continue to its next report or its end, and return that message."""
         if self._waiting:
             self._waiting = False
             self._send({"go": True})
@@ -111,7 +116,7 @@ class TrialClient:
         raise NotSaved("its process died or took too long")
 
     def stop(self) -> None:
-        """End the running trial; its process stays for the next one where it lets go in time."""
+        """End the running trial; its process is kept if it stops in time."""
         if not self._waiting:
             return
         self._waiting = False
@@ -141,12 +146,12 @@ class TrialClient:
         self._reading, self._buffer = reading, b""
 
     def _send(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it died: `next` finds out and says how
+        with contextlib.suppress(BrokenPipeError):  # the process died; `next` reports how
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
 
     def _line(self, seconds: float) -> bytes | None:
-        """The next whole line that the process said, waiting at most so long."""
+        """The next complete line from the process, waiting at most so many seconds."""
         if b"\n" not in self._buffer and select.select([self._reading], [], [], seconds)[0]:
             self._buffer += os.read(self._reading, 1 << 16)
         line, newline, rest = self._buffer.partition(b"\n")
@@ -187,7 +192,7 @@ class TrialClient:
         return Message("failed", {}, reason, self._reserved(), peak)
 
     def _reserved(self) -> float:
-        """What a trial costs that cannot say it itself: the cores that it held."""
+        """Core seconds of a trial that cannot report them itself: its reserved cores × elapsed time."""
         return self.threads * (time.monotonic() - self._begun)
 
     def _kill(self) -> None:

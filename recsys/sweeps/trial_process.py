@@ -1,4 +1,4 @@
-"""The process that trials run in, one after another: imports and data are there for the next one.
+"""The process in which trials run one after another, so that imports and data are loaded once.
 
 It speaks JSON lines: on standard input {"run": {...}}, then after each report {"go": true} or {"stop": true},
 before which {"save": folder} may be asked; on the descriptor named on the command line {"report": metrics},
@@ -25,7 +25,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class Stopped(Exception):
-    """The scheduler has seen enough of this trial."""
+    """The scheduler ends this trial."""
 
 
 class Reporter:
@@ -39,14 +39,14 @@ class Reporter:
 
 
 class Session:
-    """The trial that is running, as its function sees it."""
+    """The running trial, as its function sees it."""
 
     def __init__(self, out: int):
         self._out = os.fdopen(out, "w", encoding="utf-8")
         self._begun = 0.0
 
     def serve(self) -> None:
-        """Run what is asked for until the input closes."""
+        """Run trials as they are sent until the input closes."""
         for line in iter(sys.stdin.readline, ""):
             asked = json.loads(line)
             if "run" in asked:
@@ -96,7 +96,7 @@ class Session:
 
 
 def _plain(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    """Numbers as JSON knows them; what is not finite becomes null."""
+    """Metrics as JSON numbers; non-finite values become null."""
     numbers = {name: float(value) for name, value in metrics.items()}
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 

@@ -1,6 +1,6 @@
-"""One training loop for every model: accelerate, exact resuming, sums that no batching changes.
+"""The training loop of every model, on accelerate: exact resuming, sums that do not depend on batching.
 
-Its names are imported when they are asked for: who searches settings of something else needs no torch.
+Names are imported when they are first used, so that the hyperparameter search can be used without torch.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""Checkpoints that a kill at any moment leaves whole: the old one or the new one.
+"""Atomic checkpoints: a kill at any moment leaves either the old one or the new one complete.
 
 A checkpoint is a folder: state.json, weights.safetensors, and while training is unfinished optimiser.pt and,
-after an evaluation, best.safetensors. It is written beside its place and renamed into it.
+after an evaluation, best.safetensors. It is written under a temporary name and then renamed.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from recsys.training.samples import Samples
 from recsys.training.settings import WITHOUT_EFFECT, TrainingSettings
 
 FORMAT = 3
-COMPARED_AT_ONCE = 256  # samples of one batch of the comparison
+COMPARED_AT_ONCE = 256  # samples that the fingerprint hashes in one batch
 Weights = dict[str, Tensor]
 
 
 @dataclass
 class Checkpoint:
-    """Everything that a run needs to go on as if nothing had happened.
+    """Everything that a run needs to resume exactly.
 
     Attributes:
         state: numbers, strings and lists: counters, history, best metric, fingerprint.
@@ -57,9 +57,9 @@ def fingerprint(
 ) -> dict[str, Any]:
     """What a resumed run must have in common with the run that it resumes.
 
-    Settings; number and content of all samples; the model's modules, parameters (names, shapes, which learn),
-    buffers and those weights that do not learn; the caller's word for the rest. Weights that learn are not
-    compared: whoever runs a notebook's cell twice hands over a model that is trained already.
+    Settings; number and content of all samples; the model's modules, parameters (names, shapes, which are
+    trainable), buffers and frozen weights; and `task`, which stands for the rest. Trainable weights are not
+    compared, because running a notebook's cell twice passes a model that is trained already.
     """
     fields = {name: value for name, value in asdict(settings).items() if name not in WITHOUT_EFFECT}
     parameters = [(name, tuple(p.shape), p.requires_grad) for name, p in model.named_parameters()]
@@ -75,7 +75,7 @@ def fingerprint(
 
 
 def _content(samples: Samples) -> str:
-    """sha256 over every sample, as a batch holds it: a log that differs in its last event is another one."""
+    """sha256 over all samples as they are collated, so that a change of a single event is noticed."""
     digest = hashlib.sha256()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # a batch may draw its negatives
@@ -94,7 +94,7 @@ def _sha256(text: str, tensors: dict[str, Tensor]) -> str:
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write `folder`/checkpoint; at no moment is there none that is whole, once there was one."""
+    """Write `folder`/checkpoint; once there is one, there is a complete one at every moment."""
     new, place, old = folder / "checkpoint.new", folder / "checkpoint", folder / "checkpoint.old"
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(new, ignore_errors=True)
@@ -117,7 +117,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def settle(folder: Path) -> None:
-    """Clear away what a kill in the middle of `write` left behind."""
+    """Remove what a kill in the middle of `write` left behind, and restore the old checkpoint if need be."""
     place, old = folder / "checkpoint", folder / "checkpoint.old"
     if old.exists() and not place.exists():
         os.rename(old, place)
@@ -132,7 +132,7 @@ def read(folder: Path, expected: dict[str, Any]) -> Checkpoint | None:
         expected: the `fingerprint` of this run.
 
     Raises:
-        ValueError: it is of another run, and the message says what differs; or it is damaged.
+        ValueError: it belongs to another run (the message says what differs), or it is damaged.
     """
     place = folder / "checkpoint"
     if not (place / "state.json").exists():

@@ -1,4 +1,4 @@
-"""Time spent, where an accelerator may still be computing when a call returns."""
+"""Wall and processor time, read once an accelerator has finished the work given to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 def clocks() -> np.ndarray:
-    """[2] seconds on the wall's clock and on the processor's, once the accelerator is done."""
+    """[2] seconds of the wall clock and of processor time, once the accelerator has finished."""
     if torch.accelerator.is_available():
         torch.accelerator.synchronize()
     return np.array([time.perf_counter(), time.process_time()])

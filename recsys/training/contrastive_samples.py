@@ -1,4 +1,4 @@
-"""Pairs of texts that belong together, and the loss that trains a backbone on them.
+"""Positive pairs of texts, and the contrastive loss that trains a backbone on them.
 
 n: pairs. B: pairs of a batch. T: tokens of the longest text of one side of a batch. D: width.
 """
@@ -57,14 +57,14 @@ class TextPairs:
 def title_pairs(
     histories: Histories, titles: Sequence[str | None], limit: int | None = None, seed: int = 0
 ) -> tuple[list[str], list[str]]:
-    """Titles of purchases that follow each other in one user's history: what was bought, and what next.
+    """Titles of consecutive purchases in one user's history: what was bought, and what next.
 
-    Left out: items without a title, and pairs of twice the same title, in which nothing is to be learned.
+    Left out: items without a title, and pairs of two equal titles, from which nothing can be learned.
 
     Args:
         histories: of n_users users.
         titles: of each item code; None, NaN or "" where there is none.
-        limit: so many pairs at most, drawn without replacement; None takes all.
+        limit: most pairs, drawn without replacement; None takes all.
         seed: of the draw and of the order.
 
     Returns:
@@ -72,6 +72,12 @@ def title_pairs(
 
     Raises:
         ValueError: an item without an entry in `titles`; limit below 1.
+
+    Example:
+        >>> from recsys.data.histories import Histories
+        >>> known = Histories(items=np.array([0, 1, 0]), starts=np.array([0, 2, 3]))  # users (0, 1) and (0,)
+        >>> title_pairs(known, ["kettle", "mug"])
+        (['kettle'], ['mug'])
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, got {limit}")
@@ -102,15 +108,15 @@ def encode_by_length(
 ) -> list[Tensor]:
     """Vectors of several batches of texts, all encoded together in parts of similar length.
 
-    The vectors are those of one pass for each batch, up to rounding and what dropout draws. But a part is
-    padded to its own longest text, and a batch to one for all: of 64 Beauty titles, 19 tokens long on
-    average, one usually has 64, and 70 % of the batch is padding. Who is in the batch does not change, so
-    unlike `length_buckets` this leaves the loss as it is.
+    The vectors are those of one pass for each batch, up to rounding and dropout. But each part is padded only
+    to its own longest text: of 64 Beauty titles, 19 tokens long on average, one usually has 64, and 70 % of
+    a batch padded as a whole is padding. The batches keep their members, so that, unlike `length_buckets`,
+    this does not change an in-batch loss.
 
     Args:
         ids, masks: one [B, T] for each batch, with B and T of its own; padded on the tokenizer's side.
         part: padded tokens of a part, rows × longest, ≥ 1. None: 512 on a CPU, where fewer would slow down
-            the matrix products; 16384 elsewhere, where a pass must be large to be worth its launch.
+            the matrix products; 16384 elsewhere, where small passes are dominated by launch overhead.
 
     Returns:
         One [B, D] for each batch.

@@ -1,4 +1,4 @@
-"""Turn on the recomputation of activations where a model offers it."""
+"""Switches on gradient checkpointing (activations are recomputed in the backward pass) in any model."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from torch import nn
 
 
 def enable_gradient_checkpointing(model: nn.Module, **options) -> None:
-    """Ask the model, its `model`, its `backbone` or its `backbone.model`: the first that can.
+    """Switch it on in the model, its `model`, its `backbone` or its `backbone.model`: the first that has it.
 
-    What can has a method `activation_checkpointing_enable` or, as before, `gradient_checkpointing_enable`.
+    Recognised by a method `activation_checkpointing_enable` (transformers 5) or
+    `gradient_checkpointing_enable` (earlier versions).
 
     Args:
-        options: further ones of `torch.utils.checkpoint.checkpoint`.
+        options: further options of `torch.utils.checkpoint.checkpoint`.
 
     Raises:
-        ValueError: none of them has it.
+        ValueError: none of them has such a method.
     """
     backbone = getattr(model, "backbone", None)
     inner = getattr(model, "model", None)  # a Backbone that is trained by itself
@@ -22,7 +23,7 @@ def enable_gradient_checkpointing(model: nn.Module, **options) -> None:
         for kind in ("activation", "gradient"):  # transformers renamed its method in version 5
             enable = getattr(candidate, f"{kind}_checkpointing_enable", None)
             if enable is not None:
-                # the reentrant kind has a backward pass inside the backward pass, which DDP does not survive
+                # reentrant checkpointing nests a backward pass in the backward pass: DDP cannot
                 enable(**{f"{kind}_checkpointing_kwargs": {"use_reentrant": False, **options}})
                 return
     raise ValueError(

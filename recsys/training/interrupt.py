@@ -1,4 +1,4 @@
-"""Ctrl-C ends a training between two steps, when its weights and counters fit each other."""
+"""Ctrl-C ends training between two steps, when weights and counters are consistent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Interrupt:
         self.asked = True
 
     def __enter__(self) -> Interrupt:
-        # Python lets the main thread alone handle signals; elsewhere SIGINT does not arrive either
+        # only Python's main thread can handle signals; SIGINT does not arrive in others
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGINT, self._handle)
         return self

@@ -1,4 +1,4 @@
-"""The training loop."""
+"""The training loop: steps, evaluations, checkpoints, early stopping."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from recsys.training.step import GradientSum, Loss, StepSums
 
 Evaluate = Callable[[nn.Module], float]
 OnStep = Callable[[int], None]
-BAR_SECONDS = 0.2  # between two looks of the bar at the loss
+BAR_SECONDS = 0.2  # between two updates of the progress bar (reading the loss waits for the GPU)
 
 
 def train(
@@ -46,27 +46,27 @@ def train(
 ) -> TrainingResult:
     """Train a model in place; the best evaluated weights are the result.
 
-    Where the loss is a sum over samples, the curve does not depend on how a step is cut up: 4 micro-batches
-    of 8 equal one of 32, two processes equal one, an uneven last batch included (dropout off). A loss that
-    takes a sample's negatives from its own batch is no such sum: a sample's value depends on who else is in
-    the micro-batch, and with 8 there are 7 negatives, not 31. Accumulation then saves memory but trains
-    something else; more processes likewise, as each takes a slice of every micro-batch.
+    Where the loss is a sum over samples, the curve does not depend on how a step is divided: 4 micro-batches
+    of 8 equal one of 32, two processes equal one, an uneven last batch included (dropout off). A loss with
+    in-batch negatives is no such sum: a sample's loss depends on the rest of its micro-batch, and with 8
+    there are 7 negatives, not 31. Accumulation then saves memory but changes the loss; so do more processes,
+    because each takes a slice of every micro-batch.
 
     Args:
-        model: may have an attribute `backbone` for `head_learning_rate` to tell apart.
+        model: may have an attribute `backbone`, whose learning rate `head_learning_rate` sets apart.
         samples: see `Samples`.
         loss: (model, batch on the model's device) -> (0-d sum of the loss over samples, number of samples).
-            It may call any method of the model. What it draws must come from torch's global generators, and
-            what it learns must be parameters of the model. With bf16 make it sum `.float()`: bf16 has 8 bits.
+            It may call any method of the model. Random draws must come from torch's global generators, and
+            all that it learns must be parameters of the model. With bf16 sum in `.float()`: bf16 has 8 bits.
         settings: see `TrainingSettings`.
         evaluate: model -> a number, higher is better; called in eval mode without gradients, in the first
             process only. torch's generators are seeded before it by (seed, step).
-        on_step: called in every process with the number of each optimiser step (1, 2, …), when its gradients
-            are still there: an allocator of ranks, say. What it remembers must be parameters of the model.
-        folder: for checkpoints and tracker files. A run that finds its checkpoint there goes on with it and
+        on_step: called in every process with the number of each optimiser step (1, 2, …), before its
+            gradients are cleared (AdaLoRA's rank allocation, say). Its state must be parameters of the model.
+        folder: for checkpoints and tracker files. A run that finds its checkpoint there resumes from it and
             ends with the same bits; a finished one is not trained again. None: nothing is written.
         task: names what else the result depends on (the loss, its options): a checkpoint of another task is
-            refused, as one of other settings, samples or modules is.
+            refused, like one of other settings, samples or modules.
         progress: show a bar.
 
     Raises:
@@ -119,7 +119,7 @@ class _Loop:
         self.saved = self.drawn = time.monotonic()
 
     def resume(self) -> bool:
-        """Take up the folder's checkpoint, if any. True: that training had finished."""
+        """Resume from the folder's checkpoint, if any. True: that training had finished."""
         if self.folder is None:
             return False
         if self.accelerator.is_main_process:

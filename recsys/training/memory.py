@@ -1,7 +1,7 @@
-"""What one training step has to keep in memory, counted tensor by tensor.
+"""Memory of one training step, counted tensor by tensor.
 
-The resident size of a process says what the allocator kept from earlier work, too; this is the same on every
-machine. Work space inside an operation is not counted.
+The resident size of a process includes what the allocator kept from earlier work; this count is the same on
+every machine. Work space inside an operation is not counted.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from recsys.training.step import Loss
 def training_memory(
     model: nn.Module, loss: Loss, batch: dict[str, Tensor], settings: TrainingSettings
 ) -> dict[str, int]:
-    """Bytes of one step on this batch; the model is copied and left as it was.
+    """Bytes of one step on this batch, by kind; the model is copied and does not change.
 
-    They are not all there at once (gradients come as activations go): for that see
-    `recsys.training.peak_memory`. Of the settings, optimiser, precision and gradient checkpointing count; a
-    step of several micro-batches keeps the activations of one of them: give one.
+    Not all of them are allocated at the same time (gradients replace activations): for the peak see
+    `recsys.training.peak_memory`. Of the settings, optimiser, precision and gradient checkpointing matter; a
+    step of several micro-batches keeps the activations of one of them, so pass one.
 
     Returns:
         weights: all parameters and buffers. gradients: of the parameters that learn. optimizer: its state.
-        activations: what the forward pass keeps for the backward pass, beside the weights themselves. With
-            gradient checkpointing: what it keeps, the inputs of the segments among it, and the largest
-            segment, whose activations are there again while its gradients are computed.
+        activations: what the forward pass keeps for the backward pass, without the weights themselves. With
+            gradient checkpointing: what it keeps, including the segments' inputs, plus the activations of
+            the largest segment, which are recomputed in the backward pass.
 
     Raises:
         ValueError: gradient checkpointing, and the model has none.
@@ -49,7 +49,7 @@ def training_memory(
         return _seen(segments[-1]), nullcontext()
 
     if settings.gradient_checkpointing:
-        # its contexts lie within checkpointing's own: what it would drop is kept, for once, and counted
+        # inside checkpointing's own hooks, so that the activations that it would drop are counted
         enable_gradient_checkpointing(model, context_fn=forward_and_recomputation)
     device = next(model.parameters()).device
     bf16 = settings.mixed_precision == "bf16"
@@ -75,7 +75,7 @@ def training_memory(
 
 @contextmanager
 def _seen(found: dict[int, int]) -> Iterator[None]:
-    """Within, the storages that are kept for the backward pass, unless a context within sees them first."""
+    """Collect the storages saved for the backward pass, unless an inner context handles them first."""
 
     def keep(tensor: Tensor) -> Tensor:
         found.update(_storages([tensor]))

@@ -1,6 +1,6 @@
-"""What every trained next-item model shares: fitting with a look at validation, and scoring the catalogue.
+"""Base class of trained next-item models: fitting with early stopping on validation, scoring the catalogue.
 
-A model is x_u · w_i (000 §4.2): a subclass says what x_u and w_i are, and what loss they are trained with.
+The score is x_u · w_i (000 §4.2): a subclass defines x_u and w_i and the loss that they are trained with.
 
 B: users in a batch. M: items in the catalogue. d: width.
 """
@@ -32,12 +32,12 @@ METRIC = "ndcg@10"
 
 
 class NextItemRecommender(ABC):
-    """Base of models that learn from histories by the training loop.
+    """Base class of models that are trained on histories by the training loop.
 
     Args:
         settings: of training.
-        judged_users: users of the validation part that are looked at while training, ≥ 1; who they are
-            is fixed by their codes alone.
+        judged_users: how many users of the validation part are evaluated during training, ≥ 1; the choice
+            depends on the user codes alone.
 
     Raises:
         ValueError: judged_users below 1.
@@ -45,8 +45,8 @@ class NextItemRecommender(ABC):
     Attributes:
         result: how training went (`TrainingResult`), after `fit`.
         network: the trained module, after `fit`.
-        on_judged: told the metric each time that validation is looked at in training; what it raises ends
-            the training.
+        on_judged: called with the metric of each evaluation during training; an exception that it raises
+            ends the training.
     """
 
     on_judged: Callable[[float], None] | None = None
@@ -63,19 +63,21 @@ class NextItemRecommender(ABC):
 
     @abstractmethod
     def samples(self, known: Histories) -> Samples:
-        """What is trained on."""
+        """The training samples made from the histories."""
 
     @abstractmethod
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
-        """Sum over the batch, and its number of samples; see `recsys.training.loop.train`."""
+        """Sum of the loss over the batch, and its number of samples; see `recsys.training.loop.train`."""
 
     @abstractmethod
     def user_vectors(self, users: np.ndarray) -> Tensor:
         """[B] codes of users with a history -> [B, d] float32, from `self.network` and `self.known`."""
 
     def prepare(self, samples: Samples) -> OnStep | None:
-        """Called once, between making the samples and training: the last moment to change `self.network`.
-        What it returns is called at every step; see `recsys.training.loop.train`."""
+        """Hook between making the samples and training, which may change `self.network`.
+
+        Returns a function to be called at every step (`on_step` of `recsys.training.loop.train`), or None.
+        """
         return None
 
     def fit(
@@ -90,14 +92,14 @@ class NextItemRecommender(ABC):
         """Train on events (columns user, item, order or time). Returns itself.
 
         Args:
-            split: judge by its validation part after each epoch (`TrainingSettings.evaluate_every`), keep the
-                best weights and stop when they no longer improve. None trains to the end.
-            folder: for checkpoints; a run that was cut off goes on from there.
-            progress: draw a bar.
+            split: evaluate on its validation part after each epoch (`TrainingSettings.evaluate_every`), keep
+                the best weights and stop when they no longer improve. None trains to the end.
+            folder: for checkpoints; an interrupted run resumes from there.
+            progress: show a progress bar.
 
         Raises:
             ValueError: a code outside 0 … n_users − 1 or 0 … n_items − 1; no user has two events; no
-                judged user has a validation event to be ranked; see `recsys.training.loop.train` too.
+                evaluated user has a validation event to be ranked; see `recsys.training.loop.train` too.
         """
         self.known = histories(train_events, n_users)
         _check_items(self.known.items, n_items)
@@ -122,7 +124,7 @@ class NextItemRecommender(ABC):
         return self
 
     def _task(self) -> str:
-        """Class and options in words, so that a folder's checkpoint is not taken for another model's."""
+        """Class and options as text, so that a folder's checkpoint is not taken for another model's."""
         plain = (bool, int, float, str, dict, type(None))
         options = {name: value for name, value in vars(self).items() if isinstance(value, plain)}
         return f"{type(self).__name__} {sorted(options.items())}"
@@ -134,7 +136,7 @@ class NextItemRecommender(ABC):
         if new_targets(reduced, "validation").empty:  # said now, not after the first epoch
             raise ValueError("nothing to judge by: no validation user has an item that is new to them")
 
-        # everybody is judged with a history of their own, also users who were not trained on
+        # every user is evaluated with their own history, also users who were not trained on
         asked = self.with_history(split.train)
 
         def judge(network: nn.Module) -> float:
@@ -149,12 +151,12 @@ class NextItemRecommender(ABC):
 
     @torch.inference_mode()
     def _store_item_vectors(self) -> None:
-        """Compute the item vectors once: scoring many users reads them again and again."""
+        """Compute the item vectors once, because scoring reads them for every batch of users."""
         self.network.eval()
         self.items = self.network.item_vectors().float()
 
     def with_history(self, events: pd.DataFrame) -> NextItemRecommender:
-        """The same trained model, asked about users with these histories (train and validation, say)."""
+        """A copy that scores users with these histories (train and validation, say), weights unchanged."""
         other = copy.copy(self)
         other.known = histories(events, self.known.n_users)
         _check_items(other.known.items, len(self.popularity))
@@ -162,7 +164,7 @@ class NextItemRecommender(ABC):
 
     @torch.inference_mode()
     def score(self, users: np.ndarray) -> np.ndarray:
-        """[B] user codes -> [B, M] float32. Users without a history get the popularity of training."""
+        """[B] user codes -> [B, M] float32. Users without a history get training popularity."""
         users = self.known.checked(users)
         scores = np.empty((len(users), len(self.popularity)), dtype=np.float32)
         known = self.known.lengths[users] > 0
@@ -178,7 +180,7 @@ def _check_items(items: np.ndarray, n_items: int) -> None:
 
 
 def catalogue_cross_entropy(user_vectors: Tensor, item_vectors: Tensor, target: Tensor) -> tuple[Tensor, int]:
-    """Softmax over all items, summed over the samples, and their number.
+    """Softmax cross-entropy over all items, summed over the samples, and their number B.
 
     Args:
         user_vectors: [B, d]. item_vectors: [M, d]. target: [B] item codes.

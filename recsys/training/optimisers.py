@@ -15,8 +15,8 @@ def parameter_groups(model: nn.Module, settings: TrainingSettings) -> list[dict]
     """Trainable parameters in up to four groups: backbone or head, decayed or not.
 
     Not decayed: parameters of at most one dimension (biases, norms, scalars) and weights of `nn.Embedding`
-    and `nn.EmbeddingBag`. Decay shrinks every row at every step but only rows in the batch are pulled back:
-    it would push rare items towards 0, a popularity prior that nobody asked for.
+    and `nn.EmbeddingBag`. Decay shrinks every row at every step, while only rows in the batch get gradients:
+    it would push rare items towards 0, an unintended popularity prior.
 
     Raises:
         ValueError: nothing to train; or a head_learning_rate, but no parameter named "backbone.…".
@@ -50,8 +50,8 @@ def parameter_groups(model: nn.Module, settings: TrainingSettings) -> list[dict]
 def build_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizer:
     """The optimiser of the settings over the groups of `parameter_groups`.
 
-    Adafactor is transformers': with its own scaling off, the learning rate means what it says. torch's
-    always multiplies it by the parameter's norm and caps it at 1/√step: another rate than was asked for.
+    Adafactor is that of transformers: with its own scaling off, the learning rate is used as given. torch's
+    always multiplies it by the parameter's norm and caps it at 1/√step.
     """
     groups = parameter_groups(model, settings)
     if settings.optimizer == "adafactor":

@@ -1,8 +1,8 @@
-"""The most bytes that a whole optimiser step has alive at once.
+"""Peak memory of one optimiser step: the most bytes of tensors that are alive at the same time.
 
-`recsys.training.memory` says what there is; this, when. Gradients come while activations go, so a plain step
-never holds all of both; accumulated gradients do lie beside the next micro-batch's activations. What a trick
-really saves is the difference of the peaks.
+`recsys.training.memory` counts bytes by kind; this gives their peak. Activations are freed while gradients
+are computed, so a plain step never holds all of both; with accumulation, gradients are kept beside the next
+micro-batch's activations. What a memory-saving technique really saves is the difference of the peaks.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from recsys.training.optimisers import build_optimizer
 from recsys.training.settings import TrainingSettings
 from recsys.training.step import Batch, Loss
 
-EVERYTHING = "Total"  # of the tracker's kinds
+EVERYTHING = "Total"  # key of the sum over all kinds of tensors in torch's memory tracker
 
 
 def peak_memory(
     model: nn.Module, loss: Loss, micro_batches: Sequence[Batch], settings: TrainingSettings
 ) -> int:
-    """Bytes of all tensors at the worst moment of one step; the model is copied and left as it was.
+    """Bytes of all tensors at the peak of one step; the model is copied and does not change.
 
-    Looked at after every operation of torch: weights, gradients, optimiser state, activations, and what the
-    backward pass needs for a moment. Not counted: the batches, and work space inside an operation. It is the
-    second step: the optimiser's state is there from the start.
+    Checked after every operation of torch: weights, gradients, optimiser state, activations, and temporary
+    tensors of the backward pass. Not counted: the batches, and work space inside an operation. The second
+    step is measured, because the optimiser's state exists from its start.
 
     Args:
-        micro_batches: of the step, on the model's device; their number stands for the settings'
+        micro_batches: of the step, on the model's device; their number replaces the settings'
             `accumulation`.
 
     Raises:

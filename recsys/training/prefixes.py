@@ -1,9 +1,9 @@
 """Training samples of next-item prediction, made from histories.
 
-*PrefixSamples*: one sample for each event that has a past: the items before it, and the item to predict.
-*SequenceSamples*: one sample for each user, a prediction at every place, which causal attention makes
-possible: fewer passes, but all places of a user share one dropout and one batch, and results differ from
-those of prefixes.
+*PrefixSamples*: one sample for each event but a user's first: the items before it, and the item to predict.
+*SequenceSamples*: one sample for each user with a prediction at every position, which causal attention makes
+possible: fewer passes, but all positions of a user share one dropout mask and one batch, so results differ
+from those of prefixes.
 
 B: samples in a batch. T: the longest history in it.
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from recsys.data.histories import Histories
 
-IGNORED = -100  # target of a padded place, as in torch's cross_entropy
+IGNORED = -100  # target of a position without a prediction, as in torch's cross_entropy
 
 
 class PrefixSamples:
@@ -24,10 +24,10 @@ class PrefixSamples:
 
     Args:
         known: histories to train on.
-        max_items: the newest items of a prefix that are kept, ≥ 1.
-        repeats: whether an item that the user met before is a target too. Where repeats are not judged
+        max_items: how many of the newest items of a prefix are kept, ≥ 1.
+        repeats: whether items that the user had before are targets too. Where repeats are not evaluated
             (`recsys.metrics.ranking.evaluate` with seen="mask") they should not be trained on either.
-        most_per_user: the newest samples of each user only, ≥ 1; None takes all.
+        most_per_user: how many of the newest samples of each user are kept, ≥ 1; None takes all.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class PrefixSamples:
 
 
 class SequenceSamples:
-    """One sample for each user with a new item to predict: after every item the next one.
+    """One sample for each user with a new item to predict: at every position the next item.
 
-    Items that the user met before are no targets, as in `PrefixSamples`: their places are IGNORED.
+    Items that the user had before are no targets, as in `PrefixSamples`: their positions are IGNORED.
 
     Args:
         known: histories to train on.
-        max_items: the newest predictions of a user that are kept, ≥ 1.
+        max_items: how many of the newest predictions of a user are kept, ≥ 1.
     """
 
     def __init__(self, known: Histories, max_items: int = 50):

@@ -1,4 +1,4 @@
-"""The accelerator of a run: devices, precision, processes, trackers; and the seeds of its random numbers."""
+"""The accelerator of a run (devices, precision, processes, trackers) and the seeds of its random numbers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ NEEDS_FOLDER = ("tensorboard", "mlflow")
 
 
 def build_accelerator(settings: TrainingSettings, folder: Path | None) -> Accelerator:
-    """An accelerator for these settings, whatever accelerator this process had before.
+    """A new accelerator for these settings, also where this process had another one before.
 
-    Several processes on the CPU are started by `accelerate launch --multi_gpu --num_processes 2 …` or by
-    `python -m torch.distributed.run`. Not by `accelerate launch --cpu --num_processes 2`: without MPI that
-    starts a single process and says nothing.
+    Start several processes on the CPU by `accelerate launch --multi_gpu --num_processes 2 …` or by
+    `python -m torch.distributed.run`, not by `accelerate launch --cpu --num_processes 2`: without MPI that
+    silently starts a single process.
 
     Raises:
         ImportError: the tracker is not installed; names the command that installs it.
@@ -34,7 +34,7 @@ def build_accelerator(settings: TrainingSettings, folder: Path | None) -> Accele
         # accelerate holds the precision once per process; a notebook trains one model after another
         AcceleratorState._reset_state()
     accelerator = Accelerator(
-        # said aloud: left to itself, accelerate joins the processes of torch.distributed.run on GPUs only,
+        # set explicitly: by default accelerate joins the processes of torch.distributed.run on GPUs only,
         # and without one each would train a model of its own
         cpu=not torch.accelerator.is_available(),
         mixed_precision=settings.mixed_precision,
@@ -66,7 +66,7 @@ def _check_tracker(tracker: str | None, folder: Path | None) -> None:
 
 
 def widest(device: torch.device) -> torch.dtype:
-    """The floating-point type to sum in: float64 where the device has it."""
+    """The floating-point type for sums: float64 where the device supports it, else float32."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 

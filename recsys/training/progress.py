@@ -1,4 +1,4 @@
-"""How far a run has come: everything about it that is neither a weight nor the optimiser's."""
+"""Progress of a training run: all of its state but the weights and the optimiser's state."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ SHOWN = 5  # losses that an error message quotes
 
 @dataclass
 class Progress:
-    """Plain numbers and lists, as JSON keeps them bit by bit.
+    """Counters and curves as plain numbers and lists, which JSON stores exactly.
 
     Attributes:
         step: optimiser steps taken. epoch: from 0. position: micro-batches of this epoch that are done.
-        seconds: of training. tokens: of training, padding left out.
-        best_metric, best_step: of the best evaluation. stale: evaluations since.
-        stopped_early: patience ran out. finished: the weights beside this are the result.
+        seconds: of training. tokens: of training, without padding.
+        best_metric, best_step: of the best evaluation. stale: number of evaluations since then.
+        stopped_early: whether patience ran out. finished: whether training has ended.
         history: lists of equal length, one for each of `COLUMNS`.
     """
 
@@ -34,16 +34,17 @@ class Progress:
     history: dict[str, list] = field(default_factory=lambda: {name: [] for name in COLUMNS})
 
     def add(self, row: tuple) -> None:
-        """A step's numbers, in the order of `COLUMNS`."""
+        """Append one step's numbers to the history, in the order of `COLUMNS`."""
         for name, value in zip(COLUMNS, row, strict=True):
             self.history[name].append(value)
         self.tokens += self.history["tokens"][-1]
 
     def last_losses(self) -> list[float]:
+        """The losses of the last few steps, for an error message."""
         return self.history["loss"][-SHOWN:]
 
     def evaluated(self, metric: float, patience: int | None) -> bool:
-        """Note an evaluation of the last step. True: it is the best so far."""
+        """Record an evaluation after the last step; returns True if it is the best so far."""
         self.history["metric"][-1] = metric
         if self.best_metric is None or metric > self.best_metric:
             self.best_metric, self.best_step, self.stale = metric, self.step, 0

@@ -1,4 +1,4 @@
-"""What training gives back, and how it fails."""
+"""The result of training, and the error of a training that diverged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TrainingResult:
         tokens_per_second: real tokens, not padding, where batches have masks ("…_mask") or samples have
             lengths; else samples per second.
         steps: optimiser steps taken.
-        stopped_early: patience ran out.
+        stopped_early: whether training stopped because patience ran out.
     """
 
     model: nn.Module

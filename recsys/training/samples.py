@@ -1,4 +1,4 @@
-"""What is trained on, and the batches of an epoch: a pure function of (seed, epoch).
+"""Training sets, and the batches of an epoch: a pure function of (seed, epoch).
 
 n: samples.
 """
@@ -27,8 +27,8 @@ class Samples(Protocol):
     def collate(self, indices: np.ndarray) -> dict[str, Tensor]:
         """The batch of the samples at these positions, on the CPU.
 
-        Whatever it draws (negatives, masks) must come from torch's global generator, which the loop seeds
-        before each call: then a resumed run draws the same.
+        Random draws (negatives, masks) must use torch's global generator, which the loop seeds before each
+        call, so that a resumed run draws the same.
         """
         ...
 
@@ -73,5 +73,5 @@ def _budgeted(order: np.ndarray, lengths: np.ndarray, budget: int) -> list[np.nd
 
 
 def share(indices: np.ndarray, rank: int, processes: int) -> np.ndarray:
-    """The slice of a micro-batch that is one process's: contiguous, sizes differ by one at most."""
+    """One process's slice of a micro-batch: contiguous; sizes differ by one at most."""
     return indices if processes == 1 else np.array_split(indices, processes)[rank]

@@ -14,13 +14,13 @@ from recsys.training.settings import TrainingSettings
 def total_steps(settings: TrainingSettings, batches_of_first_epoch: int) -> int:
     """Optimiser steps of the whole training, ≥ 1."""
     steps_per_epoch = -(-batches_of_first_epoch // settings.accumulation)
-    # 0.3 × 10 is 3.0000000000000004 in floating point for some shares: no step more for that
+    # floating point makes 0.3 × 10 a little more than 3: that must not add a step
     wanted = max(1, math.ceil(settings.epochs * steps_per_epoch - 1e-6))
     return wanted if settings.max_steps is None else min(wanted, settings.max_steps)
 
 
 def scheduler(optimizer: Optimizer, settings: TrainingSettings, steps: int) -> LambdaLR:
-    """A scheduler to step after each optimiser step; multiplies each group's own peak rate.
+    """A scheduler to be stepped after each optimiser step; it scales each group's own peak rate.
 
     Args:
         steps: optimiser steps of the whole training.

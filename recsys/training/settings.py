@@ -1,4 +1,4 @@
-"""What a training run is told: checked when it is written down, not an hour into the run."""
+"""Settings of a training run, checked when they are created."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Schedule = Literal["linear", "cosine", "constant"]
 Precision = Literal["no", "bf16", "fp16"]
 Tracker = Literal["tensorboard", "wandb", "mlflow"]
 
-# They change what is written beside the result, not the result: a resumed run may change them.
+# These do not change the result, only what is written beside it: a resumed run may change them.
 WITHOUT_EFFECT = ("checkpoint_minutes", "tracker")
 
 
@@ -25,13 +25,14 @@ class TrainingSettings:
         learning_rate: peak, > 0; of parameters whose name begins "backbone." where there is a
             `head_learning_rate`, else of all.
         head_learning_rate: peak of all other parameters, > 0; None: the same as `learning_rate`.
-        max_steps: optimiser steps, ≥ 1, at which training ends however many epochs are asked for; None: none.
+        max_steps: optimiser steps, ≥ 1, at which training ends even before `epochs`; None: no limit.
         optimizer: "adamw", "adam" (weight decay inside the gradient) or "adafactor" (less memory).
         weight_decay: ≥ 0; which parameters take it, see `recsys.training.optimisers`.
         schedule: of the learning rate after the warm-up: "linear" or "cosine" fall to 0, "constant" stays.
         warmup_share: share of all optimiser steps in which the rate rises linearly from 0, in [0, 1).
         batch_size: samples of a micro-batch, ≥ 1, over all processes.
-        token_budget: padded tokens of a micro-batch, ≥ 1, over all processes. Give exactly one of the two.
+        token_budget: padded tokens of a micro-batch, ≥ 1, over all processes. Give exactly one of batch_size
+            and token_budget.
         length_buckets: batch samples of similar length (where lengths are known), which saves padding.
         accumulation: micro-batches of one optimiser step, ≥ 1.
         clip_norm: largest norm of the gradient, > 0; None: no clipping.
@@ -46,6 +47,10 @@ class TrainingSettings:
 
     Raises:
         ValueError: a field is out of range; names field, value and range.
+
+    Example:
+        >>> TrainingSettings(epochs=2, learning_rate=1e-3, batch_size=32).optimizer
+        'adamw'
     """
 
     epochs: float

@@ -22,7 +22,12 @@ Loss = Callable[[nn.Module, Batch], tuple[Tensor, int]]
 
 @dataclass(frozen=True)
 class StepSums:
-    """Over all micro-batches and processes of a step. loss: the sum, not the mean. interrupted: somewhere."""
+    """Sums over all micro-batches and processes of a step.
+
+    Attributes:
+        loss: sum over samples, not the mean. samples, tokens: how many.
+        interrupted: whether any process was asked to stop.
+    """
 
     loss: float
     samples: int
@@ -31,9 +36,9 @@ class StepSums:
 
 
 class LossOfModel(nn.Module):
-    """Model and loss as one module, so that what DDP and autocast wrap is the whole computation.
+    """Model and loss as one module, so that DDP and autocast wrap the whole computation.
 
-    The loss then gets the bare model: it may call any of its methods, not `forward` alone, and nothing has to
+    The loss gets the unwrapped model: it may call any of its methods, not `forward` alone, and nothing has to
     be unwrapped at the end.
     """
 
@@ -99,7 +104,7 @@ class GradientSum:
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         mine, weight = share(indices, rank, processes), 1
         if not len(mine):
-            # fewer samples than processes: DDP waits for everybody, so this one computes with weight 0
+            # fewer samples than processes: DDP waits for all, so this one computes with weight 0
             mine, weight = indices[:1], 0
         device = self.accelerator.device
         reseed(device, self.settings.seed, step, number, rank)
@@ -109,7 +114,7 @@ class GradientSum:
             batch = send_to_device(batch, device, non_blocking=True)
         total, count = self.module(batch)
         self.accelerator.backward(total * (scale * weight))
-        # left on the device: reading it here would wait for a GPU at every micro-batch
+        # kept on the device: reading it here would wait for the GPU at every micro-batch
         return total.detach().to(widest(device)) * weight, count * weight, tokens * weight
 
     def _tokens(self, batch: Batch, indices: np.ndarray) -> int:

@@ -1,1 +1,1 @@
-"""Cheaper forms of attention: what each costs, and what becomes of an encoder's vectors."""
+"""Cheaper forms of attention: their costs, and their effect on an encoder's vectors."""

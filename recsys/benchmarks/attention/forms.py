@@ -1,4 +1,4 @@
-"""Attention that costs less than the square of a text's length: the forms, and what each costs by formula.
+"""Forms of attention with sub-quadratic cost in a text's length, and their costs by formula.
 
 Windowed attention looks at neighbours only (Beltagy, Peters and Cohan 2020, arXiv:2004.05150); linear
 attention replaces the softmax by a product of feature maps (Katharopoulos et al. 2020, arXiv:2006.16236).
@@ -30,10 +30,10 @@ def full_attention(query: Tensor, key: Tensor, value: Tensor, lengths: Tensor) -
 
 
 def windowed_attention(query: Tensor, key: Tensor, value: Tensor, lengths: Tensor, window: int) -> Tensor:
-    """The same over the tokens at most `window` places away, on either side; see `Attend`.
+    """Full attention restricted to tokens at most `window` positions away, on either side; see `Attend`.
 
-    In blocks of w queries, each of which looks at the block itself and its two neighbours: 3 w keys, of which
-    on average 2 w are near enough.
+    Computed in blocks of w queries, each with the keys of its own block and both neighbours: 3 w keys, of
+    which on average 2 w lie in the window.
 
     Raises:
         ValueError: `window` below 1.
@@ -50,7 +50,7 @@ def windowed_attention(query: Tensor, key: Tensor, value: Tensor, lengths: Tenso
         for part in (key, value)
     ]
     key, value = (part.reshape(texts * blocks, heads, 3 * window, width) for part in around)
-    steps = torch.arange(-window, 2 * window)  # places of the keys, counted from a block's first query
+    steps = torch.arange(-window, 2 * window)  # positions of the keys relative to a block's first query
     near = (steps[None, :] - torch.arange(window)[:, None]).abs() <= window
     places = torch.arange(blocks)[:, None] * window + steps
     there = (places >= 0) & (places < lengths[:, None, None])
@@ -73,8 +73,8 @@ class AttentionForm:
     """One form, as data.
 
     idea: one line. attend: the function. flops: operations of one head on one text, from T and d; softmax and
-    feature maps are not counted. scores: the most numbers that one head keeps of one text between its two
-    products, from T and d; a fused kernel keeps fewer.
+    feature maps are not counted. scores: most intermediate numbers of one head for one text between its two
+    products, from T and d; a fused kernel needs fewer.
     """
 
     idea: str
@@ -83,12 +83,12 @@ class AttentionForm:
     scores: Callable[[int, int], float]
 
     def bytes(self, tokens: int, width: int) -> float:
-        """Least float32 bytes of one head on one text: q, k and v read, the result written."""
+        """Minimum float32 traffic in bytes of one head on one text: read q, k and v, write the result."""
         return 4.0 * 4 * tokens * width
 
 
 def windowed(window: int) -> AttentionForm:
-    """The form with that window, 1 or more: 12 T w d operations, T rounded up to whole blocks."""
+    """The windowed form with window w ≥ 1: 12 T w d operations, with T rounded up to whole blocks."""
 
     def scores(tokens: int, width: int) -> float:
         return 3.0 * -(-tokens // window) * window**2

@@ -1,8 +1,8 @@
-"""Other forms of attention in a real encoder: their seconds at its lengths, and what becomes of its vectors.
+"""Cheaper attention in a real encoder: its time by text length, and its effect on the vectors.
 
-No form takes the place of full attention in an encoder that was trained with it, unless that is trained anew:
-`vector_table` measures it. And product titles are short: at 128 tokens 5 % of MiniLM's operations are
-attention's, at 2,300 half (`attention_share`).
+An encoder trained with full attention does not work with another form unless it is trained again:
+`vector_table` measures how far the vectors change. And product titles are short: at 128 tokens attention is
+5 % of MiniLM's operations, at 2,300 half (`attention_share`).
 
 B: texts. H: heads. T: tokens of the longest text. d: width of a head.
 """
@@ -34,14 +34,14 @@ TIMES = ["seconds", "cpu", "speedup", "speedup_cpu", "busy"]
 
 
 def attention_share(backbone: Backbone, tokens: int) -> float:
-    """Share of full attention in a backbone's operations on a text of that length, in [0, 1)."""
+    """Share of full attention in a backbone's operations on a text of `tokens` tokens, in [0, 1)."""
     cost = cost_of(backbone)
     return cost.attention * tokens / (cost.flops_per_token + cost.attention * tokens)
 
 
 @contextmanager
 def attention_replaced(backbone: Backbone, attend: Attend) -> Iterator[None]:
-    """Within it every layer of the encoder attends by that function. One backbone at a time.
+    """Context manager: every layer of the encoder uses that attention function. One backbone at a time.
 
     Raises:
         NotForThisModel: no BERT encoder, or one whose tokenizer pads on the left.
@@ -70,8 +70,8 @@ def attention_inputs(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values [1, H, T, d] of one layer, on one text made of titles.
 
-    Beyond `backbone.max_tokens` positions start again from 0: the numbers are then of a real size, but of no
-    text that the model could read. (MiniLM has 512 positions and was trained on at most 256 tokens.)
+    Beyond `backbone.max_tokens` positions start again from 0: the tensors then have realistic values, but the
+    model could not read such a text. (MiniLM has 512 positions and was trained on at most 256 tokens.)
 
     Args:
         titles: together at least T − 2 tokens. layer: 0 … layers − 1.
@@ -108,16 +108,16 @@ def forms_by_length(
     threads: int = 1,
     longest: int | None = None,
 ) -> pd.DataFrame:
-    """Each form on one layer's real queries, keys and values: its seconds, and how far from full it is.
+    """Time of each form on one layer's real queries, keys and values, and its error against full attention.
 
     Args:
         lengths: tokens of the one text; those above `longest` are left out.
         layer: see `attention_inputs`. rounds, threads: see `interleave`.
 
     Returns:
-        a row a pair of tokens and form: seconds, cpu, speedup, speedup_cpu and busy as `Timing.table` has
-        them, over full; flops and bytes, by the formulas; error (length of the difference ÷ length of full
-        attention's outputs); cosine (mean over tokens and heads); share (`attention_share`).
+        One row per length and form: seconds, cpu, speedup, speedup_cpu and busy as in `Timing.table`, with
+        full attention as baseline; flops and bytes by the formulas; error (norm of the difference ÷ norm of
+        full attention's outputs); cosine (mean over tokens and heads); share (`attention_share`).
     """
     found = []
     for tokens in (length for length in lengths if longest is None or length <= longest):
@@ -140,11 +140,11 @@ def forms_by_length(
 def vector_table(
     backbone: Backbone, catalogue: Sequence[str], queries: Sequence[str], max_tokens: int = 256
 ) -> pd.DataFrame:
-    """What becomes of a trained encoder's vectors when another form takes its attention's place, untrained.
+    """How a trained encoder's vectors change when another form replaces its attention, without training.
 
     Returns:
-        a row a form: cosine (mean with full attention's vectors), least (the smallest), overlap (share of the
-        first 10 neighbours that stay); see `recsys.speed.quality.closeness`.
+        One row per form: cosine (mean with full attention's vectors), least (the smallest), overlap (share of
+        the 10 nearest neighbours that are kept); see `recsys.speed.quality.closeness`.
     """
     rows, reference = {}, None
     for name, form in AttentionForms.items():

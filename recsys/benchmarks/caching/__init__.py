@@ -1,1 +1,1 @@
-"""Caches before an encoder: traffic, hit rates, age of answers, measured waiting times."""
+"""Caches in front of an encoder: query traffic, hit rates, staleness of answers, measured latencies."""

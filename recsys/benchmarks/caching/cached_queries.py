@@ -1,4 +1,4 @@
-"""The time of a query with a cache of answers in front, measured, not computed from its hit rate (004 Q4).
+"""Measures the time of a query with a result cache, instead of computing it from the hit rate (004 Q4).
 
 Time is counted in requests, as in `recsys.benchmarks.caching.caches`.
 
@@ -25,7 +25,7 @@ WITH, WITHOUT = "with a cache", "without"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What is searched. backbone: encodes queries. titles: N. vectors: [N, D] of the titles, length 1."""
+    """A searchable catalogue. backbone: encodes queries. titles: N. vectors: [N, D] of titles, length 1."""
 
     backbone: Backbone
     titles: Sequence[str]
@@ -37,7 +37,7 @@ class Catalogue:
         return cls(backbone, titles, embed_texts(backbone, titles, precision="fp32"))
 
     def answer(self, query: str, k: int = 10) -> list[str]:
-        """The k nearest titles, computed anew."""
+        """The k nearest titles, computed without a cache."""
         vector = embed_texts(self.backbone, [query], precision="fp32")
         return [self.titles[row] for row in nearest(vector, self.vectors, k)[0]]
 
@@ -51,11 +51,13 @@ def time_with_cache(
     rounds: int = 3,
     threads: int = 1,
 ) -> Timing:
-    """Seconds of a request (mean over all), with an empty cache at the start and without any.
+    """Mean seconds of a request, with a cache (empty at the start) and without.
 
     Args:
+        answer: computes a query's answer.
         requests: r queries in order, at least one.
-        entries, time_to_live: of the cache, the latter in requests; None for ever.
+        entries: size of the cache. time_to_live: in requests; None: entries never expire.
+        rounds, threads: see `recsys.benchmarks.timing.interleave`.
 
     Raises:
         ValueError: as `TimedLruCache`, as `interleave`.
@@ -80,13 +82,14 @@ def time_with_cache(
 def cache_metrics(
     timing: Timing, timed_hits: float, stale: pd.DataFrame, time_to_live: int
 ) -> dict[str, float]:
-    """What a run records: cache:time_ratio, mean seconds of a request with the cache ÷ without, and
-    cache:timed_hit_rate, of these very requests; cache:hit_rate and cache:stale_share (of the hits) at that
-    time to live, in the long run.
+    """Metrics that a run records.
+
+    cache:time_ratio, mean seconds of a request with the cache ÷ without; cache:timed_hit_rate of the timed
+    requests; cache:hit_rate and cache:stale_share (of the hits) at that time to live, simulated.
 
     Args:
-        timing: of `time_with_cache`. timed_hits: hit rate of its requests. stale: of
-            `recsys.benchmarks.caching.caches.staleness_table`, of one rate of updates.
+        timing: from `time_with_cache`. timed_hits: hit rate of its requests. stale: from
+            `recsys.benchmarks.caching.caches.staleness_table`, for one rate of updates.
 
     Raises:
         KeyError: no row of that time to live.

@@ -1,8 +1,8 @@
-"""Caches of answers and of vectors before an encoder: what they save, and how old their answers are (004 Q4).
+"""Simulates caches of search results and of query vectors: hit rates, costs, staleness (004 Q4).
 
-Traffic is a row of query numbers, one a request; time is counted in requests unless `times` are given. A
-query-result cache saves encoding and search and can be stale; a cache of query vectors saves the encoding
-only, and its entries change with the model, not with the catalogue: simulate it without `versions`.
+Traffic is a sequence of query numbers, one per request; time is counted in requests unless `times` are given.
+A cache of results saves encoding and search, and its entries can be stale. A cache of query vectors saves the
+encoding only, and its entries change with the model, not with the catalogue: simulate it without `versions`.
 
 n: distinct queries. r: requests. C: entries of a cache.
 """
@@ -28,10 +28,10 @@ from recsys.search.query_cache import TimedLruCache
 
 @dataclass(frozen=True)
 class Costs:
-    """Of one request and one entry, as measured on this machine (`recsys.benchmarks.timing.interleave`).
+    """Costs of a request and an entry, as measured on this machine (`recsys.benchmarks.timing.interleave`).
 
-    hit: seconds of a look-up and of what a hit still has to do (nothing, or the search). miss: seconds beyond
-    that, of what a hit spares. entry: bytes of a key and its value, see `entry_bytes`.
+    hit: seconds of a look-up and of the work that remains after a hit (none, or the search). miss: additional
+    seconds of a miss. entry: bytes of a key and its value, see `entry_bytes`.
     """
 
     hit: float
@@ -41,10 +41,10 @@ class Costs:
 
 @dataclass(frozen=True)
 class CacheRun:
-    """What a cache did with a row of requests.
+    """Result of a simulation.
 
     hit_rate: share of requests, in [0, 1]. staleness: share of the hits whose answer had changed since it was
-    put, nan without a hit. entries: the most kept at once. bytes: of these. seconds: mean of a request.
+    stored; nan without a hit. entries: the most kept at once. bytes: of these. seconds: mean per request.
     """
 
     hit_rate: float
@@ -64,14 +64,14 @@ def simulate(
     times: np.ndarray | None = None,
     warm_up: int = 0,
 ) -> CacheRun:
-    """Send requests through a `TimedLruCache`; a miss puts the query's present version.
+    """Simulate requests with a `TimedLruCache`; a miss stores the current version of the query's answer.
 
     Args:
-        requests: [r] query numbers. entries, time_to_live: of the cache.
+        requests: [r] query numbers. entries, time_to_live: of the cache. costs: of hits and misses.
         versions: [r] version of the query's answer at the time of the request (`answer_versions`); None: an
             answer never changes.
-        times: [r] rising; None: 0 … r − 1.
-        warm_up: so many first requests fill the cache and are not counted.
+        times: [r] ascending; None: 0 … r − 1.
+        warm_up: number of first requests that fill the cache and are not counted.
 
     Raises:
         ValueError: `warm_up` not from 0 to r − 1; shapes that differ; as `TimedLruCache`.
@@ -104,7 +104,7 @@ def entry_bytes(queries: Sequence[str], value: Callable[[str], object]) -> float
     """Bytes of one entry of a `TimedLruCache`, keys and bookkeeping included, as Python's allocator counts.
 
     Args:
-        queries: a few hundred distinct ones. value: what the cache would keep for one, made anew each time.
+        queries: a few hundred distinct ones. value: makes the value that the cache would keep for one.
     """
     import tracemalloc
 
@@ -130,9 +130,9 @@ def hit_rate_table(
     """Hit rate by size of the cache and exponent of Zipf's law.
 
     Returns:
-        a row a pair: exponent, entries, share (entries ÷ queries), lru (simulated), che (expected in the long
-        run), static (the most frequent queries, known beforehand), belady (the best that any cache could do).
-        The second half of the requests is counted, in all but `che`, so that the cache has filled.
+        One row per size and exponent: exponent, entries, share (entries ÷ queries), lru (simulated), che
+        (expected, by Che's approximation), static (the most frequent queries, known beforehand), belady (the
+        optimum of any cache). All but `che` count the second half of the requests, when the cache is full.
     """
     rows, warm_up, costs = [], n_requests // 2, Costs(0, 1, 1)
     for exponent in exponents:
@@ -164,7 +164,7 @@ def staleness_table(
     times: np.ndarray | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """What a time to live costs and spares: a row a rate of updates and time to live, all of `CacheRun`."""
+    """Trade-off of a time to live: one row per update rate and time to live, columns as `CacheRun`."""
     rows = []
     for rate in updates:
         versions = answer_versions(requests, rate, touched, times=times, seed=seed)

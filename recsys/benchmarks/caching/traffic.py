@@ -1,4 +1,4 @@
-"""Whose turn it is: traffic of queries, real and drawn, the law it follows, and the best that a cache can do.
+"""Query traffic, real and simulated: Zipf's law and its fit, updates of answers, optimal hit rates.
 
 n: distinct queries, 0 the most frequent. r: requests. C: entries of a cache.
 """
@@ -14,14 +14,18 @@ from scipy.optimize import brentq, minimize_scalar
 
 from recsys.data.load import load_dataset
 
-STEEPEST = 5.0  # the largest exponent looked for
+STEEPEST = 5.0  # upper bound of the fitted exponent
 
 
 def zipf_probabilities(n_queries: int, exponent: float) -> np.ndarray:
-    """[n] shares proportional to 1 / rank^exponent, falling.
+    """[n] probabilities proportional to 1 / rank^exponent, descending.
 
     Raises:
         ValueError: `n_queries` below 1, `exponent` below 0.
+
+    Example:
+        >>> zipf_probabilities(3, exponent=1.0).round(3).tolist()
+        [0.545, 0.273, 0.182]
     """
     if n_queries < 1 or not exponent >= 0:
         raise ValueError(f"n_queries ≥ 1 and exponent ≥ 0 are needed, got {n_queries}, {exponent}")
@@ -62,8 +66,11 @@ def store_traffic(size: str = "small", seed: int = 0) -> tuple[np.ndarray, np.nd
 
 @dataclass(frozen=True)
 class ZipfFit:
-    """exponent: most likely. error: its standard error. distance: the largest difference between the shares
-    of the first so many queries, seen and fitted (Kolmogorov and Smirnov's), in [0, 1]: how far from Zipf."""
+    """Fit of Zipf's law.
+
+    exponent: maximum-likelihood estimate. error: its standard error. distance: Kolmogorov–Smirnov distance
+    between the observed and the fitted distribution, in [0, 1].
+    """
 
     exponent: float
     error: float
@@ -71,10 +78,10 @@ class ZipfFit:
 
 
 def fit_zipf(requests: np.ndarray) -> ZipfFit:
-    """Maximum likelihood over the queries seen (as Clauset, Shalizi and Newman 2009, arXiv:0706.1062, here
-    with a last rank).
+    """Maximum-likelihood fit over the observed queries (as Clauset, Shalizi and Newman 2009,
+    arXiv:0706.1062, here with a finite number of ranks).
 
-    Ranks are those of the sample, and what was never asked is not counted: where most queries were asked
+    Ranks are those of the sample, and queries that never occurred are not counted: where most queries occur
     once, the exponent is an estimate for this log, not for the shop.
 
     Args:
@@ -103,7 +110,7 @@ def fit_zipf(requests: np.ndarray) -> ZipfFit:
 def answer_versions(
     requests: np.ndarray, updates: float, touched: float, *, times: np.ndarray | None = None, seed: int = 0
 ) -> np.ndarray:
-    """How often the answer to each request's query had changed by then: a version counter a query.
+    """Version number of each request's answer: how often the query's answer has changed by then.
 
     Updates of the catalogue are a Poisson process; each changes each query's answer with the same
     probability, independently. (One item of N stands in a query's k best with probability near k / N.)
@@ -111,10 +118,10 @@ def answer_versions(
     Args:
         requests: [r] query numbers ≥ 0. updates: of the catalogue per unit of time, ≥ 0.
         touched: share of the queries whose answer one update changes, in [0, 1].
-        times: [r] rising; None: 0 … r − 1.
+        times: [r] ascending; None: 0 … r − 1.
 
     Returns:
-        [r] int64, for one query never falling.
+        [r] int64; non-decreasing for each query.
 
     Raises:
         ValueError: `updates` below 0, `touched` outside [0, 1].
@@ -139,8 +146,8 @@ def answer_versions(
 def che_hit_rate(probabilities: np.ndarray, entries: int) -> float:
     """Expected hit rate of LRU when requests are independent.
 
-    An entry stays for about the same time t whatever it is: the time within which C distinct queries come.
-    Che, Tung and Wang 2002 (IEEE JSAC 20:7); why it is so close: Fricker, Robert and Roberts 2012
+    Che's approximation: every entry stays for about the same time t, in which C distinct queries arrive. Che,
+    Tung and Wang 2002 (IEEE JSAC 20:7); why it is so accurate: Fricker, Robert and Roberts 2012
     (arXiv:1202.3974).
 
     Args:
@@ -163,9 +170,9 @@ def che_hit_rate(probabilities: np.ndarray, entries: int) -> float:
 
 
 def static_hits(requests: np.ndarray, entries: int) -> np.ndarray:
-    """[r] bool: hits where only the C most frequent queries of these requests are ever kept.
+    """[r] bool: hits of a static cache that holds only the C most frequent queries of these requests.
 
-    The first request of each is a miss: it is computed then.
+    The first request of each is a miss.
     """
     distinct, first, numbers, counts = np.unique(
         requests, return_index=True, return_inverse=True, return_counts=True
@@ -176,15 +183,15 @@ def static_hits(requests: np.ndarray, entries: int) -> np.ndarray:
 
 
 def belady_hits(requests: np.ndarray, entries: int) -> np.ndarray:
-    """[r] bool: hits of the best cache there can be, which knows the future.
+    """[r] bool: hits of the optimal cache, which knows the future.
 
-    Belady 1966 (IBM Systems Journal 5:2): what is asked for again last leaves first; here the present answer
-    itself may leave at once.
+    Belady 1966 (IBM Systems Journal 5:2): evicts the entry whose next request is furthest away; here the
+    current answer itself may be the one.
     """
     following = next_request(requests)
     hits = np.zeros(len(requests), bool)
     due: dict[int, int] = {}  # of each query kept, its next request
-    latest: list[tuple[int, int]] = []  # the same as a heap, with outdated pairs in between
+    latest: list[tuple[int, int]] = []  # the same as a heap, which may contain outdated pairs
     rows = zip(requests.tolist(), following.tolist(), strict=True)
     for place, (query, upcoming) in enumerate(rows):
         hits[place] = query in due
@@ -198,6 +205,6 @@ def belady_hits(requests: np.ndarray, entries: int) -> np.ndarray:
 
 
 def next_request(requests: np.ndarray) -> np.ndarray:
-    """[r] place of the next request of the same query; r where there is none."""
+    """[r] index of the next request of the same query; r where there is none."""
     places = pd.Series(np.arange(len(requests)))
     return places.groupby(np.asarray(requests)).shift(-1, fill_value=len(requests)).to_numpy()

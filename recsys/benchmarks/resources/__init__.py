@@ -1,1 +1,1 @@
-"""Memory and processes: training tricks, model parallelism, files of weights."""
+"""Memory and processes: memory-saving training techniques, model parallelism, compact weight files."""

@@ -1,9 +1,9 @@
-"""One encoder in several processes: each holds some of its layers and hands hidden states on (004 Q2, Q5).
+"""Pipeline parallelism: one encoder in several processes, each with some of its layers (004 Q2, Q5).
 
-Texts go through in micro-batches, so that all processes compute at once but for filling and draining (GPipe,
-Huang et al. 2019, arXiv:1811.06965; forward only). torch.distributed's own `pipelining` has this schedule for
-micro-batches of one shape; texts have many lengths, and to pad them all to the longest costs more than the
-few lines of send and receive in `recsys.benchmarks.resources.pipeline_process`.
+Texts are processed in micro-batches, so that all processes compute at the same time except while the pipeline
+fills and drains (GPipe, Huang et al. 2019, arXiv:1811.06965; forward only). torch.distributed's `pipelining`
+has this schedule for micro-batches of one shape; texts have many lengths, and padding all to the longest
+would cost more than the few lines of send and receive in `recsys.benchmarks.resources.pipeline_process`.
 
 n: texts. D: width. R: rounds. P: processes.
 """
@@ -38,13 +38,14 @@ from recsys.speed.encoder import unit
 
 @dataclass(frozen=True)
 class PipelineRun:
-    """vectors: [n, D] float32, length 1. seconds: [R] wall time of all texts, loading not counted.
+    """Result of a pipeline run.
 
-    latency: [A] wall time of each text that went through by itself, until the first process knows it is done.
-    bubble: share of the time that filling and draining take at least, (P − 1) ÷ (micro-batches + P − 1).
-    stages: a row a process: layers; weight_bytes, of its parameters; resident_bytes, what the process grew by
-    from before loading until after the last round; cpu and waited, medians over rounds of the seconds that it
-    computed and that it waited for hidden states; sent_bytes, a round; addresses, of its sockets.
+    vectors: [n, D] float32, length 1. seconds: [R] wall time of all texts, without loading.
+    latency: [A] wall time of each text encoded by itself, until the first process knows that it is done.
+    bubble: least share of the time spent filling and draining, (P − 1) ÷ (micro-batches + P − 1).
+    stages: one row per process: layers; weight_bytes of its parameters; resident_bytes, growth of the process
+    from before loading until after the last round; cpu and waited, medians over rounds of the seconds spent
+    computing and waiting for hidden states; sent_bytes per round; addresses of its sockets.
     """
 
     vectors: np.ndarray
@@ -55,7 +56,7 @@ class PipelineRun:
 
 
 def stage_of(backbone: Backbone, start: int, stop: int) -> Backbone:
-    """A copy with layers start … stop − 1; without its table of words unless it holds the first layer.
+    """A copy with layers start … stop − 1; only the copy with the first layer has the word embeddings.
 
     Raises:
         ValueError: not 0 ≤ start < stop ≤ layers.
@@ -70,7 +71,7 @@ def stage_of(backbone: Backbone, start: int, stop: int) -> Backbone:
     if getattr(config, "layer_types", None):
         config.layer_types = config.layer_types[start:stop]
     if start:
-        # hidden states come from outside; a few rows stay, for the ids of 0 that the model's code looks up
+        # hidden states come from the stage before; a few rows stay for the dummy ids that the model looks up
         config.vocab_size = (config.pad_token_id or 0) + 1
         model.set_input_embeddings(
             nn.Embedding(config.vocab_size, model.get_input_embeddings().embedding_dim)
@@ -92,19 +93,19 @@ def run_pipeline(
 ) -> PipelineRun:
     """Encode texts with the layers spread over len(splits) + 1 new processes.
 
-    Each reads its own layers only from a file. One process, splits = (), is what more are compared with.
+    Each process reads only its own layers from a file. One process, splits = (), is the baseline.
 
     Args:
-        splits: first layer of the second process, of the third, …; rising, from 1 to layers − 1.
-        token_budget: tokens of a padded micro-batch. rounds: measured, after one that warms up.
-        one_by_one: so many texts, from the first on, then go through once more, each as a query.
-        threads: of each process. timeout: seconds for everything, starting included.
+        splits: first layer of the second process, of the third, …; ascending, from 1 to layers − 1.
+        token_budget: tokens of a padded micro-batch. rounds: measured, after one warm-up round.
+        one_by_one: number of texts, from the first on, that are then encoded one at a time, as queries.
+        threads: of each process. timeout: seconds for everything, including the start.
 
     Raises:
         ValueError: splits as said; `rounds` or `threads` below 1; `one_by_one` not from 0 to n; as
             `tokenise`.
-        RuntimeError: a process failed, with its last lines; TimeoutError: not done in time. The others are
-            ended in both cases.
+        RuntimeError: a process failed (with its last lines of output); TimeoutError: not done in time. The
+            other processes are ended in both cases.
     """
     if rounds < 1 or threads < 1:
         raise ValueError(f"rounds and threads must be at least 1, got {rounds}, {threads}")
@@ -175,7 +176,7 @@ def _launch(folder: Path, processes: int, threads: int, timeout: float) -> None:
 
 
 def _loopback() -> str:
-    """Name of the interface that leads nowhere but here."""
+    """Name of the loopback network interface."""
     for name, addresses in psutil.net_if_addrs().items():
         if any(a.family == socket.AF_INET and ip_address(a.address).is_loopback for a in addresses):
             return name

@@ -1,4 +1,4 @@
-"""One process against several for the same texts: speed, processor time, memory (004 Q2, Q4, Q5).
+"""Compares one process with a pipeline of several: speed, processor time, memory (004 Q2, Q4, Q5).
 
 n: texts.
 """
@@ -15,7 +15,7 @@ from recsys.encoders.backbone import Backbone, transformer_layers
 from recsys.encoders.tokens import tokenise
 
 ONE_BY_ONE = 20  # texts that are timed one by one
-TOKEN_BUDGET = 512  # of a micro-batch: large enough for matrix products, small enough to fill a pipeline
+TOKEN_BUDGET = 512  # of a micro-batch: large enough for fast products, small enough to fill the pipeline
 MILLION = 1_000_000
 RATIOS = ("throughput", "latency", "core_seconds", "memory")
 
@@ -29,18 +29,18 @@ def compare_pipelines(
     turns: int = 1,
     threads: int = 1,
 ) -> pd.DataFrame:
-    """The same texts through one process, then through several with as many layers each as can be.
+    """Encode the same texts with one process and with several, the layers divided evenly.
 
     Args:
         texts: n strings, at least one.
-        processes: from 2 to the number of layers. rounds: of all texts. turns: how often both ways are
-            started anew, the other one first each time. threads: of each process.
+        processes: from 2 to the number of layers. rounds: of all texts. turns: how often both are started
+            again, in alternating order. threads: of each process.
 
     Returns:
-        a row a number of processes (index `processes`): throughput, texts a second; latency, milliseconds of
-        one text; core_seconds, of all processes together per million tokens; memory, 1e6 bytes that the
-        larger process grew by; waiting, share of the time that the last process waits for others; bubble, the
-        least such share; cosine, mean with the vectors of one process. Medians over rounds, and of these over
+        One row per number of processes (index `processes`): throughput, texts a second; latency, milliseconds
+        of one text; core_seconds of all processes per million tokens; memory, growth of the largest process
+        in 1e6 bytes; waiting, share of the time that the last process waits for others; bubble, the least
+        such share; cosine, mean with the vectors of one process. Medians over rounds, and of these over
         turns.
 
     Raises:
@@ -63,15 +63,20 @@ def compare_pipelines(
 
 
 def splits_of(layers: int, processes: int) -> list[int]:
-    """First layers of all processes but the first: shares that differ by one layer at most."""
+    """First layer of each process but the first; their numbers of layers differ by one at most.
+
+    Example:
+        >>> splits_of(layers=6, processes=3)
+        [2, 4]
+    """
     return [layers * place // processes for place in range(1, processes)]
 
 
 def pipeline_metrics(found: pd.DataFrame) -> dict[str, float]:
-    """What a run records: "pipeline:…_ratio" of the last row to the first, and "pipeline:cosine".
+    """Metrics that a run records: "pipeline:…_ratio" of the last row to the first, and "pipeline:cosine".
 
     Args:
-        found: of `compare_pipelines`; an empty one has no metrics.
+        found: from `compare_pipelines`; {} for an empty one.
     """
     if found.empty:
         return {}

@@ -1,7 +1,7 @@
-"""One process of `recsys.benchmarks.resources.model_parallel`: python -m
-recsys.benchmarks.resources.pipeline_process FOLDER RANK
+"""One process of the pipeline of `recsys.benchmarks.resources.model_parallel`.
 
-Sockets are gloo's and on the loopback interface only; the processes find each other through a file.
+Started as `python -m recsys.benchmarks.resources.pipeline_process FOLDER RANK`. Sockets are gloo's, on the
+loopback interface only; the processes find each other through a file.
 
 B: texts of a micro-batch. T: tokens of its longest text. D: width.
 """
@@ -25,17 +25,17 @@ from torch import Tensor
 from recsys.encoders.backbone import Backbone, load_backbone, transformer_layers
 from recsys.encoders.tokens import Tokens
 
-IN_FLIGHT = 2  # micro-batches sent and perhaps not yet received: bounds the sender's memory
+IN_FLIGHT = 2  # most micro-batches that are sent but not yet received: bounds the sender's memory
 PLAN, REPORT, VECTORS = "plan.npz", "report{}.json", "vectors.npy"
-CLOCKS = ("seconds", "latency")  # of the report: those of the first process count
+CLOCKS = ("seconds", "latency")  # fields of the report that are taken from the first process
 
 
 class Stage:
-    """Some neighbouring layers of a backbone. The model's own code runs around them: masks, positions, norms.
+    """Consecutive layers of a backbone, run by the model's own code (masks, positions, norms).
 
     Args:
-        backbone: what `stage_of` gives, or the whole; hooks are put into it.
-        first, last: of the pipeline.
+        backbone: from `stage_of`, or the whole model; hooks are added to it.
+        first, last: whether this is the first or last stage of the pipeline.
     """
 
     def __init__(self, backbone: Backbone, first: bool, last: bool):
@@ -65,6 +65,7 @@ class Stage:
 
 
 def main(folder: Path, rank: int) -> None:
+    """Run this process: load the stage, encode all rounds, and write the report."""
     plan = np.load(folder / PLAN)
     world, rounds, one_by_one, threads, timeout = plan["settings"].tolist()
     torch.set_num_threads(threads)
@@ -108,7 +109,7 @@ def main(folder: Path, rank: int) -> None:
 def _round(
     stage: Stage, rank: int, tokens: Tokens, batches: list[np.ndarray], vectors: np.ndarray
 ) -> tuple[float, float, float, float]:
-    """All texts once. Seconds of wall time, of computing, of waiting for hidden states; bytes sent."""
+    """Encode all texts once; returns wall time, computing time, waiting time (seconds), and bytes sent."""
     dist.barrier()
     start, computing, waited, sent = time.perf_counter(), time.process_time(), 0.0, 0
     in_flight: deque = deque()
@@ -124,7 +125,7 @@ def _round(
         if stage.last:
             vectors[batch] = found.numpy()
             continue
-        in_flight.append((dist.isend(found, rank + 1), found))  # the tensor must live until it has gone
+        in_flight.append((dist.isend(found, rank + 1), found))  # keeps the tensor until it is sent
         sent += found.nbytes
         if len(in_flight) > IN_FLIGHT:
             in_flight.popleft()[0].wait()

@@ -1,7 +1,7 @@
-"""Tricks that make a training step fit: what each saves of memory, and costs in time and quality (004 Q2).
+"""Memory-saving techniques of training ("tricks"): memory saved, and cost in time and quality (004 Q2).
 
-Memory is counted for the whole model on texts of full length, where batches get too large. Quality is that of
-a small student of the model, trained for the same steps of the same texts with each.
+Memory is counted for the whole model on texts of full length, where batches become too large. Quality is that
+of a small student of the model, trained for the same steps on the same texts with each technique.
 
 B: texts of a step.
 """
@@ -33,7 +33,7 @@ from recsys.training.memory import training_memory
 from recsys.training.peak_memory import peak_memory
 from recsys.training.settings import TrainingSettings
 
-PARTS = 4  # that accumulation cuts a step into
+PARTS = 4  # micro-batches of a step under accumulation
 PLAIN, STAGES = "plain", "two-stages"
 TRICKS: dict[str, dict] = {
     PLAIN: {},
@@ -46,18 +46,19 @@ MEGABYTE = 1e6
 
 
 def step_memory(backbone: Backbone, texts: int, tokens: int = 128) -> pd.DataFrame:
-    """What a step of each trick holds, and its peak.
+    """Memory of a training step with each technique, by kind, and its peak.
 
-    "two-stages" is model parallelism over two processes: the one that needs more, with its half of the
-    layers and the activations of all texts (its neighbour's last hidden states come to it as the output of a
-    small table of words; what is being sent is not counted).
+    "two-stages" is model parallelism over two processes; counted is the one that needs more, with its half of
+    the layers and the activations of all texts. (A small embedding table stands for the hidden states that it
+    receives; messages in transit are not counted.)
 
     Args:
         texts: B, a multiple of 4. tokens: of each text.
 
     Returns:
-        a row a trick: weights, gradients, optimizer, activations (of one micro-batch), peak (1e6 bytes, see
-        `recsys.training.memory` and `recsys.training.peak_memory`); memory_ratio, of the peak to plain's.
+        One row per technique: weights, gradients, optimizer, activations (of one micro-batch), peak (1e6
+        bytes, see `recsys.training.memory` and `recsys.training.peak_memory`); memory_ratio, peak ÷ the peak
+        of "plain".
 
     Raises:
         ValueError: `texts` is no multiple of 4, or below that; `tokens` not from 1 to what the model takes.
@@ -75,7 +76,7 @@ def step_memory(backbone: Backbone, texts: int, tokens: int = 128) -> pd.DataFra
 
 
 def memory_by_batch(backbone: Backbone, sizes: Sequence[int], tokens: int = 128) -> pd.DataFrame:
-    """Peak of a plain step by batch: texts, peak (1e6 bytes); a row a size.
+    """Peak memory of a plain step by batch size: texts, peak (1e6 bytes); one row per size.
 
     Raises:
         ValueError: a size below 1; `tokens` as in `step_memory`.
@@ -89,21 +90,21 @@ def memory_by_batch(backbone: Backbone, sizes: Sequence[int], tokens: int = 128)
 
 
 def megabytes_per_text(by_batch: pd.DataFrame) -> float:
-    """Slope of the peak between the two largest batches of `memory_by_batch`.
+    """Growth of the peak per text, between the two largest batches of `memory_by_batch`.
 
-    Not through all: while gradients outweigh activations, the peak hardly grows.
+    Small batches are not used: while gradients outweigh activations, the peak hardly grows.
     """
     low, high = by_batch.sort_values("texts").to_numpy()[-2:]
     return float((high[1] - low[1]) / (high[0] - low[0]))
 
 
 def free_megabytes() -> float:
-    """1e6 bytes that this machine could give to a process now."""
+    """Memory available to a process now, in 1e6 bytes."""
     return psutil.virtual_memory().available / MEGABYTE
 
 
 def first_too_large(by_batch: pd.DataFrame, free: float) -> int:
-    """Texts of the first batch whose peak is above `free` (1e6 bytes), by that slope: computed, not tried."""
+    """Smallest batch whose peak exceeds `free` (1e6 bytes), extrapolated by `megabytes_per_text`."""
     last = by_batch.sort_values("texts").iloc[-1]
     return int(last["texts"] + (free - last["peak"]) // megabytes_per_text(by_batch)) + 1
 
@@ -118,17 +119,17 @@ def trained_quality(
     batch: int = 64,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The same student, texts and steps with each trick.
+    """Train the same student on the same texts and steps with each technique.
 
     Args:
-        teacher: stays as it is. layers: of the student, from 1 to the teacher's.
-        texts: to learn from. held_out: to judge by, none of them among `texts`.
+        teacher: does not change. layers: of the student, from 1 to the teacher's number.
+        texts: for training. held_out: for evaluation, none of them among `texts`.
         steps: optimiser steps, at least 1. batch: B, a multiple of 4. seed: of the order of the texts.
 
     Returns:
-        a row for the student as it starts and one a trick: cosine, mean with the teacher on held-out texts;
-        cosine_ratio; seconds, median of a step; seconds_ratio; student_memory_ratio, of the peaks of the
-        student's own step on B of the texts: all to plain's.
+        One row for the untrained student and one per technique: cosine, mean with the teacher on held-out
+        texts; cosine_ratio; seconds, median of a step; seconds_ratio; student_memory_ratio, of the peak of
+        the student's step on B texts. Ratios are relative to "plain".
 
     Raises:
         ValueError: numbers out of range; as `distil`.
@@ -162,12 +163,12 @@ def trained_quality(
 
 
 def settings_of(trick: str, batch: int) -> TrainingSettings:
-    """Settings of a distillation with that trick and B texts a step, whatever it is cut into.
+    """Training settings of a distillation with that technique and B texts a step.
 
-    Texts are not sorted by length: then a step of four parts has the texts of a plain one.
+    Texts are not sorted by length, so that a step of four micro-batches has the same texts as a plain one.
 
     Raises:
-        ValueError: no such trick; `batch` is no multiple of 4, or below that.
+        ValueError: no such technique; `batch` is no multiple of 4, or below that.
     """
     if trick not in TRICKS:
         raise ValueError(f"unknown trick {trick!r}; there are {', '.join(TRICKS)}")
@@ -178,7 +179,7 @@ def settings_of(trick: str, batch: int) -> TrainingSettings:
 
 
 def full_batch(backbone: Backbone, texts: int, tokens: int) -> dict[str, Tensor]:
-    """A batch of `TextTargets` without padding; all tokens are alike, for bytes depend on shapes alone.
+    """A batch of `TextTargets` without padding; all tokens are equal, since memory depends on shapes alone.
 
     Raises:
         ValueError: no text; `tokens` not from 1 to what the model takes.
@@ -187,7 +188,7 @@ def full_batch(backbone: Backbone, texts: int, tokens: int) -> dict[str, Tensor]
         raise ValueError(
             f"texts ≥ 1 of 1 to {backbone.max_tokens} tokens are needed, got {texts} of {tokens}"
         )
-    ids = torch.zeros(texts, tokens, dtype=torch.int64)  # the one word that every stage's table has
+    ids = torch.zeros(texts, tokens, dtype=torch.int64)  # the one token that every stage's table has
     targets = torch.full((texts, backbone.width), backbone.width**-0.5)
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "targets": targets}
 
@@ -199,6 +200,6 @@ def _held(backbone: Backbone, settings: TrainingSettings, tokens: int) -> dict[s
 
 
 def _parts(samples: TextTargets, settings: TrainingSettings) -> list[dict[str, Tensor]]:
-    """The first texts, as one step takes them."""
+    """The first texts as the micro-batches of one step."""
     rows = np.arange(min(len(samples), settings.batch_size * settings.accumulation))
     return [samples.collate(part) for part in np.array_split(rows, settings.accumulation)]

@@ -1,4 +1,4 @@
-"""Files of one model beside each other: room, seconds to read, and what the model read is worth (004 Q2)."""
+"""Compares weight files of one model: size, time to read, quality of the model that is read (004 Q2)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ CAN_FORGET = hasattr(os, "posix_fadvise")
 
 
 def without_smallest(backbone: Backbone, share: float) -> Backbone:
-    """A copy in which that share of every matrix's weights, the smallest, is zero (magnitude pruning, Han et
-    al. 2015, arXiv:1506.02626, without the training afterwards). Word vectors are a matrix, too.
+    """A copy with the smallest weights of every matrix set to 0: magnitude pruning without retraining.
+
+    Han et al. 2015 (arXiv:1506.02626). The word embeddings are pruned too.
 
     Args:
-        share: in [0, 1).
+        share: share of each matrix's weights that is set to 0, in [0, 1).
 
     Raises:
         ValueError: a share out of range.
@@ -54,19 +55,19 @@ def weight_file_table(
     rounds: int = 5,
     threads: int = 1,
 ) -> pd.DataFrame:
-    """Write, read and use the weights in each form.
+    """Write, read and use the weights in each format.
 
     Args:
         texts: catalogue and queries, at least ten titles.
-        sparse: per cent of each matrix that is zero, each a row "sparse-…".
-        rounds: of reading, in turns.
+        sparse: percentages of zero weights in each matrix; one row "sparse-…" for each.
+        rounds: of reading, interleaved over the formats.
 
     Returns:
-        a row a file, the first float32, index `form`: bytes; disk_ms, to read it from the disk into the
-        model's float32 weights, and cached_ms, from memory where the system keeps files (medians; where it
-        cannot be told to forget a file, disk_ms is of files that it kept, too); cosine and overlap of the ten
-        nearest titles, of the model read with the one given; bytes_ratio, load_ratio (disk_ms),
-        cached_load_ratio: to float32's, medians over rounds.
+        One row per file, float32 first, index `form`: bytes; disk_ms, to read it from disk into the model's
+        float32 weights, and cached_ms, from the system's page cache (medians; where the cache cannot be
+        dropped, disk_ms is from the cache too); cosine, and overlap of the ten nearest titles, between the
+        model that was read and the original; bytes_ratio, load_ratio (disk_ms), cached_load_ratio: relative
+        to float32, medians over rounds.
 
     Raises:
         ValueError: as `without_smallest`, as `save_weights`.
@@ -102,12 +103,12 @@ def _read(reader: Backbone, file: Path, form: str) -> None:
 
 
 def _forget(files: Sequence[Path]) -> None:
-    """Have the system read these files from the disk when they are next asked for."""
+    """Drop these files from the system's page cache, so that they are next read from disk."""
     if not CAN_FORGET:
         return
     for file in files:
         with file.open("rb") as stream:
-            os.fsync(stream.fileno())  # what is not on the disk yet cannot be forgotten
+            os.fsync(stream.fileno())  # pages that are not on disk yet cannot be dropped
             os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 

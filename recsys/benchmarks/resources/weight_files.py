@@ -1,11 +1,11 @@
-"""A model's weights in a file, several ways: fewer bits, or only those that are not zero (004 Q2).
+"""Weight files in several formats: fewer bits per weight, or only the non-zero weights (004 Q2).
 
-What is read is float32 again, so the model computes as it always does: a file saves room and reading, not
-arithmetic. All are safetensors; nothing is pickled.
+Weights are float32 again after reading, so the formats save disk space and reading time, not computation. All
+are safetensors; nothing is pickled.
 
-A matrix with zeros is kept as the smaller of two: a bit for each weight and the values behind the set bits,
-or compressed sparse rows (scipy's), whose column numbers take 16 bits where they fit. Bits win until fifteen
-of sixteen weights are zero.
+A matrix with zeros is stored in the smaller of two forms: a bitmap and the non-zero values, or compressed
+sparse rows (scipy's CSR), with 16-bit column numbers where they fit. The bitmap is smaller until fifteen of
+sixteen weights are zero.
 
 R: rows. C: columns. k: weights that are not zero.
 """
@@ -25,16 +25,16 @@ from torch import Tensor
 
 from recsys.speed.rounding.weights import LARGEST
 
-NARROW = 1 << 16  # columns that 16 bits can number
-ROOM = 0.95  # of the dense bytes: what is hardly smaller is not worth undoing
-PART = "|"  # between a tensor's name and that of one of its parts: no module's name has it
+NARROW = 1 << 16  # most columns that 16 bits can number
+ROOM = 0.95  # a sparse form is used only if it takes less than this share of the dense bytes
+PART = "|"  # separates a tensor's name and the name of a part; no module's name contains it
 
 Parts = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class WeightFormat:
-    """encode: a float tensor -> its parts. decode: these -> a float32 tensor."""
+    """A format. encode: a float tensor -> its parts. decode: its parts -> a float32 tensor."""
 
     encode: Callable[[Tensor], Parts]
     decode: Callable[[Parts], Tensor]
@@ -44,10 +44,10 @@ def save_weights(weights: Mapping[str, Tensor], file: str | Path, form: str) -> 
     """Write a state dict of float tensors.
 
     Args:
-        form: of `FORMATS`. "float32" and "sparse" keep every number; "float16" and "int8" round.
+        form: of `FORMATS`. "float32" and "sparse" are exact; "float16" and "int8" round.
 
     Returns:
-        bytes of the file.
+        Size of the file in bytes.
 
     Raises:
         ValueError: no such form; a tensor that is not floating point or not finite.
@@ -63,7 +63,7 @@ def save_weights(weights: Mapping[str, Tensor], file: str | Path, form: str) -> 
 
 
 def load_weights(file: str | Path, form: str) -> dict[str, Tensor]:
-    """The state dict that was written, float32.
+    """Read a state dict that `save_weights` wrote, as float32.
 
     Raises:
         ValueError: no such form. SafetensorError: a file that is not safetensors.
@@ -87,12 +87,12 @@ def _whole(tensor: Tensor) -> Parts:
 
 
 def _half(tensor: Tensor) -> Parts:
-    # beyond float16's reach there is infinity only
+    # values beyond float16's range would become infinite
     return {"whole": tensor.to(torch.float16) if tensor.abs().max() <= 65504 else tensor}
 
 
 def _rounded(tensor: Tensor) -> Parts:
-    """[R, …] in int8 with a scale a row; vectors as they are: they are few, and some are norms."""
+    """[R, …] in int8 with a scale per row; vectors (biases, norms), which are few, are kept."""
     if tensor.ndim < 2:
         return _whole(tensor)
     step = tensor.abs().flatten(1).amax(dim=1) / LARGEST
@@ -118,7 +118,7 @@ def _sparse(tensor: Tensor) -> Parts:
 
 
 def _bits(dense: np.ndarray) -> Parts:
-    """A bit a weight, row after row, and the [k] values behind the set ones."""
+    """A bitmap of the non-zero weights, row by row, and their [k] values."""
     there = dense != 0
     parts = {"bits": np.packbits(there), "values": dense[there], "shape": np.array(dense.shape)}
     return {name: torch.from_numpy(part) for name, part in parts.items()}

@@ -1,1 +1,1 @@
-"""Throughput of training: this kit's loop beside others, and the arithmetic it needs at least."""
+"""Training throughput: this kit's loop against other loops, and against the hardware's limit."""

@@ -1,4 +1,4 @@
-"""What a training step computes at least, and how fast this machine multiplies matrices of its shapes."""
+"""Minimum operations of a training step, and this machine's rate for matrix products of its shapes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 from recsys.training.clocks import clocks
 
 TABLES = (nn.Embedding, nn.EmbeddingBag)
-GEMM_SECONDS = 0.3  # of each measurement of the limit
+GEMM_SECONDS = 0.3  # duration of each measurement of the limit
 
 
 def useful_flops(model: nn.Module, lengths: np.ndarray) -> int:
@@ -19,7 +19,7 @@ def useful_flops(model: nn.Module, lengths: np.ndarray) -> int:
 
     3 · (2 · matrix weights for each token + 4 · layers · width · length for each token, for q·k and the
     weighted sum of v). Embedding tables are looked up, not multiplied. Norms, softmax, GELU, dropout and the
-    optimiser count for nothing: they are what keeps the share of the limit below 1.
+    optimiser are not counted, so the share of the limit stays below 1.
     """
     weights = sum(weight.numel() for weight in _matrices(model))
     config = getattr(model, "model", model).config
@@ -29,12 +29,12 @@ def useful_flops(model: nn.Module, lengths: np.ndarray) -> int:
 
 
 def gemm_rate(model: nn.Module, rows: int, dtype: torch.dtype, seconds: float | None = None) -> float:
-    """Operations a second of X Wᵀ, dY W and dYᵀ X for the model's weights W, [rows, ·] X and dY; the fastest.
+    """Best rate, in operations a second, of the products X Wᵀ, dY W and dYᵀ X for the model's weights W.
 
-    Each shape counts as often as the model has it, so this is the rate of the model's own mix.
+    X and dY have `rows` rows. Each shape counts as often as it occurs in the model.
 
     Args:
-        seconds: that are spent on it; None: `GEMM_SECONDS`.
+        seconds: duration of the measurement; None: `GEMM_SECONDS`.
     """
     seconds = GEMM_SECONDS if seconds is None else seconds
     device = next(model.parameters()).device

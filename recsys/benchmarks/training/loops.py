@@ -1,7 +1,7 @@
-"""The loops whose throughput is compared: a plain torch loop, this kit's, sentence-transformers' Trainer.
+"""The training loops that are compared: a plain torch loop, this kit's, sentence-transformers' Trainer.
 
-Each trains the backbone that it is given on the same task and says how long that took, from texts to trained
-weights; what it needs beforehand (model and Trainer built) is not counted.
+Each trains the given backbone on the same task and returns how long that took, from texts to trained weights;
+building the model and the Trainer beforehand is not counted.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ class Pairs:
         return len(self.left)
 
     def take(self, rows: slice | np.ndarray) -> Pairs:
+        """The pairs of some rows."""
         rows = np.arange(len(self))[rows]
         return Pairs([self.left[i] for i in rows], [self.right[i] for i in rows])
 
 
 @dataclass(frozen=True)
 class Task:
-    """What each loop is asked to do. seed: of the order of the pairs and of dropout."""
+    """A training task for the loops. seed: of the order of the pairs and of dropout."""
 
     pairs: Pairs
     batch_size: int
@@ -56,6 +57,7 @@ class Task:
 
     @property
     def steps(self) -> int:
+        """Optimiser steps: whole batches of the pairs."""
         return -(-len(self.pairs) // self.batch_size)
 
 
@@ -112,7 +114,7 @@ def _trainer(backbone: Backbone, task: Task, bf16: bool = False) -> tuple[np.nda
     columns = {"anchor": list(task.pairs.left), "positive": list(task.pairs.right)}
     with tempfile.TemporaryDirectory() as folder, quiet():
         model = _as_sentence_transformer(library, backbone, folder, task.max_tokens)
-        model.model_card_data.widget = ["none"]  # else it looks for examples, and draws a bar
+        model.model_card_data.widget = ["none"]  # otherwise it searches for examples, with a progress bar
         trainer = library.SentenceTransformerTrainer(
             model=model,
             args=library.SentenceTransformerTrainingArguments(
@@ -143,7 +145,7 @@ def _trainer(backbone: Backbone, task: Task, bf16: bool = False) -> tuple[np.nda
 
 
 def _as_sentence_transformer(library, backbone: Backbone, folder: str, max_tokens: int):
-    """The same network and weights as the library's modules, by way of a folder."""
+    """The same network and weights as modules of sentence-transformers, saved to and loaded from a folder."""
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
     backbone.save(folder)
@@ -156,10 +158,10 @@ def _as_sentence_transformer(library, backbone: Backbone, folder: str, max_token
 
 
 def sentence_transformers_library():
-    """The libraries, imported only where they are measured.
+    """sentence-transformers and datasets, imported only when they are measured.
 
     Raises:
-        ImportError: one is missing; says how to get it, and how to do without.
+        ImportError: one is missing; the message says how to install it and how to leave it out.
     """
     try:
         import datasets
@@ -173,7 +175,7 @@ def sentence_transformers_library():
 
 
 def first_device() -> torch.device:
-    """The accelerator, where there is one."""
+    """The accelerator if there is one, else the CPU."""
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return found or torch.device("cpu")
 

@@ -1,12 +1,12 @@
 """Training throughput of this kit's loop against sentence-transformers' Trainer and a plain torch loop.
 
-Every loop trains the same start on the same texts for the same number of steps with the same batch size,
-loss, optimiser (AdamW without weight decay), peak rate, linear decay, clipping and dropout. They take turns
-within a round, so that whatever else runs on the machine slows all of them. Timed is everything from texts
-to trained weights, tokenising included; not the building of model and Trainer.
+Every loop trains the same initial model on the same texts for the same number of steps with the same batch
+size, loss, optimiser (AdamW without weight decay), peak rate, linear decay, clipping and dropout. They take
+turns within a round, so that other load on the machine slows all of them. Timed is everything from texts to
+trained weights, including tokenisation, but not building model and Trainer.
 
 Quality is the mean reciprocal rank on held-out pairs afterwards, in fp32. A round has its own order and
-dropout, so the rounds of one loop are the seeds of its band.
+dropout, so the rounds of one loop serve as its seeds.
 
 B: pairs of a batch. n: pairs.
 """
@@ -34,7 +34,7 @@ from recsys.encoders.backbone import Backbone
 from recsys.encoders.embed import embed_texts
 from recsys.encoders.tokens import tokenise
 
-GEMM_ROWS = 4096  # at most: the rate no longer grows
+GEMM_ROWS = 4096  # at most: with more rows the rate no longer grows
 
 
 def compare_loops(
@@ -54,14 +54,14 @@ def compare_loops(
     """Train copies of a backbone with every loop in turn, after a step of warm-up for each.
 
     Args:
-        backbone: the start; left as it is. On a GPU, where there is one, all loops train there.
+        backbone: the initial model; does not change. All loops train on the GPU, if there is one.
         pairs: of which steps × batch_size are drawn, the same for all loops and rounds.
         held_out: for `validation_metric`; no pair of them should be among `pairs`. None: not measured.
         steps: optimiser steps, ≥ 1.
         rounds: repetitions, each with an order and dropout of its own, ≥ 1.
-        threads: for torch; put back afterwards.
-        seed: of the draw; of round r: seed + r.
-        batch_size: B, ≥ 2: a single pair has nothing to be told from.
+        threads: for torch; restored afterwards.
+        seed: of the draw; round r uses seed + r.
+        batch_size: B, ≥ 2, because a single pair has no negatives.
         loops: keys of `LOOPS`; None: all.
 
     Returns:
@@ -96,7 +96,7 @@ def compare_loops(
         rows = []
         for number in range(rounds):
             task = Task(chosen, batch_size, max_tokens, learning_rate, seed + number)
-            shift = number % len(loops)  # nobody is always the first or always behind the same one
+            shift = number % len(loops)  # rotates the order, so that no loop is always first
             for loop in loops[shift:] + loops[:shift]:
                 rows.append({"loop": loop, "round": number} | _measure(loop, backbone, task, held_out))
     finally:
@@ -111,9 +111,9 @@ def compare_loops(
 
 
 def validation_metric(backbone: Backbone, held_out: Pairs, max_tokens: int = 64) -> float:
-    """Mean reciprocal rank of the right text among all right texts, by cosine in fp32, in (0, 1].
+    """Mean reciprocal rank of a pair's right-hand text among all of them, by cosine in fp32, in (0, 1].
 
-    A right text that occurs twice is right both times. The backbone's train or eval mode is kept.
+    Equal right-hand texts all count as correct. The backbone's train or eval mode is restored.
     """
     left, right = (
         embed_texts(backbone, texts, max_tokens=max_tokens, precision="fp32")
@@ -167,8 +167,8 @@ def _measure(loop: str, start: Backbone, task: Task, held_out: Pairs | None) -> 
 
 
 def _run(loop: str, start: Backbone, task: Task) -> tuple[np.ndarray, Backbone]:
-    """[wall, processor] seconds of training a copy of the start, and that copy."""
-    # accelerate keeps precision and device for the whole process: each loop gets what it asks for itself
+    """[wall, processor] seconds of training a copy of the initial model, and that copy."""
+    # accelerate keeps precision and device for the whole process, so its state is reset for each loop
     AcceleratorState._reset_state(reset_partial_state=True)
     with torch.random.fork_rng():
         torch.manual_seed(task.seed)

@@ -23,10 +23,10 @@ def title_throughput(
 
     Args:
         rounds: 0 measures nothing and returns an empty frame.
-        steps: of 64 pairs, per loop and round.
+        steps: optimiser steps of 64 pairs, per loop and round.
 
     Raises:
-        ValueError: too few pairs in this shop for so many steps.
+        ValueError: too few pairs in this shop for that many steps.
     """
     if not rounds:
         return pd.DataFrame()

@@ -28,6 +28,6 @@ class Appearance:
 
 
 def draw_appearance(seed: int, size: str, n_items: int) -> Appearance:
-    """Even shares of every colour, pattern and shape, in independent random order."""
+    """Draw colour, pattern and shape independently, each value for an equal share of the products."""
     random = generator(seed, size, "appearance")
     return Appearance(*(random.permutation(np.arange(n_items) % len(k)) for k in (COLOURS, PATTERNS, SHAPES)))

@@ -18,12 +18,12 @@ class Outcome:
 
 
 def first_success(scores: np.ndarray, blocks: np.ndarray, mean: float, uniform: np.ndarray) -> Outcome:
-    """Trials that can succeed only once in a block, with logit scores and a given mean success rate.
+    """Draw trials of which at most one in a block succeeds, with a given mean success rate.
 
     Args:
         scores: [n] logits without their intercept, in order of time.
-        blocks: [n] integer; trials of one block are, say, one user's carts of one product.
-        mean: wanted successes a trial.
+        blocks: [n] block of each trial; a block is, say, one user's carts of one product.
+        mean: successes per trial, in expectation.
         uniform: [n] in [0, 1).
     """
     order = np.argsort(blocks, kind="stable")
@@ -65,7 +65,7 @@ def rate(seed, size, catalogue, preferences, users, items, part_of_year) -> tupl
     """Ratings of n purchases: [n] 1..5, 0 where not rated, and the [n] satisfaction (standardised).
 
     Whether a purchase is rated depends on how far its satisfaction is from the mean (self-selection); the
-    cuts between the ratings are the quantiles that give the wanted shares among the rated ones.
+    thresholds between ratings are the quantiles that give the shares of `constants.py` among the rated ones.
     """
     random = generator(seed, size, "ratings")
     weight = c.SATISFACTION_WEIGHTS

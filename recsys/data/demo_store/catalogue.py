@@ -24,11 +24,12 @@ SECONDS_A_DAY = 86_400
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All that is true of the products. M: products, L: categories (leaves of the tree).
+    """The products with their hidden attributes. M: products, L: categories (leaves of the tree).
 
     Attributes:
-        groups: the groups of the tree that this size of store has.
-        leaf: [M] category code, 0..L-1; `group` [M] the group's code; leaves of one group are neighbours.
+        groups: the groups of categories in a store of this size.
+        leaf: [M] category code, 0..L-1. group: [M] its group's code; categories of a group have
+            consecutive codes.
         material, style, use, brand: [M] codes into the lists of `vocabulary`.
         price: [M] in the shop's currency, > 0.
         price_deviation: [M] log price standardised within the category.
@@ -36,8 +37,8 @@ class Catalogue:
         launch: [M] seconds after the first midnight; 0 = on sale from the start.
         popularity: [M] share of demand while on sale, sums to 1 (Zipf-Mandelbrot).
         latent: part -> [M, D_part], rows scaled to mean squared length D_part.
-        leaf_latent: [L, D_text], the category's share of the text latent, same scale.
-        appearance: colour, pattern, shape and the rest that only the picture shows.
+        leaf_latent: [L, D_text], the category's part of the text latent, same scale.
+        appearance: colour, pattern and shape, which only the picture shows.
     """
 
     groups: tuple[words.Group, ...]

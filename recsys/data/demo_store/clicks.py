@@ -18,7 +18,7 @@ MONTH_STARTS = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])
 
 @dataclass(frozen=True)
 class ListClicks:
-    """What was shown and clicked, n searches with K positions.
+    """What n searches showed and which results were clicked; K positions.
 
     lists: products and propensities; attraction: [n, K] click probability once examined; clicked: [n, K]
     bool.
@@ -62,7 +62,7 @@ def examination() -> np.ndarray:
 
 
 def attraction(logits: np.ndarray) -> np.ndarray:
-    """Click probability of an examined product: a floor of CLICK_NOISE, and the rest by its logit."""
+    """Click probability of an examined product: CLICK_NOISE + (1 − CLICK_NOISE) · sigmoid(logit)."""
     return c.CLICK_NOISE + (1 - c.CLICK_NOISE) * sigmoid(logits)
 
 
@@ -75,7 +75,7 @@ def search_and_click(
     sessions: Sessions,
     steps: Steps,
 ) -> ListClicks:
-    """Answers the searches month by month, since the ranker learns from the clicks of the months before.
+    """Answer the searches month by month, because the logging policy counts the clicks of earlier months.
 
     A product is clicked if it is examined (by position) and attracts (user, query, product), independently.
     """

@@ -1,4 +1,4 @@
-"""Puts searches, views, clicks, carts and purchases into one table in order of time."""
+"""Merges searches, views, clicks, carts and purchases into one table in order of time."""
 
 from dataclasses import dataclass
 
@@ -109,7 +109,7 @@ def build_log(
     steps: Steps,
     list_clicks: ListClicks,
 ) -> Log:
-    """Draws carts, purchases, ratings and reviews for the clicks and sorts everything by user and time."""
+    """Draw carts, purchases, ratings and reviews for the clicks, and sort all events by user and time."""
     searches, views, from_lists = _list_events(steps, list_clicks)
     direct = np.flatnonzero(~steps.searches())
     browsing = _rows(CLICK, steps.session[direct], steps.time[direct], steps.item[direct])

@@ -1,4 +1,4 @@
-"""What each session is about, and the products that users open by browsing."""
+"""The category that each session is about, and its steps: browsing clicks and searches."""
 
 from dataclasses import dataclass
 
@@ -24,11 +24,12 @@ STEP_GAP = (
 
 @dataclass(frozen=True)
 class Steps:
-    """Browsing clicks and searches, each [n]. session: row of `Sessions`; time: seconds after the first
-    midnight.
+    """Browsing clicks and searches, n steps of S sessions.
 
-    leaf: category that the step is about; item: the product opened (-1 for a search).
-    last: [S] second at which each session's last step starts.
+    Attributes:
+        session: [n] row of `Sessions`. time: [n] seconds after the first midnight.
+        leaf: [n] category that the step is about. item: [n] the product opened (−1 for a search).
+        last: [S] second at which each session's last step starts.
     """
 
     session: np.ndarray
@@ -45,7 +46,7 @@ class Steps:
 def session_intents(
     seed: int, size: str, sessions: Sessions, preferences: Preferences, catalogue: Catalogue
 ) -> np.ndarray:
-    """[S] category of each session: the last one's again, what goes with it, or a fresh one."""
+    """[S] category of each session: that of the session before, its complement, or a new draw."""
     random = generator(seed, size, "browsing")
     n = len(sessions.user)
     weights = preferences.leaf_weights(sessions.user, sessions.part_of_year())

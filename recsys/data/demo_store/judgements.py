@@ -17,9 +17,9 @@ def judge(seed: int, size: str, catalogue: Catalogue, queries: Queries, texts: l
     """Judged pools: query (text), item, grade 0..3; sorted by query, then item.
 
     The judged queries are drawn from the distinct query texts, each text equally likely, so that rare and
-    paraphrased ones are there. The pool of a query is the union of the best lexical matches, random products
-    of the wanted category, of its group and of the whole shop (`JUDGEMENT_POOL`). The judges make no
-    mistakes: the grade is the true one (`Queries.grade`).
+    paraphrased ones are represented. The pool of a query is the union of the best lexical matches and of
+    random products of the wanted category, of its group and of the whole shop (`JUDGEMENT_POOL`). The judges
+    make no mistakes: the grade is the true one (`Queries.grade`).
 
     Args:
         seed, size, catalogue, queries: of the store.

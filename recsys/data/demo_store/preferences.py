@@ -21,11 +21,11 @@ CALIBRATION_STEPS = 6  # of the contraction mapping; the error of a product's sh
 
 @dataclass(frozen=True)
 class Preferences:
-    """Everything that drives choices, as matrices. N users, M products, L categories.
+    """All utilities and weights that choices are drawn by. N users, M products, L categories.
 
     Attributes:
         start, end: [N, M] affinity (taste . latent, variance about 1) on the first and the last day.
-        leaf_start, leaf_end: [N, L] log appeal of each category through taste.
+        leaf_start, leaf_end: [N, L] contribution of taste to the log weight of each category.
         fixed: [N, M] price term + quality, the same all year.
         constants: [M] product constants that make the mean choice follow the popularity shares.
         leaf_popularity: [L] log share of demand.
@@ -59,7 +59,7 @@ class Preferences:
 
 
 def build_preferences(catalogue: Catalogue, shoppers: Shoppers) -> Preferences:
-    """Works out the matrices; nothing is drawn here.
+    """Compute the matrices; nothing random is drawn here.
 
     Taste is interpolated linearly between the first and the last day. `numpy.einsum` is used instead of a
     matrix product because BLAS results may depend on the number of threads.
@@ -153,7 +153,7 @@ def pick_items(
 
 
 def calibrated_logit(scores: np.ndarray, mean: float, transform=None) -> float:
-    """The intercept c for which transform(sigmoid(c + scores)) sums to `mean` times the number of scores.
+    """The intercept c for which transform(sigmoid(c + scores)) has the mean `mean`.
 
     Args:
         scores: [n].

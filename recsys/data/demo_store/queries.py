@@ -1,4 +1,4 @@
-"""Search wishes and their words: a noun or its synonym, with or without a material, style or use."""
+"""The searches' query texts: a noun or its synonym, with or without a material, style or use."""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class Queries:
     of_search: np.ndarray
 
     def wishes(self, catalogue: Catalogue, queries: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """True where the product has the wanted material, style or use; the arguments broadcast.
+        """True where the product has the material, style or use that the query asks for; arguments broadcast.
 
         True for every product where the query has no modifier.
         """
@@ -80,7 +80,7 @@ class Queries:
 
 
 def build_queries(seed: int, size: str, catalogue: Catalogue, leaves: np.ndarray) -> Queries:
-    """Draws the words of the searches.
+    """Draw the query text of each search.
 
     Args:
         seed, size: of the store.

@@ -1,4 +1,4 @@
-"""The production search engine of the shop: candidates, ranking, logging policy and propensities."""
+"""The shop's search engine as logging policy: candidates, ranking, exploration and propensities."""
 
 from dataclasses import dataclass
 
@@ -65,11 +65,11 @@ def rank_candidates(
 
 
 def show(candidates: np.ndarray, random: np.random.Generator) -> Lists:
-    """Shows the first K in production order, or, for a fixed share of searches, in uniformly random order.
+    """Show the first K in production order or, for a fixed share of searches, K in uniformly random order.
 
     Args:
         candidates: [n, C] in production order.
-        random: the policy's stream.
+        random: generator of the policy's own draws.
     """
     n, width = candidates.shape
     explores = random.random(n) < EXPLORATION_SHARE

@@ -27,7 +27,7 @@ AGE_BANDS = ("18-24", "25-34", "35-49", "50-64", "65+")
 AGE_SHARES = (0.16, 0.26, 0.30, 0.19, 0.09)
 HOUSEHOLDS = ("single", "couple", "family", "shared")
 HOUSEHOLD_SHARES = (0.30, 0.28, 0.32, 0.10)
-REGIONS = ("north", "south", "east", "west", "centre", "islands")  # tells nothing of taste: a distractor
+REGIONS = ("north", "south", "east", "west", "centre", "islands")  # independent of taste: a distractor
 SECONDS_A_DAY = 86_400
 FIRST_HOUR, LAST_HOUR = 7.0, 22.0  # sessions start between these hours and end before midnight
 LATEST_JOINING_DAY = 270  # so that a new account still has a quarter of the year
@@ -35,7 +35,7 @@ LATEST_JOINING_DAY = 270  # so that a new account still has a quarter of the yea
 
 @dataclass(frozen=True)
 class Shoppers:
-    """All that is true of the users. N: users, D: latent width over all parts.
+    """The users with their hidden tastes. N: users, D: latent width over all parts.
 
     Attributes:
         age, household, region: [N] codes of the profile.
@@ -61,7 +61,7 @@ class Sessions:
     start: np.ndarray
 
     def part_of_year(self) -> np.ndarray:
-        """[S] in [0, 1)."""
+        """[S] start of each session as a share of the year, in [0, 1)."""
         return self.start / (DAYS * SECONDS_A_DAY)
 
 

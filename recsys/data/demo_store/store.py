@@ -39,22 +39,23 @@ def _simulate(seed: int, size: str) -> _World:
 
 
 def load(seed: int = 0, size: str = "full") -> Dataset:
-    """The demo store as plain tables, the same bit for bit for a seed and a size.
+    """The demo store as checked tables, the same bit for bit for a seed and a size.
 
     items: item, source_id, title, description, category ("Home > Seating > Sofas"), brand, material, style,
     use, price, launched. users: user, source_id, age_band, household, region, joined (NaT = before the year).
+    judgements: query, item, grade 0..3.
 
     events: user, item (-1 for a search, which is about no single product), kind, order, time, session, and
         query: words of the search; on views, and on the clicks, carts and purchases that came from a result
-        list
-            (None = came by browsing);
+            list (None = came by browsing);
         position: place on the result list, from 0, on the same rows but the search;
         propensity: probability that the logging policy showed this product at this position, on the same
-        rows; price: paid, on purchases; rating (1..5), review, review_time: on rated purchases. A rating is
-        known only
-            from review_time on, days after the purchase: using it earlier is a leak.
-    A view is one product on a result list. Browsing clicks have no view, so clicks per view must be counted
-    over rows with a position. judgements: query, item, grade 0..3.
+            rows;
+        price: paid, on purchases;
+        rating (1..5), review, review_time: on rated purchases. A rating is known only from review_time on,
+            days after the purchase: using it earlier is a leak.
+    A view is one product shown on a result list. Browsing clicks have no view, so clicks per view must be
+    counted over rows with a position.
 
     Args:
         seed: >= 0.
@@ -62,6 +63,11 @@ def load(seed: int = 0, size: str = "full") -> Dataset:
 
     Raises:
         ValueError: unknown size or negative seed.
+
+    Example:
+        >>> shop = load(seed=0, size="small")
+        >>> shop.n_users, shop.n_items
+        (200, 200)
     """
     world = _simulate(seed, size)
     catalogue = world.catalogue
@@ -79,7 +85,7 @@ def load(seed: int = 0, size: str = "full") -> Dataset:
 
 
 def load_truth(seed: int = 0, size: str = "full") -> Truth:
-    """The ground truth behind `load(seed, size)`; to judge models with, never to fit them."""
+    """The ground truth behind `load(seed, size)`: to judge models with, never to fit them."""
     world = _simulate(seed, size)
     shoppers, catalogue = world.shoppers, world.catalogue
 

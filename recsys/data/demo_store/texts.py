@@ -1,4 +1,4 @@
-"""Titles, descriptions and reviews in English, put together from phrases, silent on what pictures show."""
+"""Titles, descriptions and reviews in English, put together from phrases; none names what pictures show."""
 
 import numpy as np
 

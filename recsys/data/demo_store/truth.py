@@ -1,4 +1,4 @@
-"""What the store knows and no model may see: tastes, latent vectors, true relevance, true probabilities."""
+"""The ground truth that no model may see: tastes, latent vectors, true relevance, true probabilities."""
 
 from dataclasses import dataclass
 
@@ -28,8 +28,7 @@ class Truth:
         price_sensitivity: [N] factor, mean 1.
         examination: [list length] probability that each position (from 0) is looked at.
         next_step: [E] true probability of the next stage, row by row of `events`: a click for a view, a cart
-        for
-            a click, a purchase for a cart, given what happened before; NaN for searches and purchases.
+            for a click, a purchase for a cart, given what happened before; NaN for searches and purchases.
         queries: one row a distinct query text: query, category, modifier, value, title_noun, understood.
     """
 
@@ -58,9 +57,9 @@ class Truth:
         return self._preferences.utility(np.asarray(users)[:, None], items[None, :], np.asarray(when))
 
     def browsing_probability(self, users: np.ndarray, when: float = 0.5) -> np.ndarray:
-        """[B, M] probability that a browsing click opens each product, before any intent; rows sum to 1.
+        """[B, M] probability that a browsing click opens each product, averaged over sessions; rows sum to 1.
 
-        The best order that anyone could rank products in without knowing the session: an upper bound.
+        Ranking by it is the best that a model can do without knowing the session: an upper bound.
 
         Args:
             users: [B] user codes.

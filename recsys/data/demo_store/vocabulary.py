@@ -1,7 +1,7 @@
 """The words of the demo store: category tree, synonyms, materials, styles, uses, brands.
 
 No word here names a colour, a pattern or a shape: those are only in the pictures (`appearance.py`), and a
-test compares every text of the store with `APPEARANCE_WORDS`.
+test checks every text of the store against `APPEARANCE_WORDS`.
 """
 
 from typing import NamedTuple
@@ -37,7 +37,7 @@ class Leaf(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Three leaves with the department above them and what they are bought for."""
+    """Three categories, the department that they belong to, and the uses that they are bought for."""
 
     department: str
     label: str

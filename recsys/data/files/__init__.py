@@ -1,1 +1,1 @@
-"""Files from public sources: where they lie, download, verification, archives."""
+"""Files from public sources: where they lie, download, verification, safe reading of archives."""

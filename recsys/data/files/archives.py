@@ -1,8 +1,7 @@
-"""Archives, compressed files and pickles from strangers: read only what is complete and harmless.
+"""Safe reading of untrusted archives, compressed files and pickles: only what is complete and harmless.
 
-Nothing here trusts a file's content. Archive members are checked by name before one byte is written;
-pickled numpy arrays are read by an unpickler that knows four names of numpy and refuses every other; a
-compressed file must reach its end-of-stream mark.
+Archive members are checked by name before one byte is written; pickled numpy arrays are read by an unpickler
+that allows four names of numpy and refuses every other; a compressed file must reach its end-of-stream mark.
 """
 
 import gzip
@@ -30,7 +29,7 @@ ALLOWED_GLOBALS = {
         for name in ("_reconstruct", "scalar")
     ),
 }
-UNPACKED_LIMIT = 2 << 30  # bytes; no data set here comes near, a file made to fill the disk goes beyond
+UNPACKED_LIMIT = 2 << 30  # bytes; far above every data set here, to stop archives made to fill the disk
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -88,7 +87,7 @@ def read_text(path: Path) -> str:
 def read_bytes(path: Path) -> bytes:
     """Content of a plain file, of a .gz file, or of a zip or tar archive with one file in it.
 
-    macOS's shadow files in an archive do not count.
+    macOS's shadow files (`__MACOSX/`) in an archive do not count.
 
     Raises:
         Truncated, NotData, UnsafeContent: as `check_content`.
@@ -132,7 +131,7 @@ def extract(archive: Path, folder: Path) -> list[Path]:
 def check_content(path: Path, name: str) -> None:
     """Refuse a file whose content does not fit its name, or that would be unsafe to open.
 
-    For files without a pinned sha256: the one thing that stands between a broken download and a loader.
+    For files without a pinned sha256, where it is the only check between a broken download and a loader.
 
     Args:
         path: the file, which may have a temporary name.

@@ -1,8 +1,8 @@
-"""Fetch one file over HTTP so that it is either whole and verified, or not there.
+"""Download one file over HTTP so that it is either complete and verified, or not there.
 
 pooch was tried first and does not fit: it starts from byte zero at every retry and never asks for a range,
-keeps nothing of an interrupted transfer, takes an HTML page for data when no checksum is pinned, and
-reports by multi-line ValueErrors. requests, tqdm and filelock carry the weight here instead.
+keeps nothing of an interrupted transfer, accepts an HTML page as data when no checksum is pinned, and
+reports by multi-line ValueErrors. Built on requests, tqdm and filelock instead.
 
 A transfer goes to `<name>.part` beside the destination and is continued from there, by the next attempt or
 the next process, when a pinned sha256 can prove the joined file right. Only a verified file is renamed to
@@ -33,8 +33,8 @@ from recsys.data.registry import SourceFile
 if TYPE_CHECKING:
     import requests
 
-ATTEMPTS = 4  # per URL; one that brought the file forward does not count
-ATTEMPTS_TO_CONNECT = 2  # per URL, where no connection comes about: without a network, waiting is no use
+ATTEMPTS = 4  # per URL; an attempt that received bytes does not count
+ATTEMPTS_TO_CONNECT = 2  # per URL, where no connection is made: without a network, waiting does not help
 FIRST_PAUSE = 0.5  # seconds before the second attempt, doubled each time
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two pieces of a body
 CHUNK = 1 << 14  # bytes
@@ -46,7 +46,7 @@ class _Restart(Exception):
 
 
 def fetch(file: SourceFile, destination: Path, progress: bool = True) -> None:
-    """Bring one file of the registry to `destination`, verified.
+    """Download one file of the registry to `destination` and verify it.
 
     Tries the file's URLs in order, each several times, and continues an interrupted transfer. Several
     processes may ask for the same file: one fetches, the others wait for it.
@@ -71,7 +71,7 @@ def fetch(file: SourceFile, destination: Path, progress: bool = True) -> None:
 
 
 def place_by_hand(file: SourceFile) -> str:
-    """How to mend a missing file without a network."""
+    """Advice for a user without a network: where to get the file and where to put it."""
     return f"put it by hand at {file.path} in a folder and name that folder in RECSYS_DATA"
 
 

@@ -1,4 +1,4 @@
-"""Where a data set's files lie on this machine, and having them there, verified."""
+"""Where a data set's files lie on this machine; finds or fetches them, and verifies them."""
 
 import functools
 import hashlib
@@ -13,7 +13,7 @@ from recsys.data.files.download import fetch, place_by_hand
 from recsys.data.files.verification import sha256_of, verify
 from recsys.data.registry import Source, SourceFile
 
-# A file is hashed and checked again only when its path, size or one of its two times of change differ.
+# A file is hashed and checked again only when its path, size, mtime or ctime differ.
 Stamp = tuple[str, int, int, int]
 _hashes: dict[Stamp, str] = {}
 _announced: set[str] = set()
@@ -51,7 +51,7 @@ def obtain(source: Source, file: SourceFile, progress: bool) -> tuple[Path, str]
         path, where = found
         mend = "delete it to have it fetched again" if file.urls else _by_hand(source, file)
         if not file.urls and file.sha256:
-            # Kaggle packs a download anew now and then, so an honest file can have other bytes.
+            # Kaggle repacks downloads now and then, so a genuine file can have other bytes.
             mend += "; if yours is another edition of it, replace the registry's entry through RECSYS_SOURCES"
         raise type(failure)(f"{failure}; it lies at {path} ({where}): {mend}") from None
     except OSError as error:
@@ -80,7 +80,7 @@ def _by_hand(source: Source, file: SourceFile) -> str:
 
 
 def find(file: SourceFile) -> tuple[Path, str] | None:
-    """Where the file lies and in whose folder, None when it has to be fetched."""
+    """Path of the file, and "RECSYS_DATA" or "cache" by the folder that holds it; None if it is not there."""
     # Joining an absolute path to a folder gives that absolute path.
     for folder, where in ((data_folder(), "RECSYS_DATA"), (cache_folder(), "cache")):
         if folder is not None and (folder / file.path).is_file():
@@ -94,7 +94,7 @@ def _stamp(path: Path) -> Stamp:
 
 
 def sha256_now(path: Path) -> str:
-    """sha256 of a file, read again only when its size or its time of change differ from the last look."""
+    """sha256 of a file; cached, and computed again only when its size, mtime or ctime differ."""
     stamp = _stamp(path)
     if stamp not in _hashes:
         _hashes[stamp] = sha256_of(path)

@@ -1,4 +1,4 @@
-"""Is this the file that the registry means?"""
+"""Checks that a file is the one that the registry describes: by sha256, else by size and content."""
 
 import hashlib
 from pathlib import Path
@@ -15,14 +15,14 @@ def sha256_of(path: Path) -> str:
 
 
 def verify(path: Path, file: SourceFile) -> str:
-    """sha256 of the file at `path`, once it is known to be the one that the registry means.
+    """Check that the file at `path` is the one that the registry describes, and return its sha256.
 
-    With a pinned sha256 that decides alone. Without one the content must fit the name, and the file must not
-    be shorter than the registry's size where that is known.
+    A pinned sha256 decides alone. Without one the content must fit the name, and the file must not be
+    shorter than the registry's size where that is known.
 
     Raises:
-        NotData, Truncated, UnsafeContent, WrongChecksum: in one line, without saying how to mend it, because
-            that depends on where the file lies.
+        NotData, Truncated, UnsafeContent, WrongChecksum: in one line; the caller adds how to mend it, which
+            depends on where the file lies.
     """
     digest = sha256_of(path)
     size = path.stat().st_size

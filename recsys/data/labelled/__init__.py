@@ -1,1 +1,1 @@
-"""Labelled texts: intents, sentiments, relevance grades; one file a data set."""
+"""Texts with labels: intents, sentiments, relevance grades; one file per data set."""

@@ -1,10 +1,10 @@
 """BANKING77: questions of a bank's customers, each with one of 77 intents.
 
 Source: Casanueva et al. 2020, "Efficient Intent Detection with Dual Sentence Encoders" (repository
-PolyAI-LDN/task-specific-datasets, folder banking_data), CC BY 4.0. 10,003 questions to train on, 3,080 (40 an
-intent) to test by. The division is the source's; `labelled_split` keeps its test and cuts validation off the
-rest. Seven training questions also stand in test when case and blanks are ignored; the split leaves them out
-of training.
+PolyAI-LDN/task-specific-datasets, folder banking_data), CC BY 4.0. 10,003 training questions, 3,080 test
+questions (40 an intent). `labelled_split` keeps the source's test part and takes validation from the rest.
+Seven training questions are also in test when case and blanks are ignored; the split leaves them out of
+training.
 """
 
 import pandas as pd

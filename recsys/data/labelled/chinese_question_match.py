@@ -1,12 +1,12 @@
-"""Pairs of Chinese customer questions, which ask the same or not: ATEC (to learn) and LCQMC's test part.
+"""Pairs of Chinese customer questions that mean the same or not: ATEC (for training) and LCQMC's test part.
 
 Source: IceFlameWorm/NLP_Datasets; no licence stated, research use. ATEC is Alipay's competition of 2018
-(39,346 pairs, 22 % the same; lines of number, question, question, label; two byte order marks at its
-beginning). LCQMC (Liu et al. 2018, COLING) is 12,500 general pairs, half the same, without numbers.
+(39,346 pairs, 22 % the same; a line holds number, question, question, label; two byte order marks at its
+beginning). LCQMC (Liu et al. 2018, COLING) has 12,500 general pairs, half the same, without numbers.
 
-ATEC has no parts of its own. A question stands in up to 18 pairs, so a split of pairs would show it on both
-sides: pairs that share a question, directly or through others, are one group, which no split divides. LCQMC's
-file is the published test part, and stays it.
+ATEC has no train and test parts. A question occurs in up to 18 pairs, so a random split of pairs would put it
+in several parts: pairs that share a question, directly or through others, form one group, which no split
+divides. LCQMC's file is the published test part and is used as test only.
 """
 
 import numpy as np
@@ -31,8 +31,8 @@ def load(source: Source) -> LabelledTexts:
     """The data set of a registry entry of family "chinese_question_match".
 
     Returns:
-        table: text, text_pair, label (1: they ask the same), and group of the file that learns or part
-        ("test") of the one that judges: a line of four fields is ATEC's, one of three LCQMC's.
+        table: text, text_pair, label (1: they mean the same), and for ATEC group, for LCQMC part ("test"):
+        a file whose lines have four fields is ATEC's, one with three LCQMC's.
 
     Raises:
         RegistryError, DataUnavailable: as `recsys.data.labelled.dataset.load_labelled`.
@@ -49,7 +49,7 @@ def load(source: Source) -> LabelledTexts:
 
 
 def read_pairs(source: Source) -> tuple[pd.DataFrame, int]:
-    """first, second (str, trimmed), label (int64) of the file's lines, and the number of a line's fields.
+    """A table of first, second (str, trimmed), label (int64), and the number of fields of a line.
 
     Raises:
         NotData: no such file; it names the first line that is wrong.

@@ -1,9 +1,9 @@
 """Reviews of ten kinds of goods of Chinese shops, positive or negative.
 
 Source: SophonPlus/ChineseNlpCorpus, folder datasets/online_shopping_10_cats; no licence stated. 62,774
-reviews in UTF-8, one of them without text. Some texts begin with a stray byte order mark, which is taken off.
-Then 50 texts repeat an earlier one, and 18 texts have either label: all are kept, and `labelled_split` keeps
-equal texts in one part. The reviews have no author and no product, so nothing else can be grouped.
+reviews in UTF-8, one of them without text. Some texts begin with a stray byte order mark, which is removed.
+After that 50 texts repeat an earlier one, and 18 texts occur with both labels: all are kept, and
+`labelled_split` keeps equal texts in one part. The reviews name no author and no product to group by.
 """
 
 import pandas as pd

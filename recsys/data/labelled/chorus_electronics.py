@@ -1,9 +1,8 @@
-"""Chorus electronics: a catalogue of 19,406 products and 135 queries whose results three judges graded 0 to
-3.
+"""Chorus electronics: 19,406 products and 135 queries whose results three judges graded 0 to 3.
 
 Source: the demonstration shop "Chorus" of OpenSource Connections (github.com/o19s/chorus); products from
 Icecat's open catalogue. The judged pool comes from one search engine's settings: a product that nobody judged
-is not irrelevant. 36 queries have one grade throughout and tell no orders apart.
+need not be irrelevant. 36 queries have the same grade for all products and cannot tell orders apart.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """Crowdflower Search Results Relevance: pairs of a search query and a product, graded 1 (worst) to 4 (best).
 
 Source: Kaggle competition "Crowdflower Search Results Relevance" (2015); its whole training set, 10,158 rows
-of 261 queries, lies in a public repository as the test folds of a cross-validation, which are put together
-here and sorted by id. A grade is the median of several people's; `relevance_variance` tells how far they
-differed and is kept as a label of its own, never a feature.
+of 261 queries, lies in a public repository as the test folds of a cross-validation, which are joined here
+and sorted by id. A grade is the median of several people's; `relevance_variance`, their variance, is kept as
+a second label, never as a feature.
 
-Groups. Some queries share a title (they were searched for in the same shops): a split keeps them together,
-204 groups. A pair that stands twice counts once, with the mean of its grades: of 274 repeated pairs 81 carry
-two.
+Groups: queries that share a product title are kept together by splits, 204 groups. A repeated pair counts
+once, with the mean of its grades: of 274 repeated pairs 81 have two different grades.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ def load(source: Source) -> LabelledTexts:
 
 
 def groups_of(queries: pd.Series, titles: pd.Series) -> np.ndarray:
-    """[K] number of each row's group: queries that share a title, directly or by way of others, are one."""
+    """[K] group of each row: queries that share a title, directly or through others, form one group."""
     query, title = pd.factorize(queries)[0], pd.factorize(titles)[0]
     size = query.max(initial=-1) + 1, title.max(initial=-1) + 1
     ends = (query, size[0] + title)

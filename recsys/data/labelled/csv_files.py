@@ -1,4 +1,4 @@
-"""Read a CSV of labelled texts, zipped or not, with the types that its loader names."""
+"""Reads a CSV of labelled texts, zipped or not, with the column types that its loader asks for."""
 
 import io
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ def read_table(source: Source, role: str, types: Mapping[str, type], encoding: s
 
     Args:
         types: column -> str, int or float; further columns of the file are not read.
-        encoding: of the file as published. UTF-8 is tried first: no text of another encoding that holds a
-            letter beyond ASCII is likely to be valid UTF-8, and many copies were saved so. A byte order mark
+        encoding: of the file as published. UTF-8 is tried first, because many copies were saved as UTF-8 and
+            text in another encoding with letters beyond ASCII is hardly ever valid UTF-8. A byte order mark
             at its beginning is skipped.
 
     Raises:
         RegistryError: the entry has no file with that role.
-        DataUnavailable: the file cannot be had, or (NotData) is no such table; one line says what is wrong.
+        DataUnavailable: the file cannot be obtained, or (NotData) is no such table; the message says why.
     """
     path = sources.local_file(source.name, file_of(source, role))
     content = read_bytes(path)

@@ -1,7 +1,7 @@
-"""Texts with a label each: intents, sentiments, relevance grades. One door, one table, one way to split.
+"""Texts with one label each (intents, sentiments, relevance grades): load by name, check, split.
 
-A log of events goes through `recsys.data.load`; these sets have no users and no order, so they get a table
-and a split of their own.
+Logs of events are loaded by `recsys.data.load`; labelled texts have no users and no order, and so have a
+table and a split of their own.
 """
 
 from collections.abc import Mapping
@@ -29,10 +29,11 @@ class LabelledTexts:
     name: as in the registry, for instance "banking77".
     table: N rows, index 0 ... N - 1, in the order of the source. Columns: text (str, not empty), label (int64
         code into `labels`, or a float64 grade where `labels` is empty), and where the source has them
-        text_pair (str: the second text, which the label relates to the first), group (what no split may
-        divide), part ("train" or "test", the source's own division), and further columns of its loader.
+        text_pair (str: the second text of a labelled pair), group (rows of one group always fall into one
+        part of a split), part ("train" or "test", the source's own division), and further columns of its
+        loader.
     labels: names of the label codes; empty where the label is a grade.
-    cleaning: what the loader met and dropped, by reason; "rows read" - "rows dropped" = "rows kept".
+    cleaning: rows that the loader dropped, by reason; "rows read" - "rows dropped" = "rows kept".
     """
 
     name: str
@@ -50,12 +51,12 @@ class LabelledTexts:
 
     @property
     def group(self) -> pd.Series | None:
-        """What no split may divide, one value a row; None where every row stands for itself."""
+        """Group of each row (no split divides a group); None where the source has no groups."""
         return self.table.get("group")
 
 
 def load_labelled(name: str) -> LabelledTexts:
-    """A data set of labelled texts, checked.
+    """Load a data set of labelled texts by name, checked.
 
     Args:
         name: "home_depot", "banking77", "womens_clothing", "chinese_reviews", "atec", "lcqmc", or an entry of
@@ -63,12 +64,14 @@ def load_labelled(name: str) -> LabelledTexts:
 
     Raises:
         RegistryError: no such data set; the message gives the nearest name and all names.
-        DataUnavailable: a file cannot be had, or is not what the loader reads; one line says how to mend it.
+        DataUnavailable: a file cannot be obtained or read; one line says how to mend it.
         TableError: the table breaks a rule of `LabelledTexts`.
 
     Example:
         >>> intents = load_labelled("banking77")
-        >>> rows = labelled_split(intents)["train"]
+        >>> train = intents.table.iloc[labelled_split(intents)["train"]]
+        >>> intents.labels[train["label"].iloc[0]]
+        'card_arrival'
     """
     every = sources.all_sources()
     known = [source.name for source in every.values() if source.family in LABELLED]
@@ -84,7 +87,7 @@ def load_labelled(name: str) -> LabelledTexts:
 
 
 def check_labelled(data: LabelledTexts) -> LabelledTexts:
-    """The data set itself, once its table keeps the rules of `LabelledTexts`. Raises TableError."""
+    """The data set itself, once its table keeps the rules of `LabelledTexts`; raises TableError otherwise."""
     table = data.table
     missing = [column for column in ("text", "label") if column not in table]
     if missing:
@@ -120,10 +123,10 @@ def labelled_split(
     (case and blanks make no difference). A row's part depends on nothing but that, the salt and the shares;
     parts are not stratified by label, and with few or uneven groups they miss their shares by some per cent.
 
-    Where the source has a test part of its own, it stays test, and the rest is divided into train and
-    validation in the proportion of their shares. A text that would stand in several parts all the same (in
-    two groups, or in the source's train and test) stays in the last of them only, test before validation
-    before train: its rows in the earlier parts are left out, so the three may not cover all rows.
+    Where the source has a test part of its own, it is kept, and the rest is divided into train and
+    validation in the proportion of their shares. A text that would still be in several parts (because it is
+    in two groups, or in the source's train and test) is kept in one of them only, test before validation
+    before train; its other rows are left out, so the three parts may not cover all rows.
 
     Raises:
         ValueError: the shares are not those of train, validation and test, or do not sum to 1.

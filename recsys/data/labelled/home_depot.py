@@ -1,14 +1,14 @@
 """Home Depot Product Search Relevance: pairs of a search query and a product title, graded by people.
 
 Source: Kaggle competition "Home Depot Product Search Relevance" (2016), file `train.csv`; its rules allow
-evaluation, not redistribution, so a user places the file. 74,067 pairs of 11,795 queries and 54,667 products.
-The file is Latin-1. A grade is the mean of some raters' 1 (irrelevant) to 3 (perfect match): mostly thirds,
-59 of them quarters.
+evaluation, not redistribution, so the user places the file. 74,067 pairs of 11,795 queries and 54,667
+products. The file is Latin-1. A grade is the mean of a few raters' 1 (irrelevant) to 3 (perfect match):
+mostly thirds, 59 of them quarters.
 
-A query is a group: its judged list is never divided. Lists are short (median 7), and 1,835 have one grade
-throughout: every order of theirs is ideal, so `judged_lists` leaves them out, and the measure
-(`recsys.metrics.judged_lists`) counts gain 2^(grade - 1) - 1 and reports what a random order scores. With
-linear gains over all queries a random order has an NDCG@10 of .956 already; so measured it has .875.
+A query is a group: its judged list is never divided. Lists are short (median 7), and 1,835 have only one
+grade: every order of them is ideal, so `judged_lists` leaves them out, and the metric
+(`recsys.metrics.judged_lists`) uses gain 2^(grade - 1) - 1 and reports what a random order scores. With
+linear gains over all queries a random order has an NDCG@10 of .956 already; with this metric it has .875.
 """
 
 from dataclasses import dataclass

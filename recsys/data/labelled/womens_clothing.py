@@ -1,14 +1,14 @@
 """Women's E-Commerce Clothing Reviews: reviews of one shop, each with a rating and a recommendation.
 
-Source: Kaggle data set "Women's E-Commerce Clothing Reviews", CC0; a user places the file. 23,486 reviews of
-1,206 garments. The zip holds a second member, macOS's shadow file, which is not read.
+Source: Kaggle data set "Women's E-Commerce Clothing Reviews", CC0; the user places the file. 23,486 reviews
+of 1,206 garments. The zip holds a second member, macOS's shadow file, which is not read.
 
 - 845 reviews have no text and are dropped, also the one of them that has a title.
 - The text is the title, where there is one, a line break, and the review.
-- A garment is a group: its reviewers praise and blame the same seam, so a model that meets a garment's
-  reviews in training knows part of the answer. A few garments have hundreds of reviews, so the parts miss
-  their shares more than single rows would.
-- 82 % recommend: judge by balanced accuracy or by a curve, accuracy alone says nothing.
+- A garment is a group: its reviews praise and criticise the same things, so a model that sees a garment's
+  reviews in training knows part of the answer. A few garments have hundreds of reviews, so the parts deviate
+  more from their shares than in a split by rows.
+- 82 % recommend: judge by balanced accuracy or by AUC; accuracy alone says nothing.
 """
 
 import pandas as pd

@@ -1,1 +1,1 @@
-"""Logs of events; one file a family of data sets."""
+"""Logs of events (who did what with which item, in which order); one file per family of data sets."""

@@ -1,11 +1,10 @@
-"""Find the same items in two copies of one interaction log whose ids were drawn anew.
+"""Finds the same items in two copies of one interaction log that use different ids.
 
-Titles of the S3-Rec files stand in another repository under other ids. Where both copies list the users in
-the same order, the ids align position by position. Where they do not, items are told apart by what surrounds
-them, as in colour refinement (Weisfeiler and Leman 1968): an item's first colour is its popularity, a user's
-is the sequence of the items' colours, users with a colour that only they have are paired and vote on their
-items, and each paired item then has a colour of its own. Voting keeps small differences between the copies
-from spreading.
+Titles of the S3-Rec files are in another repository under other ids. Where both copies list the users in the
+same order, the ids align position by position. Where they do not, items are identified by their neighbours,
+by colour refinement (Weisfeiler and Leman 1968): an item's first colour is its popularity, a user's colour is
+the sequence of the items' colours, users with a unique colour are paired and vote on their items, and each
+paired item then has a colour of its own. Voting keeps small differences between the copies from spreading.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 UNMATCHED = -1
-MAXIMUM_ROUNDS = 20  # it settles after about four; this bounds odd logs
+MAXIMUM_ROUNDS = 20  # usually about four suffice; this bounds unusual logs
 
 
 @dataclass(frozen=True)

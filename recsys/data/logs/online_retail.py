@@ -1,7 +1,7 @@
 """UCI Online Retail: two years of invoice lines of a British gift shop, with times and product texts.
 
-Source: Chen, D. (2015, 2019), UCI Machine Learning Repository, ids 352 and 502, CC BY 4.0. The real data set
-with timestamps, so global-time splits and drift are honest here.
+Source: Chen, D. (2015, 2019), UCI Machine Learning Repository, ids 352 and 502, CC BY 4.0. It has timestamps,
+so global-time splits and drift over time can be measured on it.
 
 Either year's columns are taken: Invoice, StockCode, Description, Quantity, InvoiceDate, Price, Customer ID,
 Country; or InvoiceNo, UnitPrice, CustomerID; or without invoice and stock code, as in the second year's
@@ -10,9 +10,9 @@ published table. Choices where the source leaves one:
 - An item is a stock code, in capitals and without blanks around it ("85123a" is "85123A"), because
   descriptions vary in spelling within a code. Without codes it is the description, blanks trimmed.
 - Its title is the description of its earliest line among those kept: one chosen over all lines (the most
-  frequent, say) would be chosen by lines of a test period too.
+  frequent, say) would depend on lines of a test period too.
 - A return (negative quantity, or an invoice that begins with C) is dropped, but the purchase that it undoes
-  stays: at its time it was a purchase, and removing it would let the future into the past.
+  stays: at its time it was a purchase, and removing it would leak the future into the past.
 - Lines without a customer are dropped: they have no user.
 - Of lines equal in every column the first stays. Without invoice numbers, two equal lines of one customer in
   one minute count as duplicates too.
@@ -22,8 +22,8 @@ published table. Choices where the source leaves one:
 - One line is one event, whatever its quantity; `price` is for one piece, in pounds.
 - Lines of one invoice share their minute and keep the order of the file.
 
-Editions that go round are read too: CSV in UTF-8 or Latin-1, with commas, semicolons or tabs, dates with the
-month or the day first (a file whose dates could be either is taken as published: month first).
+Other common editions are read too: CSV in UTF-8 or Latin-1, with commas, semicolons or tabs, dates with the
+month or the day first (where a file's dates could be either, month first, as published).
 
 `cleaning` counts each reason over all lines read, so a line with two faults is counted twice.
 """
@@ -100,7 +100,7 @@ def load(source: Source) -> Dataset:
 
 
 def read_lines(path: Path) -> pd.DataFrame:
-    """Invoice lines of a Parquet or CSV file under our column names, types mended, nothing dropped.
+    """Invoice lines of a Parquet or CSV file, columns renamed and types converted, nothing dropped.
 
     Columns description (trimmed), quantity (int64), time (datetime64[ns]), price (float64), customer (Int64)
     and, where the file has them, invoice (str), code (str, capitals, trimmed), country.

@@ -1,9 +1,9 @@
-"""Open Bandit, men's campaign: impressions of a fashion shop under two policies, with the propensity of each.
+"""Open Bandit, men's campaign: impressions of a fashion shop under two logging policies, with propensities.
 
 Source: ZOZOTOWN's Open Bandit Dataset (Saito et al. 2021, arXiv:2008.07146), the small sample in the
-    repository of
-its pipeline: 10,000 impressions of a uniformly random policy and 10,000 of a Thompson-sampling one. Three
-places are shown at a time, 34 products; half a per cent of the impressions is clicked, so intervals are wide.
+repository of its pipeline: 10,000 impressions of a uniformly random policy and 10,000 of Thompson sampling.
+Three places are shown at a time, 34 products; half a per cent of the impressions is clicked, so intervals
+are wide.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ FEATURES = tuple(f"user_feature_{number}" for number in range(4))
 
 
 def load_impressions(policy: str, name: str = "open_bandit") -> pd.DataFrame:
-    """One policy's impressions in the course of time.
+    """One policy's impressions in order of time.
+
+    Args:
+        policy: "random" (uniform) or "thompson" (Thompson sampling).
+        name: data set of family "open_bandit".
 
     Returns:
         time (UTC), item (code 0 … 33), position (0 … 2), click (0 or 1), propensity in (0, 1], and the user's

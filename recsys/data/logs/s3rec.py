@@ -2,12 +2,12 @@
 
 Source: Zhou et al. 2020, "S3-Rec" (repository RUCAIBox/CIKM2020-S3Rec, folder data). Amazon reviews of 2014
 in which every user and item has at least five; each review counts as one purchase. Only the order is known,
-so there is no `time` and leave-one-out is the only honest split. Any file of this form loads, given a
-registry entry (`recsys.data.registry`).
+so there is no `time` and leave-one-out is the only possible split by order. Any file of this form loads,
+given a registry entry (`recsys.data.registry`).
 
-Titles are no part of the family. Where the registry names a TransRec copy of the same log (repository
+The files have no titles. Where the registry names a TransRec copy of the same log (repository
 Linxyhaha/TransRec, with titles and categories under other ids), the items of both copies are paired
-(`recsys.data.logs.item_matching`) and the titles taken over, HTML entities (&amp;, &#39;) turned into signs.
+(`recsys.data.logs.item_matching`) and the titles copied, with HTML entities (&amp;, &#39;) unescaped.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ def load(source: Source, titles: bool = True) -> Dataset:
     cleaning = {"rows read": len(events), "rows dropped": 0, "rows kept": len(events)}
     if titles and source.role("titles"):
         table = item_table(source, log)
-        # the pinned table holds texts as the source writes them; what is read is what they mean
+        # the pinned table holds texts as the source writes them; they are unescaped only when loaded
         items["title"] = table["title"].map(unescaped).where(table["title"] != "", None)
         if "category_path" in table:
             items["category"] = (
@@ -155,8 +155,13 @@ def _plain(value: Any) -> str:
 
 
 def unescaped(text: str) -> str:
-    """A text of a web page as people read it: "Wash &amp; Go" is "Wash & Go". Some were escaped twice."""
-    while (plain := html.unescape(text)) != text:  # each turn is shorter, or the last
+    """Text with HTML entities unescaped, repeatedly, because some texts were escaped twice.
+
+    Example:
+        >>> unescaped("Wash &amp;amp; Go")
+        'Wash & Go'
+    """
+    while (plain := html.unescape(text)) != text:  # ends: unescaping shortens the text or changes nothing
         text = plain
     return _plain(text)
 

@@ -1,4 +1,4 @@
-"""Anybody's log of events, in one CSV or Parquet file, and a second one of items where there is one.
+"""Your own log of events, in a CSV or Parquet file, with an optional second file of items.
 
 A YAML file named by RECSYS_SOURCES says what the columns are::
 
@@ -19,13 +19,13 @@ A YAML file named by RECSYS_SOURCES says what the columns are::
         items:
           columns: {item: sku, title: name, category: department}
 
-Then `recsys data show my_shop`, and every notebook takes `dataset="my_shop"`. All options, with what they
-mean: `recsys.data.logs.table_options`. Nothing is guessed: neither the order of day and month, nor the zone,
-nor what a row without a user meant.
+Then `recsys data show my_shop` prints the tables, and every notebook takes `dataset="my_shop"`. All options
+are explained in `recsys.data.logs.table_options`. Nothing is guessed: neither the order of day and month, nor
+the time zone, nor what a row without a user means.
 
-Ids are texts (so that "007" stays what it is) unless all of a column are plain whole numbers. Where the
-events file has columns title, description or category, an item takes those of its earliest event: later ones
-are not known yet. The catalogue is every item of either file.
+Ids are texts (so that "007" keeps its zeros) unless a column holds plain whole numbers only. Where the events
+file has columns title, description or category, an item takes those of its earliest event, because later ones
+would leak from a test period. The catalogue is every item of either file.
 """
 
 import io
@@ -59,8 +59,8 @@ def load(source: Source) -> Dataset:
         query, review. `cleaning` counts what was dropped, by reason.
 
     Raises:
-        DataUnavailable: a file cannot be had, or (NotData) holds a value that its options do not explain; the
-            line names file, column and row.
+        DataUnavailable: a file cannot be obtained, or (NotData) holds a value that its options do not
+            explain; the message names file, column and row.
     """
     options = TableOptions.model_validate(source.options)
     sources.note_options(source)

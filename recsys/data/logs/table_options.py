@@ -1,4 +1,4 @@
-"""What a data set of family "table" is told of its files: columns, kinds, times, how they are written."""
+"""Options of a data set of family "table": columns, kinds of event, times, how the files are written."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -23,9 +23,9 @@ class Times(_Options):
     """How times are written.
 
     format: "iso" (2024-05-01 13:45), "seconds", "milliseconds" or "microseconds" since 1970 (UTC), or a
-        pattern of strptime such as "%d/%m/%Y %H:%M". It is never guessed: 01/02 is two days.
-    zone: the shop's. Tables hold its local time; numbers and times with an offset are converted to it, times
-        without one are taken to be local already.
+        pattern of strptime such as "%d/%m/%Y %H:%M". It is never guessed: 01/02 can be two dates.
+    zone: time zone of the shop. Tables hold its local time; numbers and times with an offset are converted
+        to it, times without one are taken to be local already.
     first, last: ISO times, both included; events outside are dropped and counted (clocks that were wrong).
     """
 
@@ -124,6 +124,8 @@ class ItemOptions(FileOptions):
 
 
 class TableOptions(_Options):
+    """All options of a data set of family "table": of its events file, and of its items file or None."""
+
     events: EventOptions
     items: ItemOptions | None = None
 

@@ -1,7 +1,7 @@
-"""RecBole's atomic files, as of MovieLens 100K: events with time, profiles of users, a knowledge graph.
+"""RecBole's atomic files, as of MovieLens 100K: events with times, user profiles, a knowledge graph.
 
-Columns are named `<field>:<type>` and separated by tabs. The only set here with gender, age and occupation
-beside times. Freebase knows things from after the events: for a split by time the graph is a leak.
+Columns are named `<field>:<type>` and separated by tabs. The only data set here with gender, age and
+occupation beside times. Freebase was collected after the events: in a split by time the graph is a leak.
 """
 
 import io
@@ -64,7 +64,7 @@ def load(source: Source) -> Dataset:
 
 
 def load_graph(name: str, dataset: Dataset) -> pd.DataFrame:
-    """Triples of the graph: head, relation, tail (ids of the graph) and item (code of the head, or -1)."""
+    """Triples of the knowledge graph: head, relation, tail (the graph's ids), item (code of head, or −1)."""
     source = sources.get(name)
     triples = _fields(source, "kg", ("head_id", "relation_id", "tail_id"))
     link = _fields(source, "link", ("item_id", "entity_id")).drop_duplicates("entity_id")

@@ -1,8 +1,8 @@
-"""Make the derived archives from their public originals: fetched one by one, changed as said, packed alike.
+"""Builds derived archives from their public originals: files downloaded one by one, converted, packed.
 
-The result's sha256 is the registry's, or it is refused: packing is the same to the byte (tar in the order of
-ids, fixed times, `gzip -9n`). Thousands of small files are fetched; interrupted, it goes on where it stopped.
-The photos of the Grocery Store set are not among them: put its archive by hand where the registry says.
+Packing is reproducible to the byte (tar in the order of ids, fixed times, `gzip -9n`), so the result must
+have the sha256 of the registry. Thousands of small files are downloaded; an interrupted run continues where
+it stopped. The Grocery Store archive cannot be built here: place it by hand where the registry says.
 """
 
 import io
@@ -31,11 +31,15 @@ KEPT_SEGMENT = 0xEE  # APP14 says how colours are stored; the other APPs and com
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one archive comes about.
+    """How one archive is built.
 
-    role: of the archive in its data set. url: of a member, "{}" for its name. members: from the data set's
-    tables to the members' names, in order. change: of a member's bytes. form, time: of the tar. mode: of a
-    member, by its name.
+    Attributes:
+        role: of the archive in its data set.
+        url: of a member; "{}" stands for the member's name.
+        members: takes the data set's entry and returns the members' names, in order.
+        change: converts a member's bytes.
+        form, time: tar format, and the time stamp of every member.
+        mode: takes a member's name and returns its permission bits.
     """
 
     role: str
@@ -48,7 +52,7 @@ class Recipe:
 
 
 def derive(name: str, originals: Path | None = None) -> Path:
-    """Make the derived archive of a data set and put it where its loader looks.
+    """Build the derived archive of a data set and put it where its loader looks.
 
     Args:
         name: one of RECIPES.
@@ -99,7 +103,7 @@ def pack(members: Sequence[tuple[str, bytes]], recipe: Recipe) -> bytes:
 
 
 def without_editor_data(content: bytes) -> bytes:
-    """A JPEG without its APP segments but 14 and without comments; the pixels stay as they are."""
+    """A JPEG without comments and APP segments other than APP14; the pixels do not change."""
     kept, place = [content[:2]], 2
     while place + 4 <= len(content) and content[place] == 0xFF and content[place + 1] != JPEG_SCAN:
         kind = content[place + 1]

@@ -1,8 +1,8 @@
 """Registry entries of the sets with pictures, video or sound: where their files come from, on which terms.
 
-Four archives are derived (a part of the photos without editor data, posters and grocery photos at 128 px, a
-part of the recordings): they have no URL. `recsys data derive NAME` makes three of them from their public
-originals, the grocery archive is placed by hand.
+Four archives are derived (a part of the photos without editor metadata, posters and grocery photos at 128 px,
+a part of the recordings): they have no URL. `recsys data derive NAME` builds three of them from their public
+originals; the grocery archive is placed by hand.
 """
 
 from recsys.data.media.entry_files import SITUNES, clip_files, raw

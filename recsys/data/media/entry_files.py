@@ -1,4 +1,4 @@
-"""Files of the entries that consist of many: SiTunes and the video clips."""
+"""File lists of the entries that consist of many files: SiTunes and the video clips."""
 
 from recsys.data.registry import SourceFile
 

@@ -2,8 +2,8 @@
 
 44,446 products; a photo archive holds part of them, and only products with a photo are kept. No behaviour.
 
-- The names file has nameless further columns: 22 names with a comma run on into them and are joined again.
-- A name nearly gives type, colour and gender away, and many products are the same thing in another colour:
+- 22 names contain an unquoted comma and spill over into unnamed columns; they are joined again.
+- A name nearly gives away type, colour and gender, and many products are the same article in another colour:
   42 % of the test rows of a split by name have such a twin in training. `group` is the name's **stem**, its
   words without colours and digits, so that twins stay together.
 - "NA" as colour or usage is a missing label.

@@ -1,8 +1,8 @@
 """Grocery Store (Klasson, Zhang & Kjellström, WACV 2019): photos of 81 products taken in shops.
 
-The source's own train, validation and test lists are kept. Iconic picture and description belong to a
-**class**: `classes` holds them, the photos' table does not, because a photo's true description would be its
-label.
+The source's own train, validation and test lists are kept. Each **class** has an iconic picture and a
+description; they are in `classes`, not in the photos' table, because a photo's description would give away
+its label.
 """
 
 import pandas as pd

@@ -1,4 +1,4 @@
-"""One door to sets of labelled pictures, sounds and clips, by name."""
+"""Loads a set of labelled pictures, sounds or clips by name."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ SHOWN_CHARACTERS = 40
 
 
 def load_samples(name: str) -> MediaSamples:
-    """A set of labelled pictures, sounds or clips, checked.
+    """Load a set of labelled pictures, sounds or clips by name, checked.
 
     Args:
         name: "fashion_products", "grocery_store", "free_spoken_digit", "ucf101_15clips", or an entry of
@@ -21,7 +21,7 @@ def load_samples(name: str) -> MediaSamples:
 
     Raises:
         RegistryError: no such data set; the message gives the nearest name and all names.
-        DataUnavailable: a file cannot be had, or is not what the loader reads; one line says how to mend it.
+        DataUnavailable: a file cannot be obtained or read; one line says how to mend it.
         TableError: the table breaks a rule of `MediaSamples`.
 
     Example:

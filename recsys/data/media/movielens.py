@@ -1,13 +1,13 @@
 """MovieLens in GroupLens's comma-separated form; posters, trailer numbers and tags where there are files.
 
-A rating says that the film was seen: an event of kind "view". Copies of the small set in public repositories
-are altered now and then (invented users, reordered rows); the entry's checksum is of a copy with GroupLens's
+A rating means that the film was seen: an event of kind "view". Some copies of the small set in public
+repositories are altered (invented users, reordered rows); the entry's checksum is of a copy with GroupLens's
 counts, 100,836 ratings of 610 users.
 
-Posters, trailer numbers and tags are **later knowledge**: a film's poster was collected after its ratings,
-and posters exist for the popular films (92 % of the ratings, half of the films), so whether one is missing is
-not random. A poster's letters show the title. Names of the seven trailer numbers are believed, not checked:
-shot length, mean and deviation of colour variance, mean and deviation of motion, lighting key, shots.
+Posters, trailer features and tags were collected **after the ratings**, and posters exist mostly for popular
+films (92 % of the ratings, half of the films), so missing ones are not missing at random. A poster shows the
+title in print. The names of the seven trailer features are taken from the source, unchecked: shot length,
+mean and deviation of colour variance, mean and deviation of motion, lighting key, shots.
 """
 
 import io
@@ -76,7 +76,7 @@ def load_tags(name: str, dataset: Dataset) -> pd.DataFrame:
     time = pd.to_datetime(tags["timestamp"], unit="s").astype("datetime64[ns]")
     table = pd.DataFrame({"user": user, "item": item, "tag": tags["tag"].astype(str).str.lower().str.strip()})
     table["time"] = time.to_numpy()
-    # who tags without rating is no user of the log, but another user's tag all the same: code -1
+    # a user who tagged but rated nothing is not in the log, but the tag counts: user code -1
     return table[(item >= 0) & (table["tag"] != "")].sort_values("time", kind="stable", ignore_index=True)
 
 

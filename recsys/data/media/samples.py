@@ -1,4 +1,4 @@
-"""Labelled pictures, sounds and clips: one row a sample, its file beside its text, labels and group.
+"""Labelled pictures, sounds and clips: one row per sample, with its file, text, labels and group.
 
 A log of events with media goes through `recsys.data.load.load_dataset`; its items carry the same columns.
 """
@@ -13,7 +13,7 @@ import pandas as pd
 from recsys.data.errors import TableError
 from recsys.data.splits import PARTS, SHARES, by_salt
 
-FEW_GROUPS = 40  # below that a hash leaves parts empty now and then, so groups are dealt out instead
+FEW_GROUPS = 40  # with fewer, a hash may leave a part empty, so groups are dealt out by the shares instead
 FILES = ("picture", "sound", "video")  # columns that hold paths of files, None where there is none
 
 
@@ -23,10 +23,10 @@ class MediaSamples:
 
     name: as in the registry, for instance "fashion_products".
     table: N rows, index 0 ... N - 1. Columns: source_id (unique), where the set has them picture, sound,
-        video (path of a file as text, or None), text (str), group (what no split may divide), part (train,
-        validation or test, the source's own division), and one column for each of `labels` (str, or None
-        where the source has no label).
-    labels: the columns that can be asked for, the main one first.
+        video (path of a file as text, or None), text (str), group (rows of one group always fall into one
+        part of a split), part (train, validation or test, the source's own division), and one column for
+        each of `labels` (str, or None where the source has no label).
+    labels: the columns that can be predicted, the main one first.
     classes: a table of the classes, one row each, where the source describes them (column `name` first).
     cleaning: what the loader met and dropped, by reason.
     """
@@ -42,7 +42,7 @@ class MediaSamples:
 
 
 def check_samples(data: MediaSamples) -> MediaSamples:
-    """The data set itself, once its table keeps the rules of `MediaSamples`. Raises TableError."""
+    """The data set itself, once its table keeps the rules of `MediaSamples`; raises TableError otherwise."""
     table = data.table
     if not table.index.equals(pd.RangeIndex(len(table))):
         raise TableError(f"data set {data.name}: the index does not count 0, 1, 2, ...")
@@ -90,7 +90,7 @@ def sample_parts(
 
 
 def _few(keys: pd.Series, salt: str, shares: dict[str, float]) -> np.ndarray:
-    """Part of every row: groups in the order of a salted hash, dealt out by the shares, at least one each."""
+    """Part of every row: groups in the order of a salted hash, cut by the shares, at least one a part."""
     groups = sorted(keys.unique(), key=lambda key: hashlib.sha256(f"{salt}\0{key}".encode()).digest())
     if len(groups) < len(PARTS):
         raise TableError(f"{len(groups)} groups cannot be divided into {', '.join(PARTS)}")

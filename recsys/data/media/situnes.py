@@ -1,11 +1,11 @@
-"""SiTunes (Li et al., CHIIR 2024): songs with numbers of their sound, rated in laboratory and field.
+"""SiTunes (Li et al., CHIIR 2024): songs with audio features, rated in laboratory and field.
 
 Stage 1 laboratory (25 songs of a fixed set), 2 field, 3 field with a recommender that knows the situation
 (`rec_type` says which served). Thirty users: intervals have to be over users.
 
-- `emo_post_*` is an outcome of listening and is left out: it may never be a feature.
-- Weather, time of day and mood before are the situation; stage 1 has none.
-- Some songs that were rated have no metadata: their numbers are missing.
+- `emo_post_*` is an outcome of listening and is left out: it must never be a feature.
+- Weather, time of day and mood before listening are the situation; stage 1 has none.
+- Some songs that were rated have no metadata: their audio features are missing.
 """
 
 import json
@@ -21,7 +21,7 @@ from recsys.data.labelled.dataset import file_of
 from recsys.data.registry import Source
 from recsys.data.tables import Dataset, place_in_history
 
-# openSMILE's and Spotify's numbers; popularity is later knowledge and stays out
+# openSMILE's and Spotify's audio features; popularity is known only later and is left out
 SOUND = (
     *("loudness", "danceability", "energy", "key", "speechiness", "acousticness", "instrumentalness"),
     *("valence", "tempo", "duration", "F0final_sma_amean", "F0final_sma_stddev"),

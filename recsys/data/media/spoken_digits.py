@@ -1,7 +1,7 @@
 """Free Spoken Digit Dataset: English digits by few speakers, wav files `<digit>_<speaker>_<index>.wav`.
 
-`group` is the speaker: with a speaker on both sides of a split nearly every method is right, what counts is a
-voice that training never heard.
+`group` is the speaker: with a speaker on both sides of a split nearly every method is right, so a split keeps
+the speakers of its parts apart.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Video clips in folders of their classes, as UCF101 has them: `<class>/v_<class>_g<recording>_c<cut>.avi`.
 
-`recording` names what a clip was cut from. The fifteen clips of the built-in entry are five cuts of one
-recording a class: they show that decoding and pooling over frames run and say nothing about accuracy. Grouped
-by recording every class would stand in one part only, so there is no `group`.
+`recording` names the recording that a clip was cut from. The fifteen clips of the built-in entry are five
+cuts of one recording per class: they show that decoding and pooling over frames work and say nothing about
+accuracy. Grouped by recording every class would be in one part only, so there is no `group`.
 """
 
 import re

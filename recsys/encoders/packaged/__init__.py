@@ -1,1 +1,1 @@
-"""Pretrained weights inside packages of the Python index: a file each, no hub, no foreign code."""
+"""Pretrained models whose weights are inside packages of the Python index: no hub, no code of others."""

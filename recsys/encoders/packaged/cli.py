@@ -1,4 +1,4 @@
-"""`recsys models list`: the packaged models, on which terms, and whether they are here."""
+"""`recsys models list`: the packaged models, their licences, and whether they are installed."""
 
 from typing import Annotated
 
@@ -25,8 +25,8 @@ def list_models(
 ) -> None:
     """Every packaged model: kind, licence, size, package, sha256 of its weights, and whether it is here.
 
-    "here" means that every byte was read and is the pinned one. What is missing is told with the command that
-    installs it.
+    "here" means that the weights were read and have the pinned sha256. For a missing model the command that
+    installs it is shown.
     """
     from recsys.encoders.packaged.packaged_model import PackagedError
     from recsys.encoders.packaged.registry import KINDS, packaged_models

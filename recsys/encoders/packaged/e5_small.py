@@ -1,4 +1,4 @@
-"""multilingual-e5-small: a BERT for 100 languages, Chinese among them; 4-bit weights made trainable again."""
+"""multilingual-e5-small: a BERT for 100 languages, Chinese among them; 4-bit weights, loaded as float32."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PREFIXES = ("query: ", "passage: ", "")  # it was trained with one of the first 
 def load(pretrained: bool = True, seed: int = 0) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """A BertModel without pooler, float32, and its tokenizer, which puts "query: " before every text.
 
-    Cosines of its vectors lie between .7 and 1: they rank, and no threshold fits them.
+    Cosines of its vectors lie between .7 and 1: use them to rank, not with a fixed threshold.
 
     Args:
         pretrained: False draws all weights from `seed`; the tokenizer still needs the package.
@@ -51,7 +51,7 @@ def load(pretrained: bool = True, seed: int = 0) -> tuple[PreTrainedModel, PreTr
 def build(
     contents: Contents, pretrained: bool = True, seed: int = 0
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """As `load`, from what a file holds."""
+    """As `load`, from the contents of a weight file."""
     contents.config._attn_implementation = "sdpa"
     if pretrained:
         with torch.device("meta"):  # no random numbers that are thrown away at once
@@ -86,16 +86,17 @@ def build(
 
 
 def put_before(tokenizer: PreTrainedTokenizerFast, prefix: str) -> None:
-    """Let a tokenizer of this model put another prefix before every text, in place.
+    """Set the prefix that a tokenizer of this model puts before every text, in place.
 
-    The prefix belongs to the tokenizer's template, like <s>: it outlives truncation at either end, and is
-    saved and reloaded with the tokenizer. In search queries take "query: " and titles "passage: "; where both
-    sides are alike, both take "query: ".
+    The prefix is part of the tokenizer's template, like <s>: truncation keeps it, and it is saved and loaded
+    with the tokenizer. In search use "query: " for queries and "passage: " for titles; where both sides are
+    of one kind, use "query: " for both.
 
     Raises:
-        ValueError: none of PREFIXES.
+        ValueError: a prefix that is not in PREFIXES.
 
     Example:
+        >>> from recsys.encoders.backbone import load_backbone
         >>> backbone = load_backbone("e5-small-multilingual")
         >>> put_before(backbone.tokenizer, "passage: ")
     """

@@ -1,7 +1,7 @@
 """The architecture of EfficientNet-Lite0, because no installed library has it.
 
-transformers' EfficientNet has squeeze-and-excitation and swish, which the Lite variants leave out, and timm
-and torchvision are not at hand. Names follow the published PyTorch weights but for their leading underscores.
+transformers' EfficientNet has squeeze-and-excitation and swish, which the Lite variants leave out; timm and
+torchvision are not installed. Names follow the published PyTorch weights, without their leading underscores.
 
 B: pictures. H, W: rows and columns of pixels. h, w: H / 32 and W / 32, rounded up.
 """
@@ -48,7 +48,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 class Block(nn.Module):
-    """Inverted bottleneck: widen, filter each channel, narrow; the input is added where shapes agree."""
+    """Inverted bottleneck: expand, depthwise convolution, project; residual where shapes agree."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int):
         super().__init__()
@@ -71,7 +71,7 @@ class Block(nn.Module):
 
 
 def draw(network: nn.Module) -> None:
-    """Random weights that keep the size of signals (He et al. 2015): torch's own would let them vanish."""
+    """Random weights that preserve the variance of activations (He et al. 2015), unlike torch's default."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

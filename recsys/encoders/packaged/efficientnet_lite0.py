@@ -35,8 +35,7 @@ def load(pretrained: bool = True, seed: int = 0) -> EfficientNetLite0:
     """The network in eval mode, float32, all parameters frozen.
 
     Args:
-        pretrained: False draws the weights from `seed`: the control that never saw a picture, and needs no
-            package.
+        pretrained: False draws random weights from `seed`: the untrained control, which needs no package.
 
     Raises:
         PackagedError: not installed, or not the pinned weights.

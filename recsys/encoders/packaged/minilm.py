@@ -1,4 +1,4 @@
-"""MiniLM, which the core depends on: loaded as a folder by `recsys.encoders.model_folders`."""
+"""MiniLM, which the core installation includes: loaded as a folder by `recsys.encoders.model_folders`."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from transformers import BertConfig
 from recsys.encoders.model_folders import BackboneError
 
 MAGIC, VERSION, BLOCK = b"E5S1", 1, 32
-# our name of each matrix of a layer: its name there, and whether rows or columns are the wide side
+# name of each matrix of a layer in transformers: its name in the file, and which side is the wide one
 MATRICES = {
     "attention.self.query": ("q", ""),
     "attention.self.key": ("k", ""),
@@ -34,7 +34,7 @@ MATRICES = {
     "output.dense": ("fo", "columns"),
 }
 NORMS = {"attention.output.LayerNorm": "aln", "output.LayerNorm": "oln"}
-PLACEHOLDER = "\ue000"  # private use: no text holds it that was not meant to
+PLACEHOLDER = "\ue000"  # of the private use area: does not occur in ordinary texts
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class _Cursor:
 
 
 def read_contents(data: bytes) -> Contents:
-    """What such a file holds, float32.
+    """Contents of a weight file, as float32.
 
     Raises:
-        BackboneError: another format, or a file that does not fit itself.
+        BackboneError: another format, or an inconsistent file.
     """
     if data[:4] != MAGIC:
         raise BackboneError(f"weights begin with {data[:4]!r}, not {MAGIC!r}: another format")
@@ -167,10 +167,10 @@ def dequantised(data: bytes) -> np.ndarray:
 
 
 def unigram_tokenizer(contents: Contents) -> Tokenizer:
-    """Without special tokens around the text: see `recsys.encoders.packaged.e5_small`.
+    """The Unigram tokenizer, without special tokens (`recsys.encoders.packaged.e5_small` adds them).
 
-    The file's character table is NFKC but for characters that vanish, that become a blank, or that stay: it
-    is rebuilt from these, because NFKC also composes what stands in two code points, as the original does.
+    The file's character table is NFKC except for characters that are removed, become a blank, or are kept. It
+    is rebuilt as NFKC with these exceptions, because the original also composes pairs of code points.
     """
     odd = {c: to for c, to in contents.characters.items() if unicodedata.normalize("NFKC", c) != to}
     gone = [c for c, to in odd.items() if to == ""]

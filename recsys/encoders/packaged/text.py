@@ -1,4 +1,4 @@
-"""Packaged text models that `load_backbone` loads by name, and own architectures that saved folders name."""
+"""Packaged text models that `load_backbone` loads by name, and custom architectures in saved folders."""
 
 from recsys.code.registry import Registry
 
@@ -11,5 +11,5 @@ PACKAGED_TEXT = Registry(
         "use-multilingual": "recsys.encoders.packaged.use_multilingual:load",
     },
 )
-# model_type of a config.json -> function that makes it known to transformers
+# model_type of a config.json -> function that registers the architecture with transformers
 ARCHITECTURES = Registry("architecture", {"recsys-use": "recsys.encoders.packaged.use_network:register"})

@@ -1,5 +1,4 @@
-"""Universal Sentence Encoder, multilingual, version 3: convolutions over n-grams and an average, no
-Transformer.
+"""Universal Sentence Encoder, multilingual, version 3: n-gram convolutions and averaging, no Transformer.
 
 The table of word vectors stays in 8 bits (65 MB, a quarter of float32), so this model is frozen.
 
@@ -44,7 +43,7 @@ MODEL = PackagedModel(
     original="universal-sentence-encoder-multilingual/3 (Yang et al. 2020, arXiv:1907.04307; 16 languages)",
     not_said="who rounded it, twice by now: TensorFlow to ONNX in 8 bits, these to tables of fewer levels",
 )
-CHUNKS = 17  # tables that the word vectors are dealt to in turn: piece i is row i // 17 of table i % 17
+CHUNKS = 17  # tables of word vectors: token i is row i // 17 of table i % 17
 
 
 def load(pretrained: bool = True, seed: int = 0) -> tuple[UseModel, PreTrainedTokenizerFast]:
@@ -87,7 +86,7 @@ def state_of(content: bytes) -> dict[str, torch.Tensor]:
         start = f"branches.{branch}."
         for place in (1, 2):
             width = arrays[f"b{place}_{order}"].shape[0]
-            # rows are (place in the n-gram, input): a convolution wants [output, input, place]
+            # rows are (position in the n-gram, input); a convolution takes [output, input, position]
             kernel = arrays[f"w{place}_{order}"].reshape(order, width, width).transpose(2, 1, 0)
             state[f"{start}convolution{place}.weight"] = kernel
             state[f"{start}convolution{place}.bias"] = arrays[f"b{place}_{order}"]

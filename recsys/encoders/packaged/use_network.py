@@ -33,11 +33,11 @@ class UseConfig(PreTrainedConfig):
         super().__init__(**other)
         self.vocab_size, self.hidden_size, self.branch_size = vocab_size, hidden_size, branch_size
         self.middle_size, self.chunks, self.epsilon = middle_size, chunks, epsilon
-        self.max_position_embeddings = max_position_embeddings  # there are no positions: a bound on memory
+        self.max_position_embeddings = max_position_embeddings  # the model has no positions: bounds memory
 
 
 class Branch(nn.Module):
-    """Two residual convolutions over n-grams of one order; what lies outside a text is zero."""
+    """Two residual convolutions over n-grams of one order; zeros outside the text."""
 
     def __init__(self, config: UseConfig, order: int, before: int):
         super().__init__()
@@ -57,7 +57,9 @@ class Branch(nn.Module):
 class UseModel(PreTrainedModel):
     """Frozen: word vectors are kept as 8-bit numbers, each of the `chunks` tables with its own scale.
 
-    frozen: why nothing learns, for errors. pools: `forward` gives a vector a text, no states of tokens.
+    Attributes:
+        frozen: why it cannot be trained, for error messages.
+        pools: True, because `forward` returns one vector per text and no states of tokens.
     """
 
     frozen = "its word vectors are 8-bit numbers, which no gradient can move"

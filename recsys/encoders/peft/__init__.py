@@ -1,1 +1,1 @@
-"""Parameter-efficient tuning: the methods, their files, and what they change."""
+"""Parameter-efficient fine-tuning (PEFT): the methods, adapter files, and analysis of weight changes."""

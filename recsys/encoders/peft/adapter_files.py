@@ -1,10 +1,10 @@
-"""Adapters as files: save, reload to the same bits, merge, and switch between several on one backbone.
+"""Adapter files: save, load bit for bit, merge, and switch between several adapters on one backbone.
 
-A folder holds adapter.json (method and options) and adapter.safetensors: every tensor that learned, and
-those frozen ones that cannot be drawn from the options' seed again. The backbone's own weights are not in
-it; a digest of all of them, its configuration and tokenizer is, and another backbone is refused. PiSSA and
-OLoRA take their decomposition of the backbone's weights again when they are loaded: the same bits on the same
-machine, rounding on another one.
+A folder holds adapter.json (method and options) and adapter.safetensors: every trained tensor, and those
+frozen ones that cannot be drawn again from the options' seed. The backbone's own weights are not stored; a
+digest of them, its configuration and tokenizer is, and another backbone is refused. PiSSA and OLoRA repeat
+their decomposition of the backbone's weights when loaded: bit-equal on the same machine, up to rounding on
+another one.
 
 B: texts. T: tokens. v: virtual tokens.
 """
@@ -29,17 +29,24 @@ from recsys.encoders.peft.applied import (
 )
 from recsys.encoders.peft.methods import wrap
 
-SCHEDULE = ("rank_pattern", "total_step", "tinit", "tfinal", "deltaT", "target_r")  # AdaLoRA's, of training
+SCHEDULE = ("rank_pattern", "total_step", "tinit", "tfinal", "deltaT", "target_r")  # AdaLoRA, training only
 
 
 def save_adapter(backbone: Backbone, folder: str | Path) -> int:
-    """Write the adapter alone; an adapter that is there already is replaced.
+    """Save the adapter without the backbone; replaces an adapter in that folder.
 
-    Returns its bytes on disk.
+    Returns its size on disk in bytes.
 
     Example:
-        >>> save_adapter(backbone, "intents")  # after apply_method and training
-        >>> load_adapter(load_backbone("minilm"), "intents")
+        >>> import tempfile
+        >>> from recsys.encoders.backbone import load_backbone
+        >>> from recsys.encoders.peft.methods import apply_method
+        >>> tuned, fresh = load_backbone("random-bert"), load_backbone("random-bert")
+        >>> _ = apply_method(tuned, "lora", r=4)  # and training
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     size = save_adapter(tuned, folder)
+        ...     load_adapter(fresh, folder)["trainable"]
+        2048
 
     Raises:
         ValueError: no method applied; the folder cannot be written.
@@ -56,14 +63,14 @@ def save_adapter(backbone: Backbone, folder: str | Path) -> int:
 
 
 def load_adapter(backbone: Backbone, folder: str | Path) -> dict[str, int]:
-    """Build a saved adapter on a bare backbone, in place: the same vectors, bit by bit, as when it was saved.
+    """Load a saved adapter into a bare backbone, in place; its vectors are bit-equal to those when saved.
 
     Returns:
         {"trainable": n, "total": n} as `apply_method`.
 
     Raises:
-        ValueError: no adapter there, a damaged one, another backbone (weights, configuration, tokenizer or
-            pooling), tensors that do not fit, a method applied already.
+        ValueError: no adapter in the folder, a damaged one, another backbone (weights, configuration,
+            tokenizer or pooling), tensors that do not fit, or a backbone with a method applied already.
     """
     record, state = read_adapter(folder)
     if getattr(backbone, "peft", None) is not None:
@@ -90,10 +97,10 @@ def load_adapter(backbone: Backbone, folder: str | Path) -> dict[str, int]:
 
 
 def merge(backbone: Backbone) -> None:
-    """Make the adapter part of the plain model's weights, in place; vectors stay the same to about 1e-6.
+    """Merge the adapter into the model's weights, in place; vectors change by about 1e-6 at most.
 
     Raises:
-        ValueError: no method applied, or one that is no change of weights.
+        ValueError: no method applied, or one that does not act as a change of weights (prefixes, say).
     """
     applied = applied_to(backbone)
     if not applied.method.merges:
@@ -106,10 +113,12 @@ def merge(backbone: Backbone) -> None:
 class AdapterBank:
     """Many adapters of one method on one backbone, one active at a time.
 
-    Switching hands the model other tensors and copies none, so it takes no memory; it hands over every
+    Switching exchanges references to tensors and copies none, so it takes no memory; it exchanges every
     tensor of the adapter, so nothing of one task is left in the next. Training changes the active one.
 
-    backbone: with a method applied (`apply_method`, `load_adapter`); what it has now is adapter `name`.
+    Args:
+        backbone: with a method applied (`apply_method`, `load_adapter`).
+        name: of the adapter that it has now.
     """
 
     def __init__(self, backbone: Backbone, name: str = "default"):
@@ -139,7 +148,7 @@ class AdapterBank:
         }
 
     def activate(self, name: str) -> None:
-        """Make the backbone that adapter's.
+        """Make that adapter the active one.
 
         Raises:
             ValueError: no such adapter.
@@ -153,7 +162,7 @@ class AdapterBank:
 
     @contextmanager
     def using(self, name: str) -> Iterator[Backbone]:
-        """The backbone with that adapter, for one request; other threads wait until it is done."""
+        """Context manager: the backbone with that adapter; other threads wait until it exits."""
         with self._lock:
             before = self.active
             self.activate(name)
@@ -164,7 +173,7 @@ class AdapterBank:
 
 
 def _split(applied: Applied, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Those that a file holds, and those that are drawn again."""
+    """Tensors that the file stores, and frozen ones that are drawn again from the seed."""
     frozen = {n: t for n, t in tensors.items() if applied.method.redrawn and not t.requires_grad}
     return {n: t for n, t in tensors.items() if n not in frozen}, frozen
 

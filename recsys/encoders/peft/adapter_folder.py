@@ -1,7 +1,7 @@
-"""The two files of a saved adapter: a kill while they are written leaves the old one or a refusal.
+"""Reads and writes the two files of a saved adapter; a kill while writing never mixes two adapters.
 
-adapter.json names the method, its options, digests of the backbone and of the numbers that are drawn again,
-and the sha256 of adapter.safetensors: weights of one saving beside the record of another are refused.
+adapter.json holds the method, its options, digests of the backbone and of the tensors that are drawn again,
+and the sha256 of adapter.safetensors, so that files of two different savings are refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FIELDS = {"format": int, "method": str, "options": dict, "base": str, "frozen": 
 
 
 def write_adapter(folder: Path, record: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
-    """Replace the folder's adapter; each file by rename, the record last.
+    """Replace the folder's adapter; each file by rename, adapter.json last.
 
     Raises:
         ValueError: the folder cannot be written; one line says why.
@@ -45,10 +45,10 @@ def write_adapter(folder: Path, record: Mapping[str, Any], state: Mapping[str, T
 
 
 def read_adapter(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The record and the tensors of a saved adapter.
+    """The contents of adapter.json and the tensors of a saved adapter.
 
     Raises:
-        ValueError: none is there, another format, or damaged; one line says which.
+        ValueError: there is none, it has another format, or it is damaged; one line says which.
     """
     folder = Path(folder)
     missing = [name for name in (RECORD, WEIGHTS) if not (folder / name).is_file()]
@@ -78,7 +78,7 @@ def read_adapter(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]
 
 
 def bytes_on_disk(folder: str | Path) -> int:
-    """Of an adapter's files; the backbone they share is not counted."""
+    """Size of an adapter's two files in bytes, without the backbone."""
     return sum((Path(folder) / name).stat().st_size for name in (RECORD, WEIGHTS))
 
 

@@ -7,8 +7,8 @@ their singular value, the others are set to zero; b(t) falls from init_r to targ
 (§3.3): constant for the warm-up, then falling, then constant again while the chosen triplets learn on.
 
 The allocator reads gradients, so it is called after `optimizer.step()` and before `zero_grad()`. Its smoothed
-scores and its mask are parameters that do not learn, inside the backbone: a checkpoint holds them, and a
-resumed training ends with the same ranks.
+scores and its mask are non-trainable parameters inside the backbone, so a checkpoint holds them and a resumed
+training ends with the same ranks.
 
 r: init_r. D: width.
 """
@@ -36,8 +36,8 @@ class AdaptiveRank(nn.Module):
 
     Args:
         total_steps: optimiser steps of the whole training.
-        final_rank: target_r, mean rank per matrix at the end, 1 to init_r - 1; None: of the method's options.
-        warmup_share: of the steps with all triplets. final_share: of the steps after the last cut.
+        final_rank: target_r, mean rank per matrix at the end, 1 to init_r - 1; None: as the method's options.
+        warmup_share: share of the steps with all triplets. final_share: share after the last cut.
         every: steps between two cuts; None: 1 % of all, at least 1.
 
     Raises:
@@ -93,10 +93,10 @@ class AdaptiveRank(nn.Module):
         return self.allocator.budget_schedule(step)[0]
 
     def on_step(self, step: int) -> None:
-        """To be called once an optimiser step (1, 2, …), when `.grad` is still there; may set values to zero.
+        """Call once per optimiser step (1, 2, …), before `.grad` is cleared; may set singular values to zero.
 
         Raises:
-            ValueError: a step left out or called twice; no gradient.
+            ValueError: a step skipped or repeated; no gradient.
         """
         if step != int(self.last) + 1:
             raise ValueError(f"the allocator was last called at step {int(self.last)}, now at {step}")
@@ -104,7 +104,7 @@ class AdaptiveRank(nn.Module):
         if step < self._end and any(weight.grad is None for weight in weights.values()):
             raise ValueError("no gradient: call on_step after optimizer.step() and before zero_grad()")
         allocator = self.allocator
-        for name in weights:  # this module's numbers are the true ones: a checkpoint may have restored them
+        for name in weights:  # this module's scores count, because a checkpoint may have restored them
             allocator.ipt[name] = self.mean[_key(name)]
             allocator.exp_avg_ipt[name] = self.mean[_key(name)].data
             allocator.exp_avg_unc[name] = self.spread[_key(name)].data
@@ -120,7 +120,7 @@ class AdaptiveRank(nn.Module):
         self.last.fill_(step)
 
     def finish(self) -> None:
-        """To be called when training has ended, with the weights that are kept.
+        """Call when training has ended and the best weights are restored.
 
         Raises:
             RuntimeError: more ranks than the final budget are left: the loop did not call `on_step`, or the
@@ -152,9 +152,9 @@ class AdaptiveRank(nn.Module):
 
 
 def ranks_by_matrix(model: nn.Module) -> pd.DataFrame:
-    """Rank of every adapted matrix: layer and matrix (see `layer_and_matrix`), rank.
+    """Rank of every adapted matrix: columns layer, matrix (see `layer_and_matrix`), rank.
 
-    Of a backbone with "adalora" the triplets that the allocator keeps; with other LoRA methods, r.
+    For "adalora" the number of triplets that the allocator keeps; for other LoRA methods r.
 
     Raises:
         ValueError: no such layers.
@@ -173,10 +173,10 @@ def drop_zero_ranks(backbone: Backbone) -> int:
     """Remove the triplets that the allocator has dropped, after training; vectors stay equal up to rounding.
 
     Returns:
-        Parameters of P, Λ and Q that are left: the adapter's file shrinks to them.
+        Number of parameters left in P, Λ and Q; the adapter's file then holds only them.
 
     Raises:
-        ValueError: another method than "adalora"; the allocator has cut nothing yet.
+        ValueError: another method than "adalora"; the allocator has not cut anything yet.
     """
     config = backbone.model.peft_config[ADAPTER] if applied_to(backbone).name == "adalora" else None
     if config is None or not config.rank_pattern:
@@ -197,10 +197,10 @@ def drop_zero_ranks(backbone: Backbone) -> int:
 
 
 def orthogonality(model: nn.Module) -> Tensor:
-    """R(P, Q) = mean over all P and Q of ‖PᵀP - I‖, ‖QQᵀ - I‖ (Frobenius), 0-d, ≥ 0: peft's form of §3.1,
-    eq. 4, which sums the squares of these norms.
+    """R(P, Q) = mean over all P and Q of ‖PᵀP - I‖, ‖QQᵀ - I‖ (Frobenius norms), 0-d, ≥ 0.
 
-    peft adds it where the model itself returns a loss, which a backbone does not.
+    This is peft's form; the paper's (§3.1, eq. 4) sums the squared norms. peft adds it only where the model
+    itself returns a loss, which a backbone does not.
     """
     terms = []
     for name, weight in model.named_parameters():
@@ -212,7 +212,7 @@ def orthogonality(model: nn.Module) -> Tensor:
 
 
 def with_orthogonality(loss: LossOf, weight: float = 0.5) -> LossOf:
-    """A training loss with γ · R(P, Q) added per sample; weight: γ ≥ 0, peft's default."""
+    """A training loss plus γ · R(P, Q) per sample; weight: γ ≥ 0, by default peft's 0.5."""
 
     def regularised(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
         total, count = loss(model, batch)

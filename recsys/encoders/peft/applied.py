@@ -1,4 +1,4 @@
-"""What a method of tuning did to a backbone, and the tensors that are its own.
+"""The tuning method applied to a backbone, and the tensors that it added or trains.
 
 B: texts. T: tokens. v: virtual tokens.
 """
@@ -24,9 +24,11 @@ from recsys.encoders.peft.registry import PeftMethod
 class Applied:
     """What `apply_method` did to a backbone; kept as `backbone.peft`.
 
-    method: of the registry. name: as asked for ("last-2"). options: all that is needed to build it again.
-    base: digest of the bare backbone. tensors: names in `backbone.model` of every tensor that is the
-    adapter's: learning, or new and frozen.
+    Attributes:
+        method: registry entry. name: as given to `apply_method` ("last-2").
+        options: all that is needed to build it again.
+        base: digest of the bare backbone.
+        tensors: names in `backbone.model` of the adapter's tensors: trained ones, and new frozen ones.
     """
 
     method: PeftMethod
@@ -39,8 +41,8 @@ class Applied:
 class TextPeftModel(peft.PeftModelForFeatureExtraction):
     """peft's model, with hidden states of the text's own tokens only.
 
-    peft's own leaves the virtual tokens of prompt and p-tuning in `last_hidden_state` and forgets the
-    positions of padded decoders. Its [B, v + T, D] is cut to [B, T, D] here, so that any pooling sees text.
+    peft leaves the virtual tokens of prompt tuning and p-tuning in `last_hidden_state` and ignores the
+    position ids of padded decoders. Its [B, v + T, D] is cut to [B, T, D] here: only the text is pooled.
     """
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor | None = None, **extra):
@@ -76,7 +78,7 @@ class TextPeftModel(peft.PeftModelForFeatureExtraction):
 
 
 def applied_to(backbone: Backbone) -> Applied:
-    """What is applied; raises ValueError where nothing is."""
+    """The applied method; raises ValueError where none is."""
     applied = getattr(backbone, "peft", None)
     if applied is None:
         raise ValueError(f"{backbone.name} has no method applied: use apply_method first")
@@ -84,7 +86,7 @@ def applied_to(backbone: Backbone) -> Applied:
 
 
 def adapter_tensors(backbone: Backbone) -> dict[str, Tensor]:
-    """The adapter's live tensors, learning or frozen, by name in `backbone.model`.
+    """The adapter's tensors (not copies), trained or frozen, by name in `backbone.model`.
 
     Raises:
         ValueError: no method applied.

@@ -4,14 +4,14 @@ f(h) = W_up φ(W_down h + b_down) + b_up, with m ≪ D units in the middle.
 
 Houlsby (Houlsby et al. 2019, arXiv:1902.00751, §2.1): two per layer, h + f(h) on the output of attention
 and of the feed-forward block, after their dropout and before the residual sum and norm; the layer norms
-learn too, as the paper has it. Pfeiffer (Pfeiffer et al. 2020, arXiv:2005.00247, §3.1 and appendix): one
-per layer, behind the feed-forward block: with s = block(x) + x, the layer gives LN(s + f(LN(s))).
+are trained too, as in the paper. Pfeiffer (Pfeiffer et al. 2020, arXiv:2005.00247, §3.1 and appendix): one
+per layer, after the feed-forward block: with s = block(x) + x, the layer returns LN(s + f(LN(s))).
 
 Numbers of parameters, for L layers of width D: an adapter has 2·D·m + D + m; Houlsby 2·L of them and
 2·D·(2·L + 1) of the norms (embeddings' included), Pfeiffer L. MiniLM (L = 6, D = 384) with m = 24:
 18,840 an adapter; Houlsby 12 · 18,840 + 9,984 = 236,064; Pfeiffer 6 · 18,840 = 113,040.
 
-They are put in with hooks, so that no parameter of the base model changes its name.
+They are inserted with hooks, so that no parameter of the base model changes its name.
 
 B: texts. T: tokens. D: width.
 """
@@ -32,7 +32,10 @@ Kind = Literal["houlsby", "pfeiffer"]
 
 
 class BottleneckAdapter(nn.Module):
-    """f above. width: D. size: m, 1 to D. Starts near the zero function: weights N(0, 0.01²) cut at 2 σ."""
+    """The adapter f of the module's docstring: width D, m = size units in the middle (1 to D).
+
+    Starts close to the zero function: weights N(0, 0.01²), truncated at 2 σ.
+    """
 
     def __init__(self, width: int, size: int, activation: str = "gelu"):
         super().__init__()
@@ -66,13 +69,13 @@ def insert_adapters(
     activation: str | None = None,
     layer_norms: bool | None = None,
 ) -> list[BottleneckAdapter]:
-    """Put adapters into every layer, in place; all else is frozen. Weights come from torch's generator.
+    """Insert adapters into every layer, in place, and freeze everything else. Draws from torch's generator.
 
     Args:
         kind: "houlsby" or "pfeiffer".
         size: m, from 1 to D; None: D // 16.
         activation: "relu", "gelu" or "silu"; None: "gelu" for Houlsby, "relu" for Pfeiffer.
-        layer_norms: whether the model's own norms learn; None: for Houlsby yes, for Pfeiffer no.
+        layer_norms: whether the model's own norms are trained; None: for Houlsby yes, for Pfeiffer no.
 
     Returns:
         The adapters, first layer first; for Houlsby that of the attention before that of the feed-forward.
@@ -106,7 +109,7 @@ def insert_adapters(
 
 
 def remove_adapters(backbone: Backbone) -> None:
-    """Take out what `insert_adapters` put in; trained norms stay trained; everything stays frozen.
+    """Remove the adapters of `insert_adapters`; trained norms keep their values, everything stays frozen.
 
     Raises:
         ValueError: there are none.
@@ -186,7 +189,7 @@ def _check(backbone: Backbone, kind: str, size: int, activation: str) -> None:
 
 
 def _refuse_to_save(*_args, **_kwargs) -> None:
-    """load_backbone would read such a folder as a bare model and say nothing."""
+    """Refuses `save_pretrained`: `load_backbone` would silently read such a folder as a bare model."""
     raise ValueError(
         "bottleneck adapters are no part of a plain model folder: "
         "use recsys.encoders.peft.adapter_files.save_adapter"

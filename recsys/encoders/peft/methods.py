@@ -24,7 +24,7 @@ from recsys.encoders.backbone_digest import backbone_digest
 from recsys.encoders.peft.applied import Applied, TextPeftModel, changed_fields, tensors_of
 from recsys.encoders.peft.registry import FAILS, METHODS, PeftMethod, get_method
 
-# where a method attaches, by the first names that the model has: BERT, Llama, DistilBERT, GPT-2
+# target modules of each block; the first group of names that the model has: BERT, Llama, DistilBERT, GPT-2
 PLACES = {
     "attention": (("query", "value"), ("q_proj", "v_proj"), ("q_lin", "v_lin"), ("c_attn",)),
     "ia3": (("key", "value", "output.dense"), ("k_proj", "v_proj", "down_proj"), ("c_attn", "mlp.c_proj")),
@@ -45,15 +45,15 @@ def apply_method(
     batches: Iterable[tuple[Tensor, Tensor]] | None = None,
     **options,
 ) -> dict[str, int]:
-    """Make a backbone learn by one method, in place.
+    """Prepare a backbone for tuning by one method, in place: adds its parameters and freezes the others.
 
     Args:
-        name: of METHODS, or "last-K".
-        seed: of the adapter's first weights; the global generator is left as it was.
+        name: of METHODS ("lora", "ia3", "full", ...), or "last-K".
+        seed: of the adapter's initial weights; torch's global generator does not change.
         batches: "eva" only: pairs of input_ids and attention_mask, [B, T], as `Tokens.take` gives them; the
-            directions of greatest variance of what each target module reads become its A matrix (§3).
-        **options: over the method's defaults: fields of peft's configuration class, such as r, lora_alpha,
-            target_modules, num_virtual_tokens; of the bottleneck adapters see `insert_adapters`.
+            principal directions of each target module's inputs become its A matrix (Paischer et al., §3).
+        **options: override the method's defaults: fields of peft's configuration class, such as r,
+            lora_alpha, target_modules, num_virtual_tokens; for bottleneck adapters see `insert_adapters`.
 
     Returns:
         {"trainable": n, "total": n}, numbers of parameters of the backbone, without any head.
@@ -63,8 +63,10 @@ def apply_method(
             supported; more virtual tokens than positions; a backbone with a method applied already.
 
     Example:
+        >>> from recsys.encoders.backbone import load_backbone
         >>> backbone = load_backbone("minilm")
-        >>> apply_method(backbone, "lora", r=4)["trainable"]
+        >>> apply_method(backbone, "lora", r=4)["trainable"]  # 6 layers × query and value × 2 × 384 × 4
+        36864
     """
     method = get_method(name)
     if getattr(backbone, "peft", None) is not None:
@@ -85,7 +87,7 @@ def apply_method(
 
 
 def wrap(backbone: Backbone, name: str, options: dict, seed: int = 0, batches=None) -> dict[str, int]:
-    """As `apply_method`, with all options given and checked: what a file of an adapter is built with."""
+    """As `apply_method`, with all options given and checked; `load_adapter` builds adapters with it."""
     method, base = get_method(name), backbone_digest(backbone)
     before = {id(tensor) for tensor in tensors_of(backbone.model).values()}
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -113,7 +115,7 @@ def wrap(backbone: Backbone, name: str, options: dict, seed: int = 0, batches=No
 
 
 def checked_options(backbone: Backbone, method: PeftMethod, options: dict) -> dict:
-    """Defaults of the method under the given options, with the targets of this backbone."""
+    """The method's defaults overridden by the given options, with the target modules of this backbone."""
     allowed = set(method.defaults)
     if method.config:
         fields = {f.name for f in dataclasses.fields(getattr(peft, method.config)) if f.init}

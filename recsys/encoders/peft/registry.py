@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BOTH, ENCODER = ("encoder", "decoder"), ("encoder",)
-# Usual peak learning rates with AdamW, where they are not 1e-3: what learns few numbers wants larger steps
-# than a matrix of low rank, and pretrained weights smaller ones.
+# Usual peak learning rates with AdamW, where they are not 1e-3: methods with few parameters need larger steps
+# than low-rank matrices, and pretrained weights smaller ones.
 FEW_NUMBERS = 1e-2
 ADAPTERS = "recsys.encoders.peft.bottleneck_adapters:apply_adapters"
 # tried with peft 0.21.2 on these models
@@ -36,15 +36,15 @@ FAILS = {
 
 @dataclass(frozen=True)
 class PeftMethod:
-    """One way to tune.
+    """One tuning method.
 
     name: as `apply_method` takes it. paper: arXiv id, or "" where there is none. config: name of peft's
-    configuration class, "" for what needs no peft. defaults: of its options. kinds: backbones it supports;
-    on a decoder of GPT-2's kind the weights lie transposed, which few methods know. place: key of
-    `recsys.encoders.peft.methods.PLACES`, "prompt", or "" where nothing is targeted. rank: the option that
-    is a rank. merges: can become part of the weights. redrawn: what it freezes is drawn from its
-    configuration's seed again, so files need not hold it. rate: a usual peak learning rate. applied_by: for
-    what needs no peft, "module:function" of (backbone, the name asked for, options).
+    configuration class; "" for methods without peft. defaults: of its options. kinds: backbones that it
+    supports; GPT-2 stores its weights transposed, which few methods handle. place: key of
+    `recsys.encoders.peft.methods.PLACES`, "prompt", or "" where nothing is targeted. rank: name of the option
+    that is a rank. merges: whether it can be merged into the weights. redrawn: whether its frozen tensors are
+    drawn again from the configuration's seed, so that files need not store them. rate: a usual peak learning
+    rate. applied_by: for methods without peft, "module:function" of (backbone, name, options).
     """
 
     name: str
@@ -94,7 +94,7 @@ _METHODS = [
     _lora("eva", "2410.07170", init_lora_weights="eva"),
     _lora("mica", "2604.01694", init_lora_weights="mica"),
     _lora("lora_orthogonal", "", init_lora_weights="orthogonal"),
-    # adalora starts from zero between orthogonal matrices: at 1e-3 fifty steps moved weights by 1e-4 of them
+    # adalora starts with Λ = 0: at a rate of 1e-3 fifty steps changed the weights by 1e-4 of their norm
     _tuner("adalora", "2303.10512", "AdaLoraConfig", "init_r", kinds=BOTH, rate=3e-2, init_r=8, target_r=4,
            lora_alpha=16, total_step=1000, tinit=100, tfinal=300, deltaT=10),
     PeftMethod("ia3", "2205.05638", "IA3Config", {}, BOTH, "ia3", "", rate=FEW_NUMBERS),
@@ -151,5 +151,5 @@ def get_method(name: str) -> PeftMethod:
 
 
 def usual_rate(name: str) -> float:
-    """A usual peak learning rate of a method, the middle of those to search. Raises as `get_method`."""
+    """A usual peak learning rate of a method, the centre of a search. Raises as `get_method`."""
     return get_method(name).rate

@@ -1,4 +1,4 @@
-"""Which parameters of a backbone learn: all, none, or those nearest to the output."""
+"""Which parameters of a backbone are trained: all, none, biases, or the last layers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def set_trainable(backbone: Backbone, which: str) -> dict[str, int]:
     """Set requires_grad of every parameter.
 
     Args:
-        which: "all", "none", or "last-K": the last K transformer layers, and the norm behind them where
-            there is one; embeddings and earlier layers stay fixed.
+        which: "all", "none", or "last-K": the last K transformer layers, and the norm after them where
+            there is one; embeddings and earlier layers are frozen.
 
     Returns:
         {"trainable": n, "total": n}, numbers of parameters (single weights, shared ones counted once).
 
     Raises:
-        ValueError: any other word, or K not between 1 and the number of layers.
+        ValueError: any other value, or K not between 1 and the number of layers.
     """
     if backbone.frozen:
         if which != "none":
@@ -55,22 +55,22 @@ def set_trainable(backbone: Backbone, which: str) -> dict[str, int]:
 
 
 def tune_all(backbone: Backbone, name: str, options: dict) -> None:
-    """The method "full": every parameter of the backbone learns."""
+    """The method "full": every parameter of the backbone is trained."""
     set_trainable(backbone, "all")
 
 
 def tune_none(backbone: Backbone, name: str, options: dict) -> None:
-    """The method "frozen": no parameter of the backbone learns; a head on top may."""
+    """The method "frozen": no parameter of the backbone is trained; a head on top may be."""
     set_trainable(backbone, "none")
 
 
 def tune_last(backbone: Backbone, name: str, options: dict) -> None:
-    """The methods "last-K": the last K layers learn (Lee et al. 2019, arXiv:1911.03090)."""
+    """The methods "last-K": the last K layers are trained (Lee et al. 2019, arXiv:1911.03090)."""
     set_trainable(backbone, name)
 
 
 def tune_biases(backbone: Backbone, name: str, options: dict) -> None:
-    """BitFit (Ben Zaken et al. 2021, arXiv:2106.10199): biases learn, all else is frozen."""
+    """BitFit (Ben Zaken et al. 2021, arXiv:2106.10199): biases are trained, all else is frozen."""
     set_trainable(backbone, "none")
     for label, parameter in backbone.named_parameters():
         parameter.requires_grad_(label.endswith("bias"))

@@ -1,7 +1,7 @@
-"""What tuning did to each matrix: the singular values of ΔW, layer by layer.
+"""How tuning changed each weight matrix: the singular values of ΔW, layer by layer.
 
-LoRA bets that ΔW of a fine-tuned model is close to one of low rank (Hu et al. 2021, arXiv:2106.09685, §4.1
-and §7). Full tuning says whether it is: its ΔW is bound to no rank.
+LoRA assumes that ΔW of a fine-tuned model has low rank (Hu et al. 2021, arXiv:2106.09685, §4.1 and §7). The
+ΔW of full tuning, whose rank is not limited, shows whether it has.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def weight_change(tuned: Backbone, start: Backbone) -> pd.DataFrame:
     """Singular values of every linear map that changed.
 
     Args:
-        tuned: after training; methods that can be merged are taken as merged, and stay as they are.
-        start: the same backbone before.
+        tuned: after training; an adapter is measured as if merged, and does not change.
+        start: the same backbone before training.
 
     Returns:
         One row for each singular value: layer and matrix (see `layer_and_matrix`), index (from 1,
@@ -57,8 +57,11 @@ def weight_change(tuned: Backbone, start: Backbone) -> pd.DataFrame:
 
 
 def change_by_matrix(change: pd.DataFrame) -> pd.DataFrame:
-    """What `weight_change` found, a row a matrix: layer, matrix, moved (‖ΔW‖ / ‖W‖, Frobenius),
-    effective_rank, first_8 (share of ‖ΔW‖² in the eight largest singular values)."""
+    """Summary of `weight_change`, one row per matrix.
+
+    Columns layer, matrix, moved (‖ΔW‖ / ‖W‖, Frobenius), effective_rank, first_8 (share of ‖ΔW‖² in the
+    eight largest singular values).
+    """
     rows = []
     for (layer, matrix), part in change.groupby(["layer", "matrix"]):
         energy = part.sort_values("index")["value"].to_numpy() ** 2
@@ -72,6 +75,10 @@ def effective_rank(values: np.ndarray) -> float:
 
     Raises:
         ValueError: no value above zero.
+
+    Example:
+        >>> round(effective_rank(np.array([1.0, 1.0, 0.0])), 3)
+        2.0
     """
     shares = np.asarray(values, float)
     if not (shares > 0).any():

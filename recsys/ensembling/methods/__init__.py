@@ -1,1 +1,1 @@
-"""Methods of fusing scores, one file each; all follow `recsys.ensembling.fusion.Fusion`."""
+"""Fusion methods, one file each; all have the interface `recsys.ensembling.fusion.Fusion`."""

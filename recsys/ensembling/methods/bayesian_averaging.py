@@ -1,10 +1,9 @@
-"""Bayesian model averaging: p(i | u) = Σ_s p(s | D) p(i | u, s), each scorer's scores read as logits.
+"""Bayesian model averaging: p(i | u) = Σ_s p(s | D) p(i | u, s), with each scorer's scores as logits.
 
-Members that differ in their seed alone are draws from (about) one posterior, each with weight 1/S:
-Lakshminarayanan et al. 2017 (arXiv:1612.01474), Wilson & Izmailov 2020 (arXiv:2002.08791). Averaging
-probabilities lets one member that is sure decide; averaging scores does not: that is the difference to
-`EqualWeights`. Scorers whose scores are no logits (cosines, counts) need a temperature: each gets the one
-that is likeliest on validation.
+Members that differ only in their seed are (approximate) draws from one posterior, each with weight 1/S:
+Lakshminarayanan et al. 2017 (arXiv:1612.01474), Wilson & Izmailov 2020 (arXiv:2002.08791). Unlike averaging
+scores (`EqualWeights`), averaging probabilities lets one confident member decide. Scores that are no logits
+(cosines, counts) need a temperature, which is chosen by maximum likelihood on validation.
 
 Probabilities are over the pool's candidates, not the catalogue. S: scorers. B: users. C: candidates.
 """
@@ -26,7 +25,7 @@ TEMPERATURES = np.geomspace(0.05, 20, 25)  # in units of z-scores
 
 
 class BayesianAveraging:
-    """See the module and `recsys.ensembling.fusion.Fusion`. weights: [S] p(s), all 1/S."""
+    """Bayesian model averaging (see the module) as a `Fusion`. weights: [S] p(s), all 1/S."""
 
     def __init__(self, budget: Budget):
         self.budget, self.weights, self.trials = budget, None, pd.DataFrame()

@@ -1,6 +1,8 @@
-"""Greedy ensemble selection with replacement (Caruana et al. 2004, "Ensemble selection from libraries of
-models", ICML): again and again add the model that helps validation most; how often each was taken is its
-weight. Starting from the best few and stopping at the best moment keep it from overfitting (section 2.2).
+"""Greedy ensemble selection with replacement.
+
+Caruana et al. 2004, "Ensemble selection from libraries of models". Repeatedly adds the model that improves
+validation most; a model's weight is how often it was added. Starting from the best few and stopping at the
+best size reduce overfitting (section 2.2).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from recsys.ensembling.score_fusion import PreparedConvex, convex
 
 
 class GreedySelection:
-    """See the module and `recsys.ensembling.fusion.Fusion`. Each addition tried is a call of the budget."""
+    """Greedy selection (see the module) as a `Fusion`. Each addition tried is a call of the budget."""
 
     def __init__(self, budget: Budget):
         self.budget, self.weights, self.trials = budget, None, pd.DataFrame()
@@ -34,10 +36,10 @@ class GreedySelection:
 
 
 def greedy(measure, scorers: int, calls: int) -> tuple[np.ndarray, pd.DataFrame]:
-    """Weights k_s / Σ k by greedy addition, and one row a call (added, size, value, seconds).
+    """Weights k_s / Σ k by greedy addition, and one row per call (added, size, value, seconds).
 
-    The weights are those of the best size seen; of equals the smallest. An addition that no longer helps is
-    still made, as the paper does: a later one may.
+    The weights are those of the best size; of ties the smallest. An addition that does not help is still
+    made, as in the paper, because a later one may.
     """
     counts, best, best_value, rows = np.zeros(scorers), None, -np.inf, []
     while len(rows) + scorers <= max(calls, scorers):

@@ -1,4 +1,4 @@
-"""What a fusion has to beat: the best single scorer, chosen on validation, and all with equal weights."""
+"""Baselines of fusion: the best single scorer by validation, and equal weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recsys.ensembling.score_fusion import convex
 
 
 class BestSingle:
-    """The scorer with the highest validation NDCG@10, alone. See `recsys.ensembling.fusion.Fusion`."""
+    """The single scorer with the highest validation NDCG@10, as a `Fusion`."""
 
     def __init__(self, budget: Budget):
         self.budget, self.weights, self.trials = budget, None, pd.DataFrame()
@@ -29,7 +29,7 @@ class BestSingle:
 
 
 class EqualWeights:
-    """The mean of all normalised scores: nothing is chosen. See `recsys.ensembling.fusion.Fusion`."""
+    """The mean of all normalised scores, without a choice of weights, as a `Fusion`."""
 
     def __init__(self, budget: Budget):
         self.budget, self.weights, self.trials = budget, None, pd.DataFrame()

@@ -1,4 +1,4 @@
-"""Stacking (Wolpert 1992): a logistic model of scores, ranks and who kept a candidate says how likely it is.
+"""Stacking (Wolpert 1992): a logistic regression of relevance on the scorers' scores and ranks.
 
 Fitted on validation lists, and judged out of fold (`recsys.ensembling.fusion.cross_fitted`), so that no
 user's target is used twice. Learnt from are the candidates near the top, of users whose target is among them:
@@ -26,7 +26,7 @@ STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # C of the logistic model, chosen inside the
 
 
 class Stacking:
-    """See the module and `recsys.ensembling.fusion.Fusion`. It has coefficients for features, not weights."""
+    """Stacking (see the module) as a `Fusion`. It has coefficients of features instead of weights."""
 
     def __init__(self, budget: Budget):
         self.budget, self.weights, self.trials = budget, None, pd.DataFrame()
@@ -65,7 +65,7 @@ def _features(pool: Pool) -> np.ndarray:
 
 
 def _examples(pool: Pool, targets: pd.DataFrame, budget: Budget) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(rows, columns, label) of what is learnt from: users with a kept target only."""
+    """(rows, columns, labels) of the training examples, of users with a kept target only."""
     pairs = targets.loc[targets["user"].isin(pool.rows), ["user", "item"]].drop_duplicates()
     row = pd.Index(pool.rows).get_indexer(pairs["user"])
     hit = pool.ids[row] == pairs["item"].to_numpy()[:, None]

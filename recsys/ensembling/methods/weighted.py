@@ -24,7 +24,7 @@ CONSTANTS = (0.0, 10.0, 60.0, 200.0)  # of reciprocal rank fusion; 60 is the pap
 
 
 class Convex:
-    """Σ w_s z_s with w chosen by the budget's search. See `recsys.ensembling.fusion.Fusion`."""
+    """Σ w_s z_s with w chosen by the budget's search, as a `Fusion`."""
 
     def __init__(self, budget: Budget):
         self.budget, self.weights, self.trials = budget, None, pd.DataFrame()
@@ -41,9 +41,9 @@ class Convex:
 
 
 class RankFusion:
-    """Weighted reciprocal rank fusion: the constant and the weights share the budget's calls equally.
+    """Weighted reciprocal rank fusion as a `Fusion`; each constant gets an equal share of the budget's calls.
 
-    See `recsys.ensembling.fusion.Fusion`. constant: the chosen one.
+    constant: the chosen one.
     """
 
     def __init__(self, budget: Budget):
@@ -76,7 +76,7 @@ class RankFusion:
 
 
 def search(measure: Measure, scorers: int, budget: Budget) -> ChosenWeights:
-    """Weights by the budget's kind of search, with at most its number of calls.
+    """Weights by the budget's search method, with at most its number of calls.
 
     Raises:
         EnsembleError: no such search.

@@ -1,1 +1,1 @@
-"""One model at the cost of one, made of several: averages of weights, merged adapters, distillation."""
+"""Ensembles at the serving cost of one model: weight averaging, merged adapters, distillation."""

@@ -1,9 +1,9 @@
-"""Several adapters of one backbone merged into one: fusion that costs nothing when served.
+"""Merges several LoRA adapters of one backbone: fusion without additional serving cost.
 
-peft does the arithmetic (`LoraModel.add_weighted_adapter`): "linear" adds the factors A and B, "cat" puts
-them side by side and so adds the changes of the weights exactly (rank Σ r), "svd" takes the best rank-r
-change again, "ties" (Yadav et al. 2023, arXiv:2306.01708) and "dare_linear" (Yu et al. 2023,
-arXiv:2311.03099) drop small or random entries first. What is read are the kit's own adapter folders.
+peft does the arithmetic (`LoraModel.add_weighted_adapter`): "linear" adds the factors A and B, "cat"
+concatenates them and so adds the weight changes exactly (rank Σ r), "svd" takes the best rank-r
+approximation, "ties" (Yadav et al. 2023, arXiv:2306.01708) and "dare_linear" (Yu et al. 2023,
+arXiv:2311.03099) drop small or random entries first. Reads the kit's own adapter folders.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ def merge_adapters(
     way: str = "cat",
     seed: int = 0,
 ) -> Backbone:
-    """A bare backbone with several LoRA adapters merged into its weights, in place.
+    """Merge several LoRA adapters into a bare backbone's weights, in place.
 
     Args:
         backbone: bare, the one that the adapters were trained on.
-        folders: of `recsys.encoders.peft.adapter_files.save_adapter`, one method and one set of options.
+        folders: from `recsys.encoders.peft.adapter_files.save_adapter`, with the same method and options.
         weights: of the adapters' changes; None: 1/S each. They need not sum to one.
-        way: of WAYS.
-        seed: of what "dare_linear" drops.
+        way: merging method, of WAYS.
+        seed: of the entries that "dare_linear" drops.
 
     Returns:
-        The backbone, plain again.
+        The backbone with merged weights.
 
     Raises:
         EnsembleError: fewer than two folders, weights that do not fit, no such way, another method than LoRA.

@@ -1,4 +1,4 @@
-"""`TitleSequence` with the mean of its last weights: fusion at the cost of one model."""
+"""`TitleSequence` with stochastic weight averaging: an ensemble at the cost of one model."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from recsys.training.samples import Samples, epoch_batches
 
 
 class AveragedTitleSequence(TitleSequence):
-    """See `recsys.ensembling.one_model.weight_averaging`.
+    """`TitleSequence` whose final weights are a mean over training (`weight_averaging`).
 
     Args:
         text: as `TitleSequence`.
-        last_share: of the optimiser steps whose weights are averaged, in (0, 1].
-        looks: moments that are averaged, ≥ 1, spread evenly over them.
-        rest: see `TitleSequence`. A schedule that ends at 0 ("cosine") leaves the last moments near each
-            other; "constant" gives the average more to do, as the paper has it.
+        last_share: share of the optimiser steps, at the end, whose weights are averaged, in (0, 1].
+        looks: number of snapshots that are averaged, ≥ 1, spread evenly over these steps.
+        rest: see `TitleSequence`. With a schedule that ends at 0 ("cosine") the last snapshots are similar;
+            "constant", as in the paper, makes averaging more useful.
 
     Raises:
         EnsembleError: an argument out of range.
@@ -50,8 +50,8 @@ class AveragedTitleSequence(TitleSequence):
     def fit(
         self, train_events: pd.DataFrame, n_users: int, n_items: int, split=None, folder=None, progress=False
     ):
-        """See `NextItemRecommender.fit`; the average takes the place of the last or best weights. A folder is
-        refused: a resumed run would have forgotten the moments before it."""
+        """As `NextItemRecommender.fit`; the average replaces the last or best weights. A folder is refused,
+        because a resumed run would have lost the earlier snapshots."""
         if folder is not None:
             raise EnsembleError("weight averaging keeps no checkpoints: fit it without a folder")
         super().fit(train_events, n_users, n_items, split, None, progress)

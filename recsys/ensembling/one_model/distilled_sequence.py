@@ -1,12 +1,11 @@
-"""An ensemble distilled back into one model of the single's cost (Hinton et al. 2015, arXiv:1503.02531).
+"""Distillation of an ensemble into one model (Hinton et al. 2015, arXiv:1503.02531).
 
-The student trains on the prefixes as ever, and on one more sample a user: the whole training history, for
-which no next item is known, with the ensemble's fused list as its target. Such a list says what a held-out
-purchase
-cannot: which other items would have been as good. The lists are those of the validation part's moment; of
-validation's purchases they know no more than the few fusion weights that were chosen by them.
+The student is trained on the usual prefixes, and on one additional sample per user: the whole training
+history, whose next item is unknown, with the ensemble's fused list as a soft target. Such a list contains
+what a single purchase cannot: which other items would have been as good. The lists are as of the start of the
+validation part; the validation purchases influence them only by the few fusion weights chosen on them.
 
-The loss is one cross-entropy over the catalogue: a purchase counts 1, an item of a soft list its share of
+The loss is a cross-entropy over the catalogue: a purchase counts 1, an item of a soft list its share times
 `trust`.
 
 B: users. C: candidates. K: items of a soft list. n: samples.
@@ -31,12 +30,12 @@ from recsys.models.next_item.title_cosine import TitleCosineSequence
 from recsys.models.next_item.title_sequence import TitleSequence
 from recsys.training.prefixes import PrefixSamples
 
-UNIT = 1024  # the losses count in whole clicks: a purchase is so many, a soft item a part of them
+UNIT = 1024  # the losses take integer counts: a purchase counts this much, a soft item a share of it
 
 
 @dataclass(frozen=True)
 class SoftLists:
-    """users [B]; ids [B, K] (NO_ITEM pads); shares [B, K], ≥ 0, rows sum to one."""
+    """Soft targets. users [B]; ids [B, K], padded with NO_ITEM; shares [B, K], ≥ 0, rows sum to one."""
 
     users: np.ndarray
     ids: np.ndarray
@@ -69,13 +68,13 @@ def soft_lists(pool: Pool, fused: np.ndarray, top: int = 50, temperature: float 
 
 
 class TaughtPrefixes:
-    """Prefixes with their next item, then users' whole histories with soft lists.
+    """`Samples`: prefixes with their next item, then users' whole histories with soft lists.
 
     Args:
         known: training histories.
-        max_items: the newest items that are read.
-        lists: of users; those without a history are left out.
-        trust: weight of a soft sample, > 0; a purchase has 1.
+        max_items: how many of the newest items are read.
+        lists: soft targets; users without a history are left out.
+        trust: weight of a soft sample, > 0; a purchase has weight 1.
         most_per_user: see `PrefixSamples`.
 
     Raises:
@@ -99,7 +98,7 @@ class TaughtPrefixes:
         return len(self.ends)
 
     def collate(self, indices: np.ndarray) -> dict[str, Tensor]:
-        """items [b, T] (padded behind with 0), lengths [b]; pairs: row, item, count [P]; all int64."""
+        """items [b, T] (padded at the end with 0), lengths [b]; pairs: row, item, count [P]; all int64."""
         items, lengths = self.known.windows(self.ends[indices], self.lengths[indices])
         soft = indices >= len(self.hard)
         taught = indices[soft] - len(self.hard)
@@ -110,14 +109,14 @@ class TaughtPrefixes:
             [self.known.items[self.ends[indices[~soft]]], self.ids[taught][which, place].astype(np.int64)]
         )
         count = np.concatenate([np.full((~soft).sum(), UNIT), self.counts[taught][which, place]])
-        order = np.lexsort((row, item))  # as the losses walk: by item, then user
+        order = np.lexsort((row, item))  # the order that the losses need: by item, then user
         arrays = {"items": items, "lengths": lengths, "row": row[order], "item": item[order]}
         arrays["count"] = count[order]
         return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
 
 
 class Taught:
-    """What a student adds to a `TitleSequence` or a model made of one."""
+    """Mixin that adds soft targets to a `TitleSequence` or a subclass of it."""
 
     lists: SoftLists
     trust: float
@@ -136,7 +135,7 @@ class Taught:
 
 
 class DistilledTitleSequence(Taught, TitleSequence):
-    """`TitleSequence` taught by an ensemble's lists.
+    """`TitleSequence` distilled from an ensemble's lists.
 
     Args:
         text: as `TitleSequence`.
@@ -151,7 +150,7 @@ class DistilledTitleSequence(Taught, TitleSequence):
 
 
 class DistilledTitleCosine(Taught, TitleCosineSequence):
-    """`TitleCosineSequence` taught the same way; arguments as `DistilledTitleSequence`."""
+    """`TitleCosineSequence` distilled in the same way; arguments as `DistilledTitleSequence`."""
 
     def __init__(self, text: np.ndarray, lists: SoftLists, trust: float = 1.0, **rest):
         super().__init__(text, **rest)

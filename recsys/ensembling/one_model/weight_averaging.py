@@ -1,10 +1,10 @@
-"""Averages of weights: one model at the cost of one, made of several moments or runs of the same start.
+"""Weight averaging: one model from several snapshots, or from several runs with the same initial weights.
 
-*Stochastic weight averaging* (Izmailov et al. 2018, arXiv:1803.05407): the mean of the weights at the end of
-training, taken every so many steps. *Soups* (Wortsman et al. 2022, arXiv:2203.05482): the mean of models that
-were fine-tuned from one start; a greedy soup adds a model only where validation gains. Models of different
-random starts need not have a mean that is a model at all: a test shows two that compute the same and average
-badly.
+*Stochastic weight averaging* (Izmailov et al. 2018, arXiv:1803.05407): the mean of weights at regular steps
+near the end of training. *Model soups* (Wortsman et al. 2022, arXiv:2203.05482): the mean of models that were
+fine-tuned from the same initial weights; a greedy soup adds a model only if validation improves. Models with
+different random initial weights cannot be averaged in general: a test shows two that compute the same
+function and whose mean is bad.
 
 A state is a dict of tensors as `nn.Module.state_dict` gives it.
 """
@@ -22,9 +22,9 @@ State = Mapping[str, Tensor]
 
 
 def average(states: Sequence[State], weights: Sequence[float] | None = None) -> dict[str, Tensor]:
-    """Σ_s w_s θ_s, weights scaled to sum to one (None: all alike); whole numbers are taken from the last.
+    """Σ_s w_s θ_s, weights scaled to sum to one (None: equal); integer tensors are taken from the last state.
 
-    Sums are float64, so the order of the states plays no part beyond the last bit.
+    Sums are float64, so the order of the states matters only for the last bit.
 
     Raises:
         EnsembleError: no states, other names or shapes, weights that do not fit, or not finite numbers.
@@ -52,15 +52,15 @@ def average(states: Sequence[State], weights: Sequence[float] | None = None) -> 
 
 
 class RunningAverage:
-    """The mean of a model's weights at chosen steps; hand `on_step` to `recsys.training.loop.train`.
+    """The mean of a model's weights at regular steps; pass `on_step` to `recsys.training.loop.train`.
 
     Args:
         model: that is trained.
-        first: step at which the averaging begins, ≥ 1.
-        every: steps between two looks, ≥ 1.
+        first: step at which averaging begins, ≥ 1.
+        every: steps between two snapshots, ≥ 1.
 
     Raises:
-        EnsembleError: first or every below 1. By `state`: no step was looked at.
+        EnsembleError: first or every below 1. By `state`: there was no snapshot.
     """
 
     def __init__(self, model: nn.Module, first: int, every: int = 1):
@@ -80,7 +80,7 @@ class RunningAverage:
                 kept += tensor.detach()
 
     def state(self) -> dict[str, Tensor]:
-        """The mean, and what is no floating-point number as it is now."""
+        """The mean of floating-point tensors, and the current values of others."""
         if not self.count:
             raise EnsembleError(f"no step was averaged: training ended before step {self.first}")
         now = self.model.state_dict()
@@ -93,14 +93,14 @@ class RunningAverage:
 def greedy_soup(
     states: Sequence[State], measure: Callable[[State], float]
 ) -> tuple[dict[str, Tensor], list[int], float]:
-    """Recipe 1 of Wortsman et al.: in order of their own quality, each is added if validation does not fall.
+    """Recipe 1 of Wortsman et al.: in order of quality, each model is added if validation does not fall.
 
     Args:
-        states: of models tuned from one start.
+        states: of models fine-tuned from the same initial weights.
         measure: state -> quality on validation, higher is better.
 
     Returns:
-        The soup, the places of its ingredients in `states`, and its quality: never below the best one's.
+        The soup, the indices of its ingredients in `states`, and its quality, never below the best one's.
 
     Raises:
         EnsembleError: see `average`.

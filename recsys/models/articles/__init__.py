@@ -1,1 +1,1 @@
-"""The articles' own printed programs: what stops them, and their mended form."""
+"""The programs printed in the articles: the errors that stop them, and the corrected program."""

@@ -1,4 +1,4 @@
-"""What the demonstrations of printed errors share: a small BERT with random weights, and how a call ends.
+"""Shared by the demonstrations of printed errors: a small random BERT, and how a call ends.
 
 B: texts. T: tokens. M: classes, that is products.
 """
@@ -21,8 +21,13 @@ B, M, T = 16, 6, 128  # B and T as printed
 
 @dataclass(frozen=True)
 class Finding:
-    """what_happens: the exception, or what was observed instead. is_wrong: whether it is an error today.
-    mended_works: whether the mended form ran and did what it should."""
+    """Result of one demonstration.
+
+    Attributes:
+        what_happens: the exception, or what was observed instead.
+        is_wrong: whether it is an error with today's libraries.
+        mended_works: whether the corrected form ran and did what it should.
+    """
 
     what_happens: str
     is_wrong: bool
@@ -31,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Bench:
-    """What the demonstrations share. device: where "the GPU" is; "meta" has shapes, but no numbers."""
+    """What the demonstrations share. device: stands for the GPU; torch's "meta" has shapes but no values."""
 
     device: torch.device
     tokenizer: PreTrainedTokenizerBase = field(default_factory=lambda: random_tokenizer("random-bert"))
@@ -56,7 +61,7 @@ def second_device() -> str:
 
 
 def said(call: Callable[[], object]) -> str | None:
-    """Run it: "Type: first line" of its exception, without paths of this machine; None if it has none."""
+    """Call it and return "Type: first line" of its exception, without local paths; None if none is raised."""
     try:
         call()
     except Exception as error:
@@ -65,7 +70,7 @@ def said(call: Callable[[], object]) -> str | None:
 
 
 def works(call: Callable[[], object]) -> bool:
-    """Whether it runs and what it returns is true."""
+    """Whether the call succeeds and returns something true."""
     try:
         return bool(call())
     except Exception:

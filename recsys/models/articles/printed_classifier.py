@@ -1,17 +1,16 @@
-"""The articles' own recommender, mended: a BERT sequence classifier with one class per product.
+"""The articles' recommender, corrected: a BERT sequence classifier with one class per product.
 
-000 §5.2 and 004 §5.2 print a program each; what stops them is shown in
-`recsys.models.articles.printed_errors`. What 000 §5.2 means is kept: a user's history as one text, a
-backbone, dropout, a linear layer of M classes, cross-entropy with the next item, AdamW at a constant 2e-5, 5
-epochs of batches of 16, at most 128 tokens.
+000 §5.2 and 004 §5.2 print a program each; `recsys.models.articles.printed_errors` shows what stops them. The
+intention of 000 §5.2 is kept: a user's history as one text, a backbone, dropout, a linear layer of M classes,
+cross-entropy with the next item, AdamW at a constant 2e-5, 5 epochs of batches of 16, at most 128 tokens.
 
-Seen as x_u · w_i (000 §4.2): logits = W h_u + b, so x_u = (h_u, 1) and w_i = (W_i, b_i), with h_u the pooled
-vector of the text. Every w_i is free and starts as noise: the item's own title is never read, and an item
-that no sample has as its target can only sink.
+As x_u · w_i (000 §4.2): logits = W h_u + b, so x_u = (h_u, 1) and w_i = (W_i, b_i), with h_u the pooled
+vector of the text. Every w_i is a free parameter with a random start: the item's own title is never read, and
+the score of an item that is never a target can only fall.
 
-Where the print leaves a choice, or the mended model differs from it:
+Where the printed program leaves a choice, or the corrected model differs from it:
 
-* Batches are padded to their longest text, not to 128. The maths is the same, since attention and pooling
+* Batches are padded to their longest text, not to 128. The result is the same, since attention and pooling
   skip padding: the logits agree to rounding, and only dropout draws other numbers.
 * h_u is pooled as `load_backbone` does (mean of the tokens for an encoder). BertForSequenceClassification
   puts a dense tanh layer on [CLS] between; the packaged MiniLM was trained without one.
@@ -48,7 +47,7 @@ from recsys.training.next_item import NextItemRecommender
 from recsys.training.prefixes import PrefixSamples
 from recsys.training.settings import TrainingSettings
 
-# mixed precision and length buckets are `dataclasses.replace(PRINTED, mixed_precision="bf16", ...)` away
+# for mixed precision or length buckets use `dataclasses.replace(PRINTED, mixed_precision="bf16", ...)`
 PRINTED = TrainingSettings(
     epochs=5,
     learning_rate=2e-5,
@@ -62,7 +61,7 @@ SUMMARIES = ["accuracy", "macro avg", "weighted avg"]  # rows of scikit-learn's 
 
 
 class PrintedClassifier(NextItemRecommender):
-    """See the module.
+    """The corrected classifier as a next-item recommender; the model is described in the module.
 
     Args:
         texts: of the M items, usually titles; "" where nothing is known.
@@ -71,12 +70,12 @@ class PrintedClassifier(NextItemRecommender):
         samples: "last" trains on each user's last transition, one sample per user as in 000 §5.2;
             "prefixes" on every one.
         max_tokens: of a history's text; the oldest titles are cut off.
-        repeats: whether an item that the user met before can be a target. True as printed; where repeats
-            are not judged (`recsys.metrics.ranking.evaluate` masks them), False is the fair choice.
+        repeats: whether an item that the user had before can be a target. True as printed; where repeats
+            are not evaluated (`recsys.metrics.ranking.evaluate` masks them), False is the fair choice.
         judging: `judged_users`, see `NextItemRecommender`.
 
     Raises:
-        ValueError: another word for `samples`. By `fit`: not one text per item; max_tokens out of range.
+        ValueError: another value of `samples`. By `fit`: not one text per item; max_tokens out of range.
     """
 
     def __init__(
@@ -122,7 +121,7 @@ class PrintedClassifier(NextItemRecommender):
         return cross_entropy(logits, batch["target"], reduction="sum"), len(logits)
 
     def user_vectors(self, users: np.ndarray) -> Tensor:
-        """[B] user codes -> [B, D + 1] float32: the pooled vector, and a 1 that the bias is multiplied by."""
+        """[B] user codes -> [B, D + 1] float32: the pooled vector, and a 1 for the bias."""
         pooled = embed_texts(
             self.network.backbone,
             self._texts(self.known.of(user)[-MAX_ITEMS:] for user in users),
@@ -142,30 +141,30 @@ class PrintedClassifier(NextItemRecommender):
         return history_texts(pasts, self.texts, order, MAX_ITEMS)
 
     def _kept(self) -> dict[str, str]:
-        # a decoder's last token is the one that has read everything
+        # a decoder's last token is the only one that attends to the whole text
         return {"keep": "end" if self.network.backbone.kind == "decoder" else "start"}
 
 
 def report(
     model: Scorer, split, part: Literal["validation", "test"] = "test", batch: int = 512
 ) -> tuple[dict[str, float], pd.DataFrame]:
-    """What the programs of 000 §5.2 and 004 §5.2 print at the end, mended: one label per user.
+    """The classification report at the end of 000 §5.2 and 004 §5.2, corrected: one label per user.
 
     The true label of a user is the first item of `part`; the predicted one is the item of the highest score
-    (the lowest code among equals). Items that the user met before are not masked, as printed.
+    (the lowest code among equals). Items that the user had before are not masked, as printed.
 
     Args:
-        model: asked as it is: for the test part give it train and validation by `with_history` first.
+        model: for the test part give it train and validation by `with_history` first.
         split: see `recsys.data.splits.Split`.
         part: which part holds the true items; users without an event there are left out.
         batch: users scored at once.
 
     Returns:
         users (their number), accuracy, macro and weighted precision, recall and f1, all in [0, 1];
-        commonest, the accuracy of always saying the commonest true item; said, the number of different items
-        that are ever predicted. And a table by item code, of the items that are true or predicted for
-        somebody: precision, recall, f1-score (0 where nothing is said or true), support. The macro averages
-        are over the rows of this table, as in the printed call.
+        commonest, the accuracy of always predicting the most frequent true item; said, the number of
+        distinct predicted items. And a table by item code, of the items that are true or predicted for
+        some user: precision, recall, f1-score (0 where undefined), support. The macro averages are over the
+        rows of this table, as in the printed call.
 
     Raises:
         ValueError: another part; no event in it.
@@ -193,7 +192,7 @@ def report(
 
 
 def _make(data: NextItemData, settings: ModelSettings) -> PrintedClassifier:
-    # the same maths as printed in a third of the time: no padding to 128, bf16 products
+    # the same computation as printed in a third of the time: no padding to 128, bf16 products
     faster = replace(PRINTED, mixed_precision="bf16", length_buckets=True)
     return PrintedClassifier(
         data.required_titles(), settings.backbone, repeats=False, **settings.arguments(faster)

@@ -1,7 +1,7 @@
-"""What stops the programs printed in 000 §5.2 and 004 §5.2, each error by a few lines that really run.
+"""The errors in the programs printed in 000 §5.2 and 004 §5.2, each demonstrated by a few lines that run.
 
-Nothing here is a quotation: a demonstration rebuilds one situation on a small BERT with random weights,
-reports what Python says today, and runs the mended form beside it. Ids: `experiments/articles.yaml`.
+Nothing here is a quotation: a demonstration recreates one situation on a small BERT with random weights,
+reports what Python says today, and runs the corrected form beside it. Ids: `experiments/articles.yaml`.
 
 Left out is "advice-not-followed" (000 §5.2 against its §9 Q2): a choice of settings, no code to run.
 B: texts. T: tokens. M: classes, that is products.
@@ -28,20 +28,20 @@ TEXTS = ["red shoe ; blue sock", "green tea ; cup", "chess board ; clock", "tent
 PRODUCTS = ["running shoe", "tea pot", "chess book", "camping stove"] * (B // 4)
 NONE, POSITIVE, NEGATIVE = range(3)  # the feedback classes of 004; the first is written 'O' there
 
-# Names that the programs use without making them. They stand here because a function's code needs to name
-# something global; `printed` runs that code in a namespace without them, as a program of its own would.
+# Names that the printed programs use without defining them. They are defined here only for linters: `printed`
+# runs the code in a namespace without them, as the programs would.
 item_labels = [0, 1]
 device = torch.device("cpu")
 train_dataset: list = []
 
 
 def printed(function: Callable, *arguments, **names):
-    """Call a function as part of another program: its global names are `names` and the built-in ones."""
+    """Call a function as part of another program, whose only globals are `names` and the built-ins."""
     return types.FunctionType(function.__code__, {"__builtins__": builtins, **names})(*arguments)
 
 
 def raising(calls: list[Callable[[], object]], mended_form: Callable[[], object]) -> Finding:
-    """The finding where every one of `calls` is to end in an exception."""
+    """The finding of an error where each of `calls` should raise an exception."""
     heard = [said(call) for call in calls]
     told = "; ".join(dict.fromkeys(line or "no exception" for line in heard))
     return Finding(told, None not in heard, works(mended_form))
@@ -91,7 +91,7 @@ def num_labels_undefined(bench: Bench) -> Finding:
 
 
 def label_list_per_sequence(bench: Bench) -> Finding:
-    """Two labels for each text, where the classifier's loss takes one; or lists of different lengths."""
+    """Two labels for each text, where the classifier's loss takes one; or label lists of unequal length."""
     batch, pairs = bench.batch(TEXTS), torch.stack([torch.arange(B) % M, torch.arange(1, B + 1) % M], dim=1)
     ragged = [{"labels": torch.tensor(labels)} for labels in ([0, 1], [2])]
 
@@ -107,7 +107,7 @@ def label_list_per_sequence(bench: Bench) -> Finding:
 
 
 def device_undefined(bench: Bench) -> Finding:
-    """The batch is moved to a device that has no name yet."""
+    """The batch is moved to a device whose variable is not defined yet."""
     model, batch = bench.model(), bench.batch(TEXTS)
 
     def moved(batch):
@@ -154,7 +154,7 @@ def nested_report(bench: Bench) -> Finding:
 
 @torch.no_grad()
 def unknown_item_arguments(bench: Bench) -> Finding:
-    """Product texts under two names that the model does not know: a TypeError, or nobody reads them."""
+    """Product texts passed as arguments that the model does not have: a TypeError, or silently ignored."""
     model, queries = bench.model(), bench.batch(TEXTS)
 
     def with_products(texts: list[str]) -> dict[str, Tensor]:
@@ -172,7 +172,7 @@ def unknown_item_arguments(bench: Bench) -> Finding:
 
 
 def padding_as_label(bench: Bench) -> Finding:
-    """Labels filled up with "O" to 128: too many for a sequence; per token, right answers for nothing."""
+    """Labels padded with "O" to 128: too many for a sequence; per token, padding counts as correct."""
     model, batch = bench.model(classes=3), bench.batch(TEXTS, padding="max_length")
     given = torch.tensor([[POSITIVE, NEGATIVE], [NEGATIVE, POSITIVE]] * (B // 2))  # none of them is "O"
     filled, ignored = torch.full((B, T), NONE), torch.full((B, T), -100)
@@ -222,7 +222,7 @@ DEMONSTRATIONS: dict[str, tuple[Callable[[Bench], Finding], str, str]] = {
 
 
 def printed_errors(ids: list[str] | None = None, gpu: str | None = None) -> pd.DataFrame:
-    """Run the demonstrations, about a second in all. The CPU's random generator is left as it was.
+    """Run the demonstrations, about a second in all. The CPU's random generator does not change.
 
     Args:
         ids: of `DEMONSTRATIONS`; None runs them all.
@@ -244,7 +244,7 @@ def printed_errors(ids: list[str] | None = None, gpu: str | None = None) -> pd.D
 
 
 def error_counts(shown: pd.DataFrame) -> dict[str, float]:
-    """Metrics errors_in_000, errors_in_004: places that just stopped each article's program, or made it
+    """Metrics errors_in_000 and errors_in_004: errors that still stop each article's program, or make it
     compute something else than it says. shown: the table of `printed_errors`."""
     wrong = shown.loc[shown["is_wrong"], "where"]
     return {f"errors_in_{article}": float(wrong.str.contains(article).sum()) for article in ARTICLES}

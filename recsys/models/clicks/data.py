@@ -1,4 +1,4 @@
-"""What a click model is fitted to: the clicks of a split, and users' features where they are given."""
+"""Data of a click model: the clicks of a split, and users' features where they are given."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from recsys.training.hyperparameter_search.validation_only import without_test
 
 @dataclass(frozen=True)
 class ClickData:
-    """Clicks to learn from, to tune on and to be judged by.
+    """Clicks for training, validation and test.
 
     Attributes:
         name: of the data set.
         split: tables train, validation, test with columns user, item.
         features: [N, d] x_u with a first column of ones, or None where user vectors must be learned.
-        true_scores: [N, M] of the model that the clicks were drawn from, or None where nobody knows.
+        true_scores: [N, M] of the model that the clicks were drawn from; None where it is unknown.
     """
 
     name: str
@@ -43,5 +43,5 @@ class ClickData:
         return click_pairs(train["user"].to_numpy(), train["item"].to_numpy(), self.n_users, self.n_items)
 
     def without_test(self) -> ClickData:
-        """The same without the test clicks and without the planted truth: what a search is given."""
+        """The same without the test clicks and the true scores, for a search of settings."""
         return replace(self, split=without_test(self.split), true_scores=None)

@@ -1,4 +1,4 @@
-"""How a click model does: on clicks it never saw, on those it was trained on, and the difference.
+"""Evaluation of a click model: on held-out clicks, on training clicks, and the difference.
 
 N: users. M: items. B: users in a batch.
 """
@@ -19,11 +19,12 @@ CUTOFFS = (5, 10, 20)
 def evaluate_model(
     model: ClickModel, data: ClickData, part: str = "test"
 ) -> tuple[dict[str, float], pd.DataFrame]:
-    """Every measure of notebook 01.
+    """All metrics of notebook 01.
 
-    Surprise is in nats a click, −log of the probability exp(s_ui) / Σ_j exp(s_uj) that the click falls on
-    i, with j over the items that the user has not clicked before, and i: the same question for clicks seen
-    in training and for held-out ones, whatever loss the scores come from. A uniform guess gives about ln M.
+    train_nats and held_out_nats are mean negative log-likelihoods a click, in nats: −log of the softmax
+    exp(s_ui) / Σ_j exp(s_uj), with j over i and the items that the user has not clicked before. So
+    training and held-out clicks are compared in the same way, whatever loss the scores were trained with. A
+    uniform guess gives about ln M.
 
     Args:
         part: "validation" or "test".
@@ -49,7 +50,7 @@ def _training_fit(model: ClickModel, data: ClickData) -> dict[str, float]:
     for users, masked in score_batches(model, np.arange(data.n_users), pairs):
         scores, masked = torch.from_numpy(model.score(users)), torch.from_numpy(masked)
         seen = masked.isneginf()
-        others = masked.logsumexp(1, keepdim=True).expand_as(scores)[seen]  # over what the user did not click
+        others = masked.logsumexp(1, keepdim=True).expand_as(scores)[seen]  # over unclicked items
         own = scores[seen]
         nats += (torch.logaddexp(others, own) - own).sum(dtype=torch.float64).item()
         clicked += own.sigmoid().sum(dtype=torch.float64).item()
@@ -63,7 +64,7 @@ def _training_fit(model: ClickModel, data: ClickData) -> dict[str, float]:
 
 
 def _held_out_nats(model: ClickModel, data: ClickData, part: str) -> float:
-    """Mean surprise at the clicks of `part` that are new to their user."""
+    """Mean negative log-likelihood, in nats, of the clicks of `part` that are new to their user."""
     targets = new_targets(data.split, part)
     known = earlier_events(data.split, part)
     total = 0.0

@@ -1,4 +1,4 @@
-"""Click data by name: the planted case, or the clicks of a data set."""
+"""Loads click data by name: the synthetic case of 000 §4.3, or the clicks of a data set."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ from recsys.models.clicks.data import ClickData
 
 
 def load_click_data(dataset: str, seed: int = 0) -> ClickData:
-    """The planted case of 000 §4.3, or the clicks of a data set.
+    """Load the synthetic case of 000 §4.3 with known true weights ("planted"), or the clicks of a data set.
 
     Args:
-        dataset: "planted", "demo_store" (its clicks, cut at two moments), or the name of any other data set
-            of `recsys.data.load` (its purchases, its default split).
-        seed: draws the planted case; the other data sets are the same for every seed.
+        dataset: "planted", "demo_store" (its clicks, split by global time), or the name of any other data
+            set of `recsys.data.load` (its purchases, its default split).
+        seed: of the planted case; the other data sets are the same for every seed.
 
     Raises:
-        ValueError: unknown name. DataUnavailable: the files are not to be had.
+        ValueError: unknown name. DataUnavailable: the files cannot be obtained.
+
+    Example:
+        >>> data = load_click_data("planted")
+        >>> data.n_users, data.n_items, data.features.shape
+        (1000, 1000, (1000, 100))
     """
     # imported late: the planted case reads no data set
     if dataset == "planted":

@@ -1,8 +1,8 @@
 """The click model of 000 §4.2: f_ui = σ(x_u · w_i), one vector a user, one vector an item.
 
-The first entry of every x_u is 1, so the first entry of w_i is the item's base rate (its bias): without it
-no f could stay near a click rate of 1 % for all users at once. The other d − 1 entries of x_u are either
-given features or learned.
+The first entry of every x_u is 1, so the first entry of w_i is the item's bias, the log-odds of its base
+rate: without it f could not be near a click rate of 1 % for all users. The other d − 1 entries of x_u are
+either given features or learned.
 
 N: users. M: items. d: width. B: users in a batch.
 """
@@ -18,8 +18,8 @@ from torch import Tensor
 
 from recsys.models.clicks.data import ClickData
 
-INITIAL_SCALE = 0.01  # standard deviation of the first weights: enough to break ties at random
-LEARNED_SCALE = 0.1  # where both vectors are learned, both at 0.01 would hardly move at first
+INITIAL_SCALE = 0.01  # standard deviation of the initial weights: enough to break ties
+LEARNED_SCALE = 0.1  # where both vectors are learned: with 0.01 for both the gradients would be too small
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ClickModel:
 
 
 def untrained(data: ClickData, width: int = 100, seed: int = 0) -> ClickModel:
-    """Where training starts: random vectors, every base rate at the data's overall click rate.
+    """The initial model of training: random vectors, every bias at the data's overall click rate.
 
     Args:
         width: d of learned user vectors, ≥ 2; given features bring their own.
@@ -58,10 +58,10 @@ def untrained(data: ClickData, width: int = 100, seed: int = 0) -> ClickModel:
 
 
 def popularity(data: ClickData, width: int = 100) -> ClickModel:
-    """The click model with nothing but the constant feature, at the maximum of its likelihood.
+    """The maximum-likelihood click model with the constant feature only: the popularity baseline.
 
-    There w_i1 is the log-odds of item i's click rate, so items stand in the order of how many users clicked
-    them: the popularity baseline. Half a click is added to both sides, or an item without one had −∞.
+    Its w_i1 is the log-odds of item i's click rate, so items are ranked by how many users clicked them. Half
+    a click is added to both outcomes, because an item without clicks would have −∞.
     """
     start = untrained(data, width)
     items = torch.zeros_like(start.item_vectors)

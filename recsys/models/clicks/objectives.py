@@ -1,11 +1,11 @@
-"""What a click model can be trained on, by name, and the penalty Ω that a name may ask for.
+"""Training objectives of click models by name: a loss and an optional penalty Ω.
 
-A name is a loss, with "_l2" or "_dropout" behind it where a penalty belongs to it: "bce_l2". Ω stays off the
-constant feature and the base rates that go with it.
+A name is a loss, followed by "_l2" or "_dropout" for a penalty: "bce_l2". Ω does not apply to the constant
+feature and the items' biases.
 
 L2: Ω = (λ/N) (‖W‖² + ‖X‖²), ‖X‖² only where user vectors are learned; λ = 1/(2σ²) is a normal prior of
 variance σ² on every entry. Dropout: every entry of x_u is zeroed with probability λ and the others are
-divided by 1 − λ, which for a linear score punishes large weights (Wager et al. 2013, arXiv:1307.1493).
+divided by 1 − λ, which for a linear score penalises large weights (Wager et al. 2013, arXiv:1307.1493).
 
 B: users in a batch. d: width.
 """
@@ -25,10 +25,10 @@ from recsys.losses.softmax import sampled_softmax, softmax_cross_entropy
 
 SAMPLED_ITEMS = 256  # drawn for each step of sampled softmax
 NEGATIVES = 4  # drawn for each click and step of BPR
-FLATTENING = 0.75  # of popularity, for the proposal of sampled softmax (as in word2vec)
+FLATTENING = 0.75  # exponent of popularity in the proposal of sampled softmax (as in word2vec)
 
 LOSSES = ("printed", "positives_only", "bce", "softmax", "sampled_softmax", "bpr")
-DETERMINISTIC = ("bce", "softmax")  # no draw in the loss; convex in W where x_u is given
+DETERMINISTIC = ("bce", "softmax")  # losses without random draws; convex in W where x_u is given
 PENALTIES = ("l2", "dropout")
 
 
@@ -42,15 +42,19 @@ class Objective:
 
     @property
     def is_smooth(self) -> bool:
-        """Whether every evaluation at one point gives one value, so that L-BFGS applies."""
+        """Whether the objective is deterministic, so that L-BFGS can minimise it."""
         return self.loss in DETERMINISTIC and self.penalty != "dropout"
 
 
 def parse_objective(name: str, strength: float = 0.0) -> Objective:
-    """ "bce_l2" and a strength -> Objective; the strength is dropped where there is no penalty.
+    """An objective from its name ("bce_l2") and a strength, which is dropped where there is no penalty.
 
     Raises:
-        ValueError: unknown loss or penalty, or a strength out of range (a dropout rate ends below 1).
+        ValueError: unknown loss or penalty, or a strength out of range (a dropout rate is below 1).
+
+    Example:
+        >>> parse_objective("bce_l2", strength=10.0)
+        Objective(loss='bce', penalty='l2', strength=10.0)
     """
     loss, _, penalty = name.rpartition("_")
     if penalty not in PENALTIES:
@@ -92,7 +96,7 @@ class ObjectiveValue:
         value = self._loss(self.objective.loss)(users, items, clicks)
         if self.objective.penalty == "l2":
             value = value + l2_penalty(items[:, 1:], strength / self.n_users)
-            if users_learned:  # a batch's share of the users stands for all of them
+            if users_learned:  # a batch's user vectors represent all users
                 value = value + l2_penalty(users[:, 1:], strength / len(users))
         return value
 

@@ -1,7 +1,7 @@
-"""The worked case of 000 §4.3 with a known truth: clicks drawn from a click model with weights W*.
+"""The worked case of 000 §4.3 as synthetic data: clicks drawn from a click model with known weights W*.
 
-The article fixes the sizes (N = 1000 users, M = 1000 items, k = 10 clicks each, features of width d = 100)
-and leaves the data open. Assumptions made here, fixed before any model was fitted:
+The article gives the sizes (N = 1000 users, M = 1000 items, k = 10 clicks each, features of width d = 100)
+but no data. Assumptions made here, fixed before any model was fitted:
 
 - x_u: a constant 1 and d − 1 independent standard normal features, known to the model.
 - w*_i: a base rate b_i ~ Normal(0, POPULARITY²), and a direction whose entries are
@@ -20,7 +20,7 @@ import pandas as pd
 from recsys.data.splits import Split
 from recsys.models.clicks.data import ClickData
 
-POPULARITY = 0.7  # the most clicked of 1,000 items then gets about six times the mean
+POPULARITY = 0.7  # so that the most clicked of 1,000 items gets about six times the mean
 TASTE = 2.0  # tastes move the odds of a click by e^±2
 HELD_OUT = 2  # clicks a user for each of validation and test
 
@@ -51,7 +51,7 @@ def planted_clicks(
     weights = generator.standard_normal((n_items, width)) * TASTE / np.sqrt(width - 1)
     weights[:, 0] = generator.standard_normal(n_items) * POPULARITY
     scores = features @ weights.T
-    # adding Gumbel noise and taking the largest is drawing one after the other without replacement
+    # taking the largest after adding Gumbel noise is drawing without replacement (Plackett–Luce)
     order = np.argpartition(-(scores + generator.gumbel(size=scores.shape)), drawn, axis=1)[:, :drawn]
     clicks = pd.DataFrame(
         {

@@ -1,8 +1,8 @@
-"""Choose a click model's learning rate and penalty strength on validation; every objective has one budget.
+"""Tunes a click model's learning rate and penalty strength on validation, with the same budget for all.
 
 The settings are a Latin hypercube: as many learning rates and strengths as trials, each spread evenly over
-the logarithm of its range (dropout rates evenly over theirs), paired at random. An objective that ignores one
-of the two tries the other's values; one that ignores both is trained once, as more could change nothing.
+the logarithm of its range (dropout rates over the range itself), paired at random. An objective that ignores
+one of the two tries the other's values; one that ignores both is trained once.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def search(data: ClickData, objective: str, trials: int = 4, seed: int = 0, **tr
         return Measured({"gradient_ratio": result.gradient_ratio, **metrics}, result)
 
     tried = settings(data, objective, trials, seed)
-    # a log knows no NaN
+    # the log's JSON has no NaN
     tried = [{name: None if np.isnan(v) else v for name, v in one.items()} for one in tried]
     found = hyperparameter_search.search(
         fit_and_measure, data, Listed(tried), Budget(trials=trials), metric=CHOSEN_BY
@@ -94,5 +94,5 @@ def settings(data: ClickData, objective: str, trials: int, seed: int = 0) -> lis
 
 
 def _spread(low: float, high: float, count: int, space) -> np.ndarray:
-    """`count` values over the range, its ends included; its middle for one alone."""
+    """`count` values over the range, ends included; the middle for a count of 1."""
     return space(low, high, count) if count > 1 else space(low, high, 3)[1:2]

@@ -1,4 +1,4 @@
-"""Fit a click model: Adam on batches of users, or, where the problem is convex, L-BFGS to its optimum.
+"""Fits a click model: Adam on batches of users or, where the problem is convex, L-BFGS to its optimum.
 
 N: users. M: items. d: width. B: users in a batch.
 """
@@ -19,7 +19,7 @@ from recsys.models.clicks.objectives import ObjectiveValue, parse_objective
 
 CONVERGED = 1e-4  # gradient norm over its value at the start: L-BFGS stops below
 MEMORY = 20  # past steps that L-BFGS keeps
-ROUND = 10  # steps between two looks at the gradient
+ROUND = 10  # steps between two checks of the gradient norm
 LOGGED = 100  # points of a training curve
 
 
@@ -56,13 +56,19 @@ def fit(
         objective: "untrained", "popularity", or a name of `recsys.models.clicks.objectives`.
         learning_rate: of Adam; falls to 0 along a cosine.
         strength: of the objective's penalty.
-        steps: of Adam, or the most of L-BFGS.
+        steps: of Adam, or the maximum of L-BFGS.
         batch_users: B; all users where there are fewer.
-        width: d of learned user vectors; given features bring their own.
-        seed: of the start, the batches and whatever the objective draws.
+        width: d of learned user vectors; given features have their own.
+        seed: of the initial weights, the batches and the objective's draws.
 
     Raises:
         ValueError: unknown objective, or a number out of range.
+
+    Example:
+        >>> from recsys.models.clicks.planted import planted_clicks
+        >>> small = planted_clicks(n_users=50, n_items=40, clicks_per_user=3, width=4)
+        >>> fit(small, "bce_l2", strength=5.0).solver
+        'L-BFGS'
     """
     if objective in ("untrained", "popularity"):
         model = untrained(data, width, seed) if objective == "untrained" else popularity(data, width)
@@ -117,16 +123,16 @@ def _batches(n_users: int, size: int, generator: torch.Generator) -> Iterator[Te
         if size >= n_users:
             yield torch.arange(n_users)
         else:
-            whole = n_users // size * size  # equal batches, or Ω and the step would weigh unlike
+            whole = n_users // size * size  # equal batches, so that Ω weighs the same in every step
             yield from torch.randperm(n_users, generator=generator)[:whole].split(size)
 
 
 def _fit_convex(data: ClickData, value: ObjectiveValue, start: ClickModel, steps: int) -> Fit:
-    """L-BFGS over W until the gradient has shrunk to `CONVERGED` or about `steps` steps are used up.
+    """L-BFGS over W until the relative gradient norm is `CONVERGED` or about `steps` steps are taken.
 
-    An item's curvature grows with its click rate, and rates differ by a factor of a hundred; each w_i is
-    therefore scaled by the square root of a bound on its curvature, without which five times as many steps
-    are needed.
+    An item's curvature grows with its click rate, and rates differ by a factor of a hundred. Each w_i is
+    therefore scaled by the square root of a bound on its curvature (preconditioning), which saves four of
+    five steps.
     """
     clickers = torch.bincount(data.clicks.items, minlength=data.n_items)
     scale = ((clickers + 1 + 2 * value.objective.strength) / data.n_users).sqrt()[:, None]
@@ -165,6 +171,6 @@ def _norm(parameters: list[Tensor]) -> float:
 
 
 def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
-    """At most `LOGGED` rows, first and last among them."""
+    """At most `LOGGED` rows, including the first and the last."""
     keep = np.unique(np.linspace(0, len(curve) - 1, LOGGED).round().astype(int))
     return curve.iloc[keep].reset_index(drop=True)

@@ -1,8 +1,8 @@
-"""Where a head starts: a linear model on the untuned encoder's vectors.
+"""Linear probe: a linear model on the untuned encoder's vectors, used as the start of a trained head.
 
-A head that starts from noise spends the first steps on finding its way and pulls the encoder along meanwhile
-(Kumar et al. 2022, arXiv:2202.10054: first the probe, then fine-tuning). In fifty steps that is most of them,
-and what is compared then is the head.
+A randomly initialised head distorts the encoder during its first steps (Kumar et al. 2022, arXiv:2202.10054:
+first the probe, then fine-tuning). In trainings of about fifty steps that would be most of them, and a
+comparison of tuning methods would mainly compare heads.
 
 n: texts. D: width of the encoder. C: outputs.
 """
@@ -20,9 +20,10 @@ def linear_probe(
 
     Args:
         vectors: [n, D], n ≥ 1. labels: [n], codes 0 … C − 1 (int), or grades (float) with C = 1.
-        strength: inverse of the penalty, > 0.
+        outputs: C.
+        strength: inverse of the L2 penalty, > 0.
 
-    A class that is not among the labels gets no weights and the smallest bias.
+    A class that is not among the labels gets zero weights and the smallest bias.
     """
     seen = np.unique(labels)
     if outputs == 1:
@@ -33,7 +34,7 @@ def linear_probe(
         bias[seen] = 1
         return weight, bias
     model = LogisticRegression(C=strength, max_iter=300).fit(vectors, labels)
-    if len(seen) == 2:  # scikit-learn gives the difference of the two
+    if len(seen) == 2:  # scikit-learn returns the difference of the two classes only
         weight[seen] = np.concatenate([-model.coef_, model.coef_]) / 2
         bias[seen] = np.concatenate([-model.intercept_, model.intercept_]) / 2
     else:

@@ -1,8 +1,8 @@
-"""Two texts -> one grade: how near their vectors are, dimension by dimension.
+"""A grade of two texts from a weighted cosine of their vectors.
 
-y(a, b) = Σ_d w_d · â_d · b̂_d + c with unit vectors â, b̂. All w equal is the cosine on a line, and training
-starts there: the encoder was made for cosines, and a few hundred pairs teach a network that reads both texts
-in one sequence nothing (Home Depot, 48 steps: the order of a random list).
+y(a, b) = Σ_d w_d · â_d · b̂_d + c with unit vectors â, b̂. With equal w this is linear in the cosine, and
+training starts there: the encoder was trained for cosines, and a cross-encoder, which reads both texts in
+one sequence, learns nothing from a few hundred pairs (Home Depot, 48 steps: no better than a random order).
 
 B: pairs. T: tokens. D: width of the backbone.
 """
@@ -18,7 +18,7 @@ from recsys.encoders.backbone import Backbone
 
 
 class PairGrader(nn.Module):
-    """backbone: text -> h, the same for both. head: D weights and a bias, from `start_from`."""
+    """The network: `backbone` encodes both texts; the head has D weights and a bias (see `start_from`)."""
 
     def __init__(self, backbone: Backbone):
         super().__init__()
@@ -37,7 +37,7 @@ class PairGrader(nn.Module):
 
     @torch.no_grad()
     def start_from(self, cosines: np.ndarray, grades: np.ndarray) -> None:
-        """The line through cosines and grades ([N] each) with the least squared error."""
+        """Initialise the head by linear regression of the grades on the cosines ([N] each)."""
         spread = float(np.var(cosines))
         slope = float(np.cov(cosines, grades, bias=True)[0, 1] / spread) if spread > 0 else 0.0
         self.head.weight.fill_(slope)

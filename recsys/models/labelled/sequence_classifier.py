@@ -1,4 +1,4 @@
-"""A text -> C numbers: logits of classes, or one grade.
+"""A backbone with a linear head: text -> logits of C classes, or one grade.
 
 B: texts. T: tokens. C: outputs. D: width of the backbone.
 """
@@ -13,7 +13,7 @@ from recsys.encoders.backbone import Backbone
 
 
 class SequenceClassifier(nn.Module):
-    """backbone: text -> h. head: h -> outputs, initialised as transformers does: Normal(0, .02), bias 0."""
+    """`backbone`: text -> h. `head`: h -> outputs, initialised like transformers: Normal(0, .02), bias 0."""
 
     def __init__(self, backbone: Backbone, n_outputs: int):
         super().__init__()
@@ -27,7 +27,7 @@ class SequenceClassifier(nn.Module):
 
     @torch.no_grad()
     def start_from(self, weight: np.ndarray, bias: np.ndarray) -> None:
-        """The head's weights [C, D] and biases [C]."""
+        """Initialise the head with weights [C, D] and biases [C]."""
         self.head.weight.copy_(torch.from_numpy(weight))
         self.head.bias.copy_(torch.from_numpy(bias))
 
@@ -36,5 +36,5 @@ class SequenceClassifier(nn.Module):
         return self.head(self.dropout(self.backbone(input_ids, attention_mask)))
 
     def item_vectors(self) -> Tensor:
-        """[C, D + 1]: where the classes are products, weights of each and its bias last."""
+        """[C, D + 1]: where the classes are products, each one's weights and bias."""
         return torch.cat([self.head.weight, self.head.bias[:, None]], dim=1)

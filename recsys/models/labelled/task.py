@@ -1,4 +1,4 @@
-"""A task of labelled texts, ready to be learnt and judged: intents, sentiments, relevance to a query.
+"""A supervised task on labelled texts (intents, sentiments, relevance): its parts and its metrics.
 
 N: texts of a part. C: outputs of a model, one per class; 1 where the label is a grade.
 """
@@ -16,7 +16,7 @@ from recsys.data.splits import by_salt, evenly
 from recsys.metrics.classification import binary_metrics, multiclass_metrics
 from recsys.metrics.judged_lists import judged_ndcg
 
-# what validation chooses by, and the tables lead with; higher is better
+# primary metric by kind of task: validation chooses by it; higher is better
 PRIMARY = {"classes": "accuracy", "binary": "auc", "grade": "ndcg@10"}
 MAX_TOKENS = {"womens_clothing": 128, "chinese_reviews": 128}
 DEFAULT_TOKENS = 64
@@ -24,8 +24,13 @@ DEFAULT_TOKENS = 64
 
 @dataclass(frozen=True)
 class Part:
-    """texts: N strings. labels: [N], codes (int64) or grades (float64). pairs: N second texts, where the
-    label relates two, else None. lists: [N], the query of each row, or None where rows stand alone."""
+    """One part (train, validation or test) of a task.
+
+    Attributes:
+        texts: N strings. labels: [N], codes (int64) or grades (float64).
+        pairs: N second texts where a label belongs to a pair of texts, else None.
+        lists: [N], the query of each row where rows form judged lists, else None.
+    """
 
     texts: list[str]
     labels: np.ndarray
@@ -38,7 +43,12 @@ class Part:
 
 @dataclass(frozen=True)
 class LabelledTask:
-    """name: of the data set. labels: names of the classes, empty for a grade. max_tokens: read of a text."""
+    """A task and its parts.
+
+    Attributes:
+        name: of the data set. labels: names of the classes; empty for a grade.
+        max_tokens: tokens read of each text. train, validation, test: the parts.
+    """
 
     name: str
     labels: list[str]
@@ -54,30 +64,37 @@ class LabelledTask:
 
     @property
     def paired(self) -> bool:
-        """Whether a label relates two texts."""
+        """Whether a label belongs to a pair of texts."""
         return self.train.pairs is not None
 
     @property
     def outputs(self) -> int:
-        """C; a pair of texts has one output, a grade or how probable the second class is (its logit)."""
+        """C; for pairs of texts 1: a grade, or the logit of the second class."""
         return 1 if self.paired else max(1, len(self.labels))
 
     @property
     def primary(self) -> str:
+        """Name of the primary metric, by which validation chooses; higher is better."""
         return PRIMARY[self.kind]
 
 
 def load_task(name: str, train_share: float = 1.0, judged: int = 0, tested: int = 0) -> LabelledTask:
-    """A labelled data set in its parts, cut by a salted hash (`recsys.data.labelled.dataset.labelled_split`).
+    """Load a labelled data set as a task, split by a salted hash (`labelled_split`).
 
     Args:
-        train_share: share of the training rows that are learnt from, in (0, 1]; whole queries
-            where the label is a grade. A smaller share is part of a larger one, whatever the seed.
-        judged, tested: rows (queries, where the label is a grade) of validation and of test that are kept,
-            spread evenly; 0 keeps all.
+        name: of `recsys.data.labelled.dataset.load_labelled`.
+        train_share: share of the training rows that are used, in (0, 1]; whole queries where the label is a
+            grade. A smaller share is contained in a larger one.
+        judged, tested: how many rows (queries, where the label is a grade) of validation and of test are
+            kept, spread evenly; 0 keeps all.
 
     Raises:
         ValueError: the share is out of range or leaves nothing; see `load_labelled` too.
+
+    Example:
+        >>> task = load_task("banking77", train_share=0.1)
+        >>> task.kind, task.outputs, task.primary
+        ('classes', 77, 'accuracy')
     """
     if not 0 < train_share <= 1:
         raise ValueError(f"train_share must be in (0, 1], got {train_share}")
@@ -108,9 +125,9 @@ def judge(task: LabelledTask, part: Part, outputs: np.ndarray) -> dict[str, floa
         outputs: [N, C] logits, or [N, 1] grades or logits of the second class.
 
     Returns:
-        Two classes: those of `binary_metrics` and f1_macro. More: those of `multiclass_metrics`. A grade:
-        rmse, ndcg@10 with exponential gain over the queries whose grades differ, and ndcg@10_random, what a
-        random order scores there.
+        Two classes: those of `binary_metrics` and f1_macro. More classes: those of `multiclass_metrics`. A
+        grade: rmse, ndcg@10 with exponential gain over the queries whose grades differ, and ndcg@10_random,
+        the expectation of a random order.
     """
     if task.kind == "grade":
         scores = outputs[:, 0].astype(float)
@@ -125,14 +142,15 @@ def judge(task: LabelledTask, part: Part, outputs: np.ndarray) -> dict[str, floa
 
 
 def of_classes(outputs: np.ndarray) -> np.ndarray:
-    """[N, C] logits as they are; [N, 1] logits of the second of two classes -> [N, 2], the first at 0."""
+    """Logits of all classes: [N, C] unchanged; [N, 1] of the second of two classes -> [N, 2] (first is 0)."""
     return np.concatenate([np.zeros_like(outputs), outputs], axis=1) if outputs.shape[1] == 1 else outputs
 
 
 def positions(task: LabelledTask, part: Part, outputs: np.ndarray) -> pd.DataFrame | None:
-    """The place of the right class among all, a row a text, in the form of `recsys.metrics.ranking`.
+    """Rank of the true class among all classes for each text, in the form of `recsys.metrics.ranking`.
 
-    user is the row's number, item the class; hr@1 is accuracy, text by text. None for a grade.
+    user is the row number, item the class; hr@1 of a text says whether it is classified right. None for a
+    grade.
     """
     if task.kind == "grade":
         return None

@@ -1,4 +1,4 @@
-"""A trained task as a folder: the adapter of its backbone, and the head on top, without the backbone."""
+"""A trained task as a folder: the backbone's adapter and the head, without the backbone."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ HEAD = "head.safetensors"
 
 
 def save_task(network: nn.Module, folder: str | Path) -> int:
-    """Write what a network learnt; a task that is there already is replaced.
+    """Save the adapter and the head of a trained network; replaces a task in that folder.
 
     Args:
-        network: with a method applied to its `backbone`; all else that it holds is the head.
+        network: with a method applied to its `backbone`; all its other parameters are the head.
 
     Returns:
-        bytes on disk.
+        Size on disk in bytes.
 
     Raises:
         ValueError: no method applied.
@@ -32,7 +32,7 @@ def save_task(network: nn.Module, folder: str | Path) -> int:
 
 
 def load_task(network: nn.Module, folder: str | Path) -> nn.Module:
-    """Make a network around a bare backbone the saved one, in place: it predicts the same to the last bit.
+    """Load a saved task into a network with a bare backbone, in place; its predictions are bit-equal.
 
     Raises:
         ValueError: no task there, another head, or see `load_adapter`.

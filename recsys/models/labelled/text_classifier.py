@@ -1,6 +1,6 @@
-"""A pretrained encoder learns a labelled task, by full tuning or by a parameter-efficient method.
+"""Fine-tunes a pretrained encoder on a labelled task, fully or by a parameter-efficient method.
 
-Where a label relates two texts, each is encoded by itself: see `recsys.models.labelled.pair_grader`.
+Where a label belongs to a pair of texts, each is encoded by itself: see `recsys.models.labelled.pair_grader`.
 
 B: texts in a batch. T: tokens. N: texts of a part. C: outputs.
 """
@@ -37,12 +37,12 @@ SETTINGS = TrainingSettings(
     token_budget=2048,
     mixed_precision="bf16",
 )
-READ_AT_ONCE = 8192  # tokens of a batch when nothing is learnt
-STARTING_TOKENS = 20_000  # of the training texts that the head's start is found on
+READ_AT_ONCE = 8192  # tokens of a batch at inference
+STARTING_TOKENS = 20_000  # of the training texts that the head is initialised on
 
 
 class LabelledSamples:
-    """Texts with a label each, as the training loop asks for them. pairs: of the second texts, or None."""
+    """`Samples` of labelled texts for the training loop. pairs: tokens of the second texts, or None."""
 
     def __init__(self, tokens: Tokens, pairs: Tokens | None, labels: np.ndarray):
         self.tokens, self.pairs, self.labels = tokens, pairs, torch.from_numpy(labels)
@@ -61,10 +61,10 @@ class LabelledSamples:
 
 @dataclass
 class TaskCache:
-    """What all models of one backbone and one task need once.
+    """Results that models of the same backbone and task share, so that they are computed once.
 
-    samples: a part and its tokens, by the part's id, which is its own as long as it is kept here.
-    start: state of the head before the first step.
+    samples: a part and its tokens, by Python's id of the part (unique while the part is kept here).
+    start: the head's initial weights.
     """
 
     samples: dict[int, tuple[Part, LabelledSamples]] = field(default_factory=dict)
@@ -72,15 +72,15 @@ class TaskCache:
 
 
 class TextClassifier:
-    """See the module.
+    """A pretrained encoder with a head, fine-tuned on a labelled task.
 
     Args:
-        task: what is learnt.
-        tuning: how the backbone learns; the head always learns all of itself.
+        task: the labelled task.
+        tuning: how the backbone is tuned; the head is always trained in full.
         backbone, layers, pretrained: see `recsys.encoders.backbone.load_backbone`.
         settings: of training; `learning_rate` is the backbone's and the adapter's, `head_learning_rate` the
-            head's. Its seed also draws the texts of the head's start, the adapter and random weights.
-        shared: with other models of the same backbone, task and seed; None: with none.
+            head's. Its seed also draws the texts that initialise the head, the adapter and random weights.
+        shared: cache shared with other models of the same backbone, task and seed; None: no sharing.
 
     Attributes:
         counts: after `fit`, parameters of backbone and adapter, "trainable" and "total".
@@ -107,8 +107,8 @@ class TextClassifier:
         """Train on the task's training part. Returns itself.
 
         Args:
-            judge_by: judged after every epoch (`TrainingSettings.evaluate_every`) by the task's primary
-                metric; the best weights are kept. None trains to the end.
+            judge_by: part to evaluate on after every epoch (`TrainingSettings.evaluate_every`) by the task's
+                primary metric; the best weights are kept. None trains to the end.
             folder, progress: see `recsys.training.loop.train`.
 
         Raises:
@@ -139,8 +139,7 @@ class TextClassifier:
         return self.tuning.loss(_grade_loss if self.task.kind == "grade" else _class_loss)(network, batch)
 
     def _network(self, backbone: Backbone) -> nn.Module:
-        """With a head that makes the best of the untuned encoder, see
-        `recsys.models.labelled.linear_probe`."""
+        """The network, its head initialised on the untuned encoder (see `linear_probe`)."""
         task, shared = self.task, self.shared
         network = PairGrader(backbone) if task.paired else SequenceClassifier(backbone, task.outputs)
         if shared.start is None:
@@ -182,7 +181,7 @@ class TextClassifier:
 
 def _class_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
     logits = _forward(network, batch)
-    if logits.shape[1] == 1:  # of a pair: the second class against the first, at 0
+    if logits.shape[1] == 1:  # of a pair: logit of the second class, that of the first is 0
         logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
     return cross_entropy(logits, batch["label"], reduction="sum"), len(logits)
 

@@ -1,1 +1,1 @@
-"""Next-item recommenders and their comparison over the whole catalogue."""
+"""Next-item recommenders (SASRec, title models, text encoders), their tuning and evaluation."""

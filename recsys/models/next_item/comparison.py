@@ -1,9 +1,9 @@
-"""Every next-item model by name, fitted and judged in the same way.
+"""Fits any next-item model by name, in the same way for all, and lists its costs.
 
 Settings are searched by `recsys.models.next_item.search`: with `search_seconds` baselines and trained models
-get the same core seconds, otherwise the tuned baselines have equal numbers of trials and the trained models
-settings of their own, or `trained_trials`. "text" reads two purchases of each user once: as far as two cores
-allow.
+get the same core seconds; otherwise the tuned baselines get equal numbers of trials, and the trained models
+their default settings, or `trained_trials`. "text" is trained for one epoch on the two newest purchases of
+each user: as far as two cores allow.
 
 The names are those of `recsys.models.next_item.registry.MODELS` and, with settings searched on validation,
 of `recsys.baselines.candidates.BASELINES`.
@@ -28,10 +28,14 @@ from recsys.training.next_item import NextItemRecommender
 
 @dataclass(frozen=True)
 class Fitted:
-    """model: has score and, where it reads histories, with_history. seconds: of fitting, search included.
+    """A fitted model and how it was fitted.
 
-    trials: what was searched, or how training went; None for a model without either.
-    searched: the search of a trained model, where there was one."""
+    Attributes:
+        model: has `score` and, where it reads histories, `with_history`.
+        seconds: of fitting, search included.
+        trials: the search of a tuned baseline, or the training curve; None for a model without either.
+        searched: the search of a trained model, where there was one.
+    """
 
     model: Any
     seconds: float
@@ -48,12 +52,15 @@ def fit(name: str, data: NextItemData, settings: ModelSettings) -> Fitted:
     """Fit the model of that name on `data.train`, choosing on validation.
 
     Example:
+        >>> from recsys.models.next_item.data import load_next_item
+        >>> from recsys.models.next_item.evaluation import judge
         >>> data = load_next_item("demo_store")
-        >>> fitted = fit("ease", data, ModelSettings(trials=4))
-        >>> metrics, positions = judge(fitted.model, data)
+        >>> metrics, positions = judge(fit("popularity", data, ModelSettings()).model, data)
+        >>> 0 < metrics["ndcg@10"] < metrics["hr@10"] < 1
+        True
 
     Raises:
-        RegistryError: no such name; the nearest is told.
+        RegistryError: no such name; the message suggests the nearest.
         ValueError: a model of texts on a data set without titles.
     """
     start = perf_counter()
@@ -71,14 +78,17 @@ def fit(name: str, data: NextItemData, settings: ModelSettings) -> Fitted:
 
 
 def recorded(fitted: Fitted) -> dict[str, pd.DataFrame]:
-    """The tables that a run keeps: trials, and the search of a trained model (searched), where there are."""
+    """The tables that a run's record keeps, where there are: trials, and searched."""
     tables = {"trials": fitted.trials, "searched": fitted.searched}
     return {name: table for name, table in tables.items() if table is not None}
 
 
 def costs(fitted: Fitted) -> dict[str, float]:
-    """fit_seconds (search included), search_trials and search_core_seconds where settings were searched;
-    trained models: parameters that learned, steps, tokens_per_second."""
+    """Costs of fitting, as metrics.
+
+    fit_seconds (search included); search_trials and search_core_seconds where settings were searched; of
+    trained models the number of trained parameters, steps, tokens_per_second.
+    """
     found = {"fit_seconds": fitted.seconds}
     found |= search_costs(fitted.trials if fitted.searched is None else fitted.searched)
     if isinstance(fitted.model, NextItemRecommender):

@@ -1,4 +1,4 @@
-"""A data set made ready for next-item models: split, training events, item texts.
+"""A data set prepared for next-item models: split, training events, item texts.
 
 M: items.
 """
@@ -24,9 +24,13 @@ TITLE_TOKENS = 64
 
 @dataclass
 class NextItemData:
-    """train: the events that models learn from. titles: M strings, or None where a shop has none.
+    """A split data set with its item texts.
 
-    described: M strings, title and category path; what a frozen encoder reads, as it reads each item once.
+    Attributes:
+        dataset, split: the data set and its split.
+        train: the events that models are trained on.
+        titles: M strings, or None where the data set has none.
+        described: M strings, title and category path, for frozen encoders; or None.
     """
 
     dataset: Dataset
@@ -37,11 +41,11 @@ class NextItemData:
 
     @property
     def known(self) -> pd.DataFrame:
-        """What is known of users when the test part begins: training and validation events."""
+        """Events known when the test part begins: training and validation."""
         return pd.concat([self.split.train, self.split.validation], ignore_index=True)
 
     def text_vectors(self, backbone: str = "minilm") -> np.ndarray:
-        """[M, D] unit-length vectors of `described`; computed once and kept."""
+        """[M, D] unit-length vectors of `described`; computed once and cached."""
         self.required_titles()
         if backbone not in self._vectors:
             self._vectors[backbone] = embed_texts(
@@ -63,7 +67,7 @@ class NextItemData:
         return self.titles
 
     def without_test(self) -> NextItemData:
-        """The same without any event of the test period: what a search is given."""
+        """The same without any event of the test period, for a search of settings."""
         parts = self.split
         if not isinstance(parts.test, pd.DataFrame):
             return self
@@ -71,7 +75,7 @@ class NextItemData:
         later = events.index.isin(parts.test.index)
         if "test_from" in parts.boundaries:
             later |= (events["time"] >= parts.boundaries["test_from"]).to_numpy()
-        else:  # only the order is known: what a user did from the first test event on
+        else:  # only the order is known: the user's events from the first test event on
             first = parts.test.groupby("user")["order"].min()
             later |= (events["order"] >= events["user"].map(first)).to_numpy()
         dataset = replace(self.dataset, events=events[~later])
@@ -84,22 +88,23 @@ class NextItemData:
 
 
 def load_next_item(name: str, train_share: float = 1.0, seed: int = 0) -> NextItemData:
-    """Load, split by the data set's default (global time where there are times) and check for leaks.
+    """Load a data set, split it by default (global time where there are times), and check for leaks.
 
     Args:
         name: of the data set.
-        train_share: share of the users whose training events models may learn from, in (0, 1]; chosen by
-            a hash of the user's own id, so that a smaller share is part of a larger one. Everybody is
-            judged, with all of their own history as input.
-        seed: another seed, another choice of users.
+        train_share: share of the users whose training events are used, in (0, 1]; chosen by a hash of the
+            user's id, so that a smaller share is contained in a larger one. All users are evaluated, each
+            with the whole history as input.
+        seed: of the choice of users.
 
     Raises:
-        ValueError: the share is out of range, or leaves nobody.
-        LeakError: the split shows training what it must not see.
+        ValueError: the share is out of range, or leaves no user.
+        LeakError: the split leaks held-out data into training.
 
     Example:
-        >>> data = load_next_item("beauty", train_share=0.1)
-        >>> fitted = fit("title_sequence", data, ModelSettings())  # of recsys.models.next_item.comparison
+        >>> data = load_next_item("demo_store", train_share=0.1)
+        >>> data.split.kind, len(data.train) < len(data.split.train)
+        ('global_time', True)
     """
     if not 0 < train_share <= 1:
         raise ValueError(f"train_share must be in (0, 1], got {train_share}")

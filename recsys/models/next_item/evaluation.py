@@ -1,4 +1,4 @@
-"""How a next-item model is judged: over the whole catalogue, and by how rare the item was."""
+"""Evaluation of a next-item model: over the whole catalogue, and by the target's training frequency."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from recsys.metrics.lists import coverage_and_novelty, recommend
 from recsys.metrics.ranking import earlier_events, evaluate, ranking_metrics
 from recsys.models.next_item.data import NextItemData
 
-# training events of the target: a cold item, rare ones, the middle, the head
+# bounds on the target's number of training events: cold items, rare, middle, frequent ones
 BANDS = {"cold": (0, 0), "rare": (1, 3), "middle": (4, 10), "frequent": (11, np.inf)}
-VALIDATION_USERS = 5000  # of the validation metric beside the test's; the model was chosen by as many
-LIST_USERS = 2000  # coverage and novelty are read off the lists of so many users
+VALIDATION_USERS = 5000  # of ndcg@10_validation; as many as early stopping uses
+LIST_USERS = 2000  # whose lists give coverage and novelty
 CUTOFF = 10
 
 
 def judge(model: Any, data: NextItemData, users: int = 0) -> tuple[dict[str, float], pd.DataFrame]:
-    """Test metrics of a fitted model, which is told the validation events as history first.
+    """Test metrics of a fitted model, whose histories are first extended by the validation events.
 
     Args:
-        users: judge so many of the users, the same ones in every run; 0: all.
+        model: has `score` and, where it reads histories, `with_history`.
+        users: evaluate only this many users, the same ones in every run; 0: all.
 
     Returns:
         Metrics: hr, recall and ndcg at 5, 10 and 20, mrr, map; ndcg@10_validation; ndcg@10_cold, _rare,
@@ -56,17 +57,17 @@ def judge(model: Any, data: NextItemData, users: int = 0) -> tuple[dict[str, flo
 
 
 def with_known_history(model: Any, data: NextItemData) -> Any:
-    """The model as asked at test time: parameters from training, histories up to the test part."""
+    """The model at test time: parameters from training, histories up to the test part."""
     return model.with_history(data.known) if hasattr(model, "with_history") else model
 
 
 def with_training_history(model: Any, data: NextItemData) -> Any:
-    """The model as asked at validation time; where few users were trained on, everybody's history."""
+    """The model at validation time: histories from training, also of users who were not trained on."""
     return model.with_history(data.split.train) if hasattr(model, "with_history") else model
 
 
 def fewer_users(parts: Split, users: int) -> Split:
-    """The split with so many of its validation users, and of its test users, left to be judged."""
+    """The split with at most `users` users in validation and in test."""
     kept = {name: getattr(parts, name) for name in ("validation", "test")}
     return replace(
         parts,

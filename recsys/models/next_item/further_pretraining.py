@@ -1,21 +1,20 @@
-"""Further pre-training: a language model goes on learning, without labels, on the texts of the shop itself.
+"""Further pre-training: continues a language model's pre-training, without labels, on the shop's own texts.
 
 000 §9 asks what a domain's own texts add. Two ways, both in place on a `Backbone`:
 
 * "masked": masked-token prediction (Devlin et al. 2019, arXiv:1810.04805, §3.1), continued on the domain's
   texts as in Gururangan et al. 2020 (arXiv:2004.10964, task-adaptive pre-training). Of the tokens that are
   not special 15 % are chosen; of these 80 % are replaced by [MASK], 10 % by a random token, 10 % stay. The
-  head is BERT's: dense, GELU, norm, then the input word embeddings again, and a bias. A backbone has no such
-  head (MiniLM is packaged without): it starts afresh, its dense layer as the identity, learns at a higher
-  rate and is of no use afterwards. Encoders only: a model that reads from
-  left to right cannot look at what stands behind a gap.
-* "contrastive": unsupervised SimCSE (Gao, Yao & Chen 2021, arXiv:2104.08821, §3): each text goes through
-  the network twice under different dropout, and is to be found again among the texts of its batch
+  head is BERT's: dense, GELU, norm, tied word embeddings, and a bias. A backbone has no such head (MiniLM is
+  packaged without it): it is initialised with its dense layer as the identity, trained at a higher rate and
+  dropped afterwards. Encoders only: a causal model cannot attend to the tokens after a mask.
+* "contrastive": unsupervised SimCSE (Gao, Yao & Chen 2021, arXiv:2104.08821, §3): each text is encoded twice
+  with different dropout masks, and each vector has to identify the other one in its batch
   (`recsys.losses.contrastive.in_batch_softmax`, which says what that means for `accumulation`).
 
-Which texts: those that training may see. The catalogue's titles are known before anybody buys; texts made of
-events (histories, queries, reviews) must be of the training part only, and texts of test items that the
-catalogue did not have yet are a leak as well.
+Use only texts that training may see. Titles of the catalogue are known before any purchase; texts made of
+events (histories, queries, reviews) must be from the training part, and texts of items that enter the
+catalogue in the test period are a leak as well.
 
 B: texts of a batch. T: tokens. D: width. V: vocabulary.
 """
@@ -65,25 +64,25 @@ def further_pretrain(
     folder: Path | str | None = None,
     progress: bool = False,
 ) -> TrainingResult:
-    """Train a backbone on texts, in place; the curve and the network (with its head) are the result.
+    """Train a backbone on texts, in place; returns the training curve and the network with its head.
 
-    Parameters that are frozen stay so. Texts that read the same to the tokenizer count once: two of them in
-    one batch would be a task that cannot be solved. Texts of special and unknown tokens only are left out.
+    Frozen parameters stay frozen. Texts with equal tokens count once, because two of them in one batch could
+    not be told apart. Texts of special and unknown tokens only are left out.
 
     Args:
         backbone: in eval mode afterwards, on the device of training.
-        texts: that training may see, see the module.
+        texts: which training may see (see the module).
         how: "masked" or "contrastive".
-        settings: of training; None: `MASKED` or `CONTRASTIVE`. "contrastive" takes twice the memory of its
-            token budget, as every text is read twice; a batch of one text teaches nothing.
+        settings: of training; None: `MASKED` or `CONTRASTIVE`. "contrastive" needs twice the memory of its
+            token budget, because every text is encoded twice; a batch of one text has no negatives.
         max_tokens: longer texts are cut at their end.
         folder: for checkpoints, see `recsys.training.loop.train`.
         progress: draw a bar.
 
     Raises:
-        ValueError: another `how`; fewer than two different texts; a backbone of which nothing is trainable;
+        ValueError: another `how`; fewer than two different texts; a backbone without trainable parameters;
             "masked" with a decoder, or a tokenizer without a mask token; "contrastive" with a backbone
-            without dropout, whose two readings would be the same. See `tokenise` and `train` too.
+            without dropout, whose two vectors of a text would be equal. See `tokenise` and `train` too.
     """
     if how not in get_args(How):
         raise ValueError(f"how must be 'masked' or 'contrastive', not {how!r}")
@@ -99,7 +98,7 @@ def further_pretrain(
 
 
 class DistinctTexts:
-    """Samples: the different texts among those given, that hold at least one ordinary token.
+    """Samples: the distinct texts among those given that have at least one ordinary token.
 
     Args:
         backbone: whose tokenizer reads them.
@@ -142,15 +141,15 @@ class MaskedTexts(DistinctTexts):
         self.ordinary = ids[~torch.isin(ids, self.special)]  # what a random token is drawn from
 
     def collate(self, indices: np.ndarray) -> dict[str, Tensor]:
-        """input_ids with masks, attention_mask, labels (the token that is asked for, else IGNORED), [B, T].
+        """input_ids with masks, attention_mask, labels (original token where masked, else IGNORED), [B, T].
 
-        At least one token of a batch is asked for: 15 % of a few tokens may be none.
+        At least one token of a batch is masked, because 15 % of a few tokens may be none.
         """
         batch = super().collate(indices)
         ids = batch["input_ids"]
         maskable = batch["attention_mask"].bool() & ~torch.isin(ids, self.special)
         drawn = torch.rand(ids.shape).masked_fill(~maskable, 2.0)
-        # the least number drawn is the one that a somewhat larger share would have masked first
+        # the token with the smallest draw, which a larger share would have masked first
         chosen = drawn <= torch.clamp(drawn.min(), min=MASKED_SHARE)
         fate, other = torch.rand(ids.shape), self.ordinary[torch.randint(len(self.ordinary), ids.shape)]
         labels = ids.masked_fill(~chosen, IGNORED)
@@ -160,7 +159,7 @@ class MaskedTexts(DistinctTexts):
 
 
 class MaskedNetwork(nn.Module):
-    """backbone, and BERT's head of masked-token prediction, tied to the backbone's word embeddings."""
+    """A backbone with BERT's masked-token head, tied to the backbone's word embeddings."""
 
     def __init__(self, backbone: Backbone):
         super().__init__()
@@ -181,14 +180,14 @@ class MaskedNetwork(nn.Module):
 
 
 class ContrastiveNetwork(nn.Module):
-    """backbone: read twice, under two draws of its dropout."""
+    """A backbone that encodes each text twice, with two dropout masks (SimCSE)."""
 
     def __init__(self, backbone: Backbone):
         super().__init__()
         self.backbone = backbone
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, int]:
-        """[B, T] each -> `in_batch_softmax` of the two readings, and B."""
+        """[B, T] each -> `in_batch_softmax` of the two sets of vectors, and B."""
         first, second = self.backbone(input_ids.repeat(2, 1), attention_mask.repeat(2, 1)).chunk(2)
         return in_batch_softmax(first, second, SCALE), len(first)
 

@@ -1,13 +1,11 @@
-"""Does anything of the test period reach a model? Fit it twice, with two different futures, and compare bits.
+"""A leak test of a whole model: fit it with two different test periods and compare the results bit for bit.
 
-`recsys.data.leaks.check_leaks` looks at the tables of a split. What becomes of them afterwards (histories,
-prefixes, texts, popularity counts, item vectors, early stopping) it does not see. The probe does: a model
-that was told nothing of the test period is bit for bit the same model when everything that happened
-there is replaced by something else.
+`recsys.data.leaks.check_leaks` checks the tables of a split, but not what is made of them (histories,
+prefixes, texts, popularity counts, item vectors, early stopping). This probe does: a model that uses nothing
+of the test period is bit for bit the same when all events of that period are replaced by others.
 
-What it cannot see: what was decided before the data came here. Texts of items that the source made from
-lines of all times, later ones included, are the same in both fits; so are the catalogue itself and the
-boundaries. And it is as good as the machine's arithmetic is repeatable: compare on the CPU.
+What it cannot detect: leaks in what both fits share, such as item texts that the source chose from lines of
+all times, the catalogue itself and the boundaries. And it needs repeatable arithmetic: compare on the CPU.
 
 K: events. M: items.
 """
@@ -37,7 +35,7 @@ Row = tuple[str, bool, float]
 
 
 def leak_probe(name: str, data: NextItemData, settings: ModelSettings, seed: int = 0) -> pd.DataFrame:
-    """Fit a next-item model on the data and on a copy with another test period; compare what came out.
+    """Fit a next-item model on the data and on a copy with another test period, and compare the results.
 
     Args:
         name: of `recsys.models.next_item.comparison.fit`.
@@ -50,7 +48,7 @@ def leak_probe(name: str, data: NextItemData, settings: ModelSettings, seed: int
         differ, or where one is not finite): "training events" (users, items and times, in order),
         "popularity counts" of them; of a model that is trained by the loop "training samples" (their
         number), "sample contents" (histories, token ids, targets), "model's popularity counts" and "item
-        vectors"; "scores" of 50 users by their training history. All equal for an honest model.
+        vectors"; "scores" of 50 users by their training history. All are equal for a model without a leak.
 
     Raises:
         ValueError: no global-time split; no user has a training event before the test period; see `fit` too.
@@ -71,10 +69,10 @@ def leak_probe(name: str, data: NextItemData, settings: ModelSettings, seed: int
 
 
 def leak_probe_of_text(data: NextItemData, seed: int = 0) -> pd.DataFrame:
-    """`leak_probe` of a small text recommender, on the data and on a copy with a planted leak.
+    """`leak_probe` of a small text recommender, on the data and on a copy with a deliberate leak.
 
     Returns:
-        The rows of both, with a first column `data`: "as it is" or "planted".
+        The rows of both, with a first column `data`: "as it is", or "planted" for the copy with the leak.
     """
     settings = model_settings(
         "text", seed=seed, trials=1, judged_users=200, backbone="random-bert", max_steps=2
@@ -86,21 +84,24 @@ def leak_probe_of_text(data: NextItemData, seed: int = 0) -> pd.DataFrame:
 
 
 def probe_metrics(table: pd.DataFrame) -> dict[str, float]:
-    """leak_differences: rows that differ on the data as it is, 0 where nothing leaks; leak_caught: 1 where
-    the planted leak was seen."""
+    """Metrics of `leak_probe_of_text`.
+
+    leak_differences: rows that differ on the data as it is, 0 where nothing leaks. leak_caught: 1 where the
+    deliberate leak was detected.
+    """
     differs = table.assign(differs=~table["equal"]).groupby("data")["differs"].sum()
     return {"leak_differences": float(differs["as it is"]), "leak_caught": float(differs["planted"] > 0)}
 
 
 def another_future(data: NextItemData, seed: int = 0) -> NextItemData:
-    """A copy in which the test period went differently: other users, and at every event another item.
+    """A copy with another test period: other users, and at every event another item.
 
-    Wherever an event at or after `boundaries["test_from"]` stands (the data set, any part of the split, the
-    training events), it is replaced by the same other event. Times and kinds stay, so that the boundaries do;
-    users, and with them what else a row says (reviews, queries, prices), are permuted among events of a kind.
+    Every event at or after `boundaries["test_from"]`, wherever it occurs (the data set, a part of the split,
+    the training events), is replaced by the same other event. Times and kinds are kept, and so are the
+    boundaries; users, with the other columns (reviews, queries, prices), are permuted among events of a kind.
 
     Raises:
-        ValueError: no global-time split, a single item only, an event that the data set does not have.
+        ValueError: no global-time split, only one item, or an event that the data set does not have.
     """
     since = _test_from(data)
     if data.split.n_items < 2:
@@ -114,7 +115,7 @@ def another_future(data: NextItemData, seed: int = 0) -> NextItemData:
         order[of_kind] = late[rng.permutation(of_kind)]
     replaced = events.iloc[order].set_axis(late)
     replaced["time"] = events["time"].iloc[late]
-    # by at least one code and at most M - 1: never the item that it was
+    # shifted by 1 to M − 1 codes: never the same item
     own = events["item"].to_numpy()[late]
     moved = (own + rng.integers(1, data.split.n_items, size=len(own))) % data.split.n_items
     replaced["item"] = np.where(own == NO_ITEM, NO_ITEM, moved)
@@ -141,10 +142,10 @@ def another_future(data: NextItemData, seed: int = 0) -> NextItemData:
 
 
 def planted(data: NextItemData) -> NextItemData:
-    """A copy with a leak: one event of the test part stands in training instead.
+    """A copy with a deliberate leak: one event of the test part is moved into training.
 
-    It is the first whose user has a training history that does not hold its item, so that every kind of model
-    can learn from it; else the first of all.
+    It is the first whose user has a training history without its item, so that every kind of model can learn
+    from it; else the first of all.
 
     Raises:
         ValueError: the test part is empty.

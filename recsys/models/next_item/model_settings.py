@@ -1,4 +1,4 @@
-"""From a notebook's parameters to what a next-item model is told: nothing is ignored in silence."""
+"""Settings of a next-item model from a notebook's parameters; one that would be ignored is an error."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from recsys.models.next_item.registry import MODELS
 from recsys.training.hyperparameter_search.spaces import Range
 from recsys.training.settings import TrainingSettings
 
-# What a notebook's parameter says when it leaves the choice to the model. Not None: the runner and the sweeps
-# check a value against the type of the parameter's default.
+# Values of a notebook's parameters that leave the choice to the model's default. Not None: the runner and the
+# sweeps check a value against the type of the parameter's default.
 MODELS_CHOICE = {
     "learning_rate": 0.0,
     "optimizer": "",
@@ -31,20 +31,24 @@ MODELS_CHOICE = {
     "tokens_read": 48,
 }
 TRAINING = ("learning_rate", "optimizer", "schedule", "warmup_share", "epochs", "max_steps")
-OPTIONS = ("most_per_user", "layers", "trainable", "further")  # handed on to the model's class as they are
+OPTIONS = ("most_per_user", "layers", "trainable", "further")  # passed to the model's class unchanged
 
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What a run changes of a model's own settings.
+    """What a run changes of a model's default settings.
 
-    trials: settings searched for each tuned baseline. trained_trials: for each trained model; 1 is its own
-    settings alone. search_seconds: core seconds of search for either, in the place of both; 0: none.
-    settings: fields of `TrainingSettings` to replace.
-    options: keyword arguments of the model's class. backbone: that reads titles.
-    judged_users: users of the validation part by whom training is stopped and its best moment chosen;
-        0: train to the end.
-    progress: draw a bar.
+    Attributes:
+        seed: of the model.
+        trials: settings searched for each tuned baseline.
+        trained_trials: settings searched for each trained model; 1: its defaults only.
+        search_seconds: core seconds of search for either, instead of numbers of trials; 0: use those.
+        settings: fields of `TrainingSettings` to replace.
+        options: keyword arguments of the model's class.
+        backbone: text encoder of the titles.
+        judged_users: validation users for early stopping and the choice of the best weights; 0: train to
+            the end.
+        progress: show progress bars.
     """
 
     seed: int = 0
@@ -69,13 +73,14 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A next-item model, as its own module describes it for the registry.
+    """The registry entry of a next-item model.
 
-    make: (data of `recsys.models.next_item.data`, settings) -> the unfitted model.
-    trained: whether the training loop fits it, with a look at validation.
-    takes: names of `MODELS_CHOICE` that it heeds.
-    ranges: of what may be searched; none: it is taken as it is.
-    reads: from the values of a run, those left alone included, to further options of the model's class.
+    Attributes:
+        make: (`NextItemData`, `ModelSettings`) -> the unfitted model.
+        trained: whether it is fitted by the training loop, with early stopping on validation.
+        takes: names of `MODELS_CHOICE`, the optional parameters, that it uses.
+        ranges: search space; empty: its settings are not searched.
+        reads: takes a run's values of all optional parameters; returns further options of the model's class.
     """
 
     make: Callable[[Any, ModelSettings], Any]
@@ -100,10 +105,12 @@ def model_settings(
 
     Args:
         model: of `recsys.models.next_item.registry.MODELS`, or a tuned baseline.
-        values: parameters named in `MODELS_CHOICE`; those left out, or equal to it, are the model's.
+        seed, trials, judged_users, progress, trained_trials, search_seconds: see `ModelSettings`.
+        values: parameters named in `MODELS_CHOICE`; those left out, or equal to their value there, keep the
+            model's default.
 
     Raises:
-        ValueError: no such model, a parameter that it does not take, or a word that is none of those allowed.
+        ValueError: no such model, a parameter that it does not take, or a value that is not allowed.
         TypeError: no such parameter.
     """
     if unknown := values.keys() - MODELS_CHOICE.keys():

@@ -12,7 +12,7 @@ MODELS = Registry(
         "popularity": "recsys.models.next_item.untrained:POPULARITY",
         "popularity_window": "recsys.models.next_item.untrained:POPULARITY_WINDOW",  # of 30 days
         "category_popularity": "recsys.models.next_item.untrained:CATEGORY_POPULARITY",  # a hand-written rule
-        "zero_shot": "recsys.models.next_item.zero_shot:ENTRY",  # titles compared by an untuned encoder
+        "zero_shot": "recsys.models.next_item.zero_shot:ENTRY",  # cosine of titles, untuned encoder
         "sasrec_bce": "recsys.models.next_item.sasrec:PUBLISHED_LOSS",
         "sasrec": "recsys.models.next_item.sasrec:WHOLE_CATALOGUE",
         "sequence": "recsys.models.next_item.title_sequence:IDS",  # a low-pass filter beside attention
@@ -22,6 +22,6 @@ MODELS = Registry(
         "text": "recsys.models.next_item.text_models:TEXT",  # a tuned encoder, text-only
         "text_ids": "recsys.models.next_item.text_models:TEXT_AND_IDS",
         "text_lora": "recsys.models.next_item.text_models:TEXT_LORA",
-        "printed": "recsys.models.articles.printed_classifier:ENTRY",  # the articles' classifier, mended
+        "printed": "recsys.models.articles.printed_classifier:ENTRY",  # the articles' classifier, corrected
     },
 )

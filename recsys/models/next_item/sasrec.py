@@ -10,7 +10,7 @@ from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSe
 from recsys.models.next_item.title_sequence import RANGES as SEQUENCE
 from recsys.training.hyperparameter_search.spaces import Choice, Range
 
-# batch_size: of the eight micro-batches that make a step
+# batch_size: of one of the eight micro-batches of a step
 RANGES = {**SEQUENCE, "batch_size": Choice((16, 32, 64)), "width": Choice((32, 64, 128))}
 
 

@@ -1,7 +1,7 @@
-"""Which settings of next-item models are searched, over what, and by the one search of the kit.
+"""Hyperparameter search of next-item models: which settings, over which ranges, with which budget.
 
 Baselines and trained models get the same budget (`ModelSettings.search_seconds`, or `trials` and
-`trained_trials`), the model's own defaults first. Models that are printed or published stay so.
+`trained_trials`), the model's defaults first. Models with printed or published settings are not searched.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Make = Callable[[NextItemData, ModelSettings], NextItemRecommender]
 
 
 def logarithmic(name: str) -> list[str]:
-    """The settings of a model that are spread over their logarithm: so should an axis be."""
+    """Settings of a model that are searched on a logarithmic scale, for the axes of plots."""
     return [key for key, one in search_ranges(name).items() if getattr(one, "log", False)]
 
 
 def search_ranges(name: str) -> dict[str, Range]:
-    """What is searched of a model; empty where it is taken as it is."""
+    """Search space of a model; empty where its settings are not searched."""
     registry = BASELINES if name in BASELINES else MODELS
     return dict(registry.load(name).ranges) if name in registry else {}
 
@@ -58,7 +58,7 @@ def fit_trained(
     """(fitted model, trials or None) of a trained model; searched only where that is asked for.
 
     Raises:
-        SearchError: a search without validation users to judge by.
+        SearchError: a search without validation users.
     """
     space = {
         key: one for key, one in search_ranges(name).items() if key not in asked.settings | asked.options
@@ -74,7 +74,7 @@ def fit_trained(
         result = model.result
         return Measured({METRIC: result.best_metric, "steps": result.steps}, model)
 
-    # with no settings of its own the first trial is the model as it is
+    # the first trial has no settings: the model's defaults
     proposals = Listed([{}], make_sampler(sampler, space, asked.seed))
     found = hyperparameter_search.search(fit_and_measure, data, proposals, allowed, metric=METRIC)
     return found.kept, found.frame
@@ -90,19 +90,19 @@ def fit_once(make: Make, data: NextItemData, asked: ModelSettings) -> NextItemRe
 
 
 def with_settings(asked: ModelSettings, settings: dict[str, Any]) -> ModelSettings:
-    """What was asked for, with searched settings, each where it belongs: to the training or to the model."""
+    """`asked` with searched settings added, each to the training settings or to the model's options."""
     training = {name: value for name, value in settings.items() if name in OF_TRAINING}
     options = {name: value for name, value in settings.items() if name not in OF_TRAINING}
     return replace(asked, settings=asked.settings | training, options=asked.options | options)
 
 
 def budget(asked: ModelSettings, trials: int) -> Budget:
-    """The core seconds asked for where it has some, else so many trials."""
+    """A budget of the core seconds asked for, where there are any, else of `trials`."""
     return Budget(core_seconds=asked.search_seconds) if asked.search_seconds else Budget(trials=trials)
 
 
 def search_costs(trials: pd.DataFrame | None) -> dict[str, float]:
-    """What a search cost: search_trials, search_core_seconds; nothing where there was none."""
+    """Costs of a search: search_trials, search_core_seconds; {} where there was none."""
     if trials is None or "core_seconds" not in trials:
         return {}
     return {

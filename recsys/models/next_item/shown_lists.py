@@ -1,4 +1,4 @@
-"""What a model would show one user, in words."""
+"""Examples for reading: the titles that a model recommends to one user, and titles with similar vectors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def nearest_titles(
     """The k items whose titles' vectors have the largest cosine with that of `item`: cosine and title.
 
     Args:
-        among: the items looked at, spread evenly over the catalogue: an illustration need not read it all.
+        among: how many items are compared, spread evenly over the catalogue (enough for an illustration).
     """
     step = max(1, data.split.n_items // among)
     others = np.array([code for code in range(0, data.split.n_items, step) if code != item])
@@ -33,11 +33,11 @@ def nearest_titles(
 
 
 def shown_to(model: Any, data: NextItemData, user: int, k: int = 5) -> pd.DataFrame:
-    """A user's newest k items and the k that the model puts first, side by side, best or newest first.
+    """A user's newest k items beside the model's k best recommendations.
 
     Args:
-        model: scores users; asked with the histories that it holds.
-        user: a code; the user's own items of train and validation are not offered.
+        model: scores users, with the histories that it holds.
+        user: a code; the user's items of train and validation are not recommended.
     """
     past = data.known[data.known["user"] == user]
     newest = past.sort_values("order", ascending=False)["item"].drop_duplicates().head(k)
@@ -48,7 +48,7 @@ def shown_to(model: Any, data: NextItemData, user: int, k: int = 5) -> pd.DataFr
 
 
 def example_user(data: NextItemData, items: int = 4) -> int:
-    """A user of the test part who has about so many events before it; the same one every time."""
+    """A test user with about `items` events before the test part; the same one every time."""
     counts = data.known.groupby("user").size()
     candidates = counts[counts.index.isin(data.split.test["user"])]
     return int((candidates - items).abs().idxmin())

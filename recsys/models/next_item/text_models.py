@@ -10,10 +10,10 @@ from recsys.models.next_item.text_recommender import SETTINGS, Reading, TextReco
 from recsys.models.tuning_method import Tuning
 from recsys.training.hyperparameter_search.spaces import Choice, Range, Real
 
-PER_USER = 2  # each epoch reads a user's two newest purchases: all prefixes would take hours on two cores
-METHODS = {"all": "full", "none": "frozen"}  # words for `trainable` -> methods of tuning
+PER_USER = 2  # training samples per user, the newest: all prefixes would take hours on two cores
+METHODS = {"all": "full", "none": "frozen"}  # values of `trainable` -> names of tuning methods
 
-# 000 §9, Q2: one or two orders of magnitude below pre-training's rate
+# 000 §9, Q2: one or two orders of magnitude below the rate of pre-training
 RANGES: dict[str, Range] = {
     "learning_rate": Real(1e-5, 3e-4, log=True),
     "head_learning_rate": Real(3e-4, 3e-3, log=True),

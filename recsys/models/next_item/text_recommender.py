@@ -1,20 +1,19 @@
-"""The form that 000 §4.2 asks for: x_u = encoder(history text), w_i = one vector per item, softmax.
+"""A text recommender as in 000 §4.2: x_u = encoder(text of the history), w_i = one vector per item, softmax.
 
-All parameters of a pretrained BERT- or GPT-type model are fine-tuned (or some, or none) on users' histories
-to predict the next item. The history is read as one text, its newest title first. w_i starts from the
-encoder's own vector of the item's text and is kept; what is trained on the item side is one linear map for
-all items, so without ids the model is *text-only*: no parameter belongs to an item, and a new item has a
-vector as good as its title.
+All parameters of a pretrained BERT- or GPT-type model (or some, or none) are fine-tuned on users' histories
+to predict the next item. The history is one text, its newest title first. w_i is a linear map A of the
+untuned encoder's vector t_i of the item's text; A is trained and shared by all items, so without ids the
+model is *text-only*: no parameter belongs to a single item, and a new item can be scored by its title.
 
 s_ui = g · x_u/|x_u| · (A t_i + e_i), with t_i of unit length, A starting as the identity, g starting at 20
 and e_i (with ids) at zero: before the first step this ranks by the cosine of history and title.
 
 Truncation. Of a history the titles of the newest `max_items` items are read, of their text the first
-`max_tokens` tokens: with the newest title first, what is cut off is the oldest. With order "oldest_first" the
-end is kept.
+`max_tokens` tokens: with the newest title first, the oldest titles are cut off. With order "oldest_first" the
+end of the text is kept.
 
-Further pre-training (`recsys.models.next_item.further_pretraining`) may come first: on the titles of items
-that training events name, not on those that first appear later, and before the item vectors are computed.
+Further pre-training (`recsys.models.next_item.further_pretraining`) may come first, on the titles of items in
+training events (not of items that first appear later), and before the item vectors are computed.
 
 B: users in a batch. T: tokens. M: items. D: width of the encoder.
 """
@@ -46,7 +45,7 @@ from recsys.training.prefixes import PrefixSamples
 from recsys.training.result import TrainingResult
 from recsys.training.settings import TrainingSettings
 
-SCALE = 20.0  # cosines lie in [-1, 1]: a softmax over M items needs them stretched
+SCALE = 20.0  # initial inverse temperature g: unscaled cosines give a nearly uniform softmax
 ITEM_TOKENS = 64  # of an item's own text; Beauty's longest titles have more
 
 SETTINGS = TrainingSettings(
@@ -56,7 +55,7 @@ SETTINGS = TrainingSettings(
     schedule="linear",
     warmup_share=0.1,
     weight_decay=0.01,
-    token_budget=2048,  # two to a step: a tenth faster here than 4096 at once, which leaves the cache
+    token_budget=2048,  # two micro-batches a step: a tenth faster than 4096 at once, which exceeds the cache
     accumulation=2,
     mixed_precision="bf16",
 )
@@ -66,9 +65,11 @@ SETTINGS = TrainingSettings(
 class Reading:
     """How a history becomes a text.
 
-    order: which title stands first; a decoder, whose last token sees everything, is better served by
-    "oldest_first". max_items: the newest items that are read; one without a title is left out.
-    max_tokens: of the text.
+    Attributes:
+        order: which title comes first; for a decoder, whose last token attends to everything, take
+            "oldest_first".
+        max_items: how many of the newest items are read; items without a title are skipped.
+        max_tokens: of the text.
     """
 
     order: Literal["newest_first", "oldest_first"] = "newest_first"
@@ -77,13 +78,13 @@ class Reading:
 
     @property
     def keep(self) -> Literal["start", "end"]:
-        """The end of the text where the newest title stands."""
+        """The end of the text that truncation keeps: the one with the newest title."""
         return "start" if self.order == "newest_first" else "end"
 
     def texts(self, histories: Iterable[np.ndarray], titles: Sequence[str]) -> list[str]:
         """Histories (item codes, oldest first) as texts."""
-        # a text is looked at no further than this: one title of 100,000 characters is not to be copied
-        # into every prefix that it is in
+        # no more characters than the tokenizer reads: a title of 100,000 characters must not be copied
+        # into every prefix that contains it
         limit = CHARACTERS_PER_TOKEN * self.max_tokens
         short = [title[:limit] if self.keep == "start" else title[-limit:] for title in titles]
         newest = (codes[-self.max_items :] for codes in histories)
@@ -96,7 +97,7 @@ class Reading:
 
 
 class TextNetwork(nn.Module):
-    """backbone: reads histories. items: w_i. log_scale: of the cosines."""
+    """The network: `backbone` encodes histories, `items` gives w_i, `log_scale` is log g."""
 
     def __init__(self, backbone: Backbone, items: ItemVectors):
         super().__init__()
@@ -118,7 +119,7 @@ class TextNetwork(nn.Module):
 
 
 class TextPrefixSamples:
-    """Prefixes of histories as texts, each with the item to predict."""
+    """`Samples`: prefixes of histories as texts, each with the next item as target."""
 
     def __init__(self, prefixes: PrefixSamples, tokens: Tokens):
         self.prefixes, self.tokens = prefixes, tokens
@@ -135,26 +136,32 @@ class TextPrefixSamples:
 
 
 class TextRecommender(NextItemRecommender):
-    """See the module.
+    """A next-item recommender that reads histories as text; the model is described in the module.
 
     Args:
         titles: M item texts; "" where nothing is known.
         backbone, layers, pretrained: see `recsys.encoders.backbone.load_backbone`; its random weights are
             drawn from the settings' seed.
-        tuning: how the backbone learns.
-        ids: an id embedding beside each item's text vector.
+        tuning: how the backbone is tuned (`recsys.models.tuning_method.tuning`).
+        ids: add an id embedding e_i to each item's text vector.
         reading: how a history becomes a text.
-        most_per_user: newest training samples of each user; None takes every prefix.
+        most_per_user: how many of the newest training samples of each user are used; None: every prefix.
         settings: of training; `learning_rate` is the backbone's, `head_learning_rate` that of A, g and e.
-        item_vectors: [M, D] unit-length start of w_i; None: the backbone's own vectors of the titles. Given
-            ones stay as they are, also where the backbone is pre-trained further.
-        further: "masked" or "contrastive": train the backbone on the training items' titles first; "none": do
-            not.
+        item_vectors: [M, D] unit-length t_i; None: the backbone's own vectors of the titles. Given ones do
+            not change, also where the backbone is pre-trained further.
+        further: "masked" or "contrastive": pre-train the backbone on the training items' titles first;
+            "none": do not.
         further_settings: of that training; None: its defaults, with the seed and precision of `settings`.
 
     Raises:
-        ValueError: another word for `further`, a title that is no string. By `fit`: not one title per item;
+        ValueError: another value of `further`, a title that is no string. By `fit`: not one title per item;
             see `further_pretrain` too.
+
+    Example:
+        >>> log = pd.DataFrame({"user": [0, 0, 1, 1], "item": [0, 1, 1, 2], "order": [0, 1, 0, 1]})
+        >>> model = TextRecommender(["kettle", "mug", "tea"], backbone="random-bert")
+        >>> model.fit(log, n_users=2, n_items=3).score(np.array([0])).shape
+        (1, 3)
     """
 
     def __init__(
@@ -199,8 +206,8 @@ class TextRecommender(NextItemRecommender):
         folder: Path | str | None = None,
         progress: bool = False,
     ) -> TextRecommender:
-        """See `NextItemRecommender.fit`. How further pre-training went is `further_result`, or None; its
-        checkpoints are in a folder inside `folder`."""
+        """As `NextItemRecommender.fit`. The result of further pre-training is `further_result` (or None); its
+        checkpoints are in a subfolder of `folder`."""
         self.folder = None if folder is None else Path(folder)
         super().fit(train_events, n_users, n_items, split, self.folder, progress)
         self.tuning.finish(self.network.backbone)
@@ -247,7 +254,7 @@ class TextRecommender(NextItemRecommender):
             own = {"seed": self.settings.seed, "mixed_precision": self.settings.mixed_precision}
             settings = replace(DEFAULTS[self.further], **own)
         folder = None if self.folder is None else self.folder / f"further_{self.further}"
-        # an item that no training event names may have come into the shop in the period of the test
+        # an item without training events may have entered the shop during the test period
         known = [title for title, count in zip(self.titles, self.popularity, strict=True) if count]
         return further_pretrain(backbone, known, self.further, settings, folder=folder)
 

@@ -1,15 +1,14 @@
-"""Titles, ids and the untuned cosine of titles in one model: what a fusion of models found, learnt by one.
+"""A sequence model of titles and ids plus the untuned cosine of titles, trained as one model.
 
 A fusion of `TitleSequence` with the cosine of the newest title (`ZeroShot`) beats either, because the
-sequence model maps titles into a space of its own and forgets how near they were before. Here the untrained
-nearness stays in the score as one more term, whose weights are learnt with all else:
+sequence model maps titles into a space of its own and loses their original similarity. Here the untuned
+cosine is one more term of the score, whose weights are trained with the rest:
 
     s_ui = x_u · w_i  +  Σ_k b_k cos(t_{u,k}, t_i)
 
 t_{u,k} is the title vector of the k-th newest item of u, K terms in all, b_k > 0 by a softplus. The two parts
-are one inner product, [x_u, Σ_k b_k t_{u,k}] · [w_i, t_i], so loss, scoring and index stay what they were. t
-is projected on its leading directions first: 128 of 384 keep the cosines well and the cost near the plain
-model's.
+are one inner product, [x_u, Σ_k b_k t_{u,k}] · [w_i, t_i], so loss, scoring and vector index do not change. t
+is first projected on its leading directions: 128 of 384 preserve the cosines well at little extra cost.
 
 B: users in a batch. M: items. d: width. D: width of the text vectors. P: kept directions. K: newest items.
 """
@@ -26,9 +25,9 @@ from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSe
 from recsys.models.next_item.title_sequence import RANGES, SETTINGS, TitleSequence
 from recsys.training.next_item import catalogue_cross_entropy
 
-START = 1.0  # of b_1: cosines lie in [-1, 1], scores in about ±15; the gradient moves it within an epoch
-LATER = 0.1  # of the other b_k
-SPEED = 30.0  # of b in steps of the optimiser, see CosineTerm
+START = 1.0  # initial b_1: cosines lie in [-1, 1], scores in about ±15; training changes it within an epoch
+LATER = 0.1  # initial value of the other b_k
+SPEED = 30.0  # factor on the steps of b, see CosineTerm
 
 
 class CosineTerm(nn.Module):
@@ -49,12 +48,12 @@ class CosineTerm(nn.Module):
         self.register_buffer("text", text, persistent=False)
         start = torch.full((newest,), LATER)
         start[0] = START
-        # Adam moves a number by about its learning rate a step, 1e-3, whatever its gradient: four thousand
+        # Adam changes a weight by about its learning rate a step, 1e-3, whatever its gradient: four thousand
         # steps must carry a weight from 1 to 20, hence the factor
         self.raw = nn.Parameter(torch.log(torch.expm1(start)) / SPEED)
 
     def weights(self) -> Tensor:
-        """[K] b, newest item first, each > 0."""
+        """[K] the weights b_k, newest item first, each > 0."""
         return softplus(SPEED * self.raw)
 
     def forward(self, items: Tensor, lengths: Tensor) -> Tensor:
@@ -67,7 +66,7 @@ class CosineTerm(nn.Module):
 
 
 class TitleCosineNetwork(nn.Module):
-    """A sequence network and a cosine term, read as one inner product."""
+    """A sequence network and a cosine term, joined in one inner product."""
 
     def __init__(self, sequence: nn.Module, cosine: CosineTerm):
         super().__init__()
@@ -92,7 +91,7 @@ class TitleCosineNetwork(nn.Module):
 
 
 class TitleCosineSequence(TitleSequence):
-    """See the module.
+    """`TitleSequence` plus the cosine term of the module's docstring.
 
     Args:
         text: [M, D] unit-length title vectors of a pretrained model, as `TitleSequence` takes them.
@@ -123,11 +122,11 @@ class TitleCosineSequence(TitleSequence):
 
 
 def leading_directions(text: Tensor, directions: int) -> Tensor:
-    """[M, D] vectors -> [M, P] unit-length ones whose inner products are nearest to the cosines of all D.
+    """[M, D] vectors -> [M, P] unit-length ones whose inner products best approximate the cosines.
 
-    The directions are the leading eigenvectors of TᵀT (not centred: it is cosines that are to be kept). Rows
-    of zeros, items without a title, stay zeros. 0, or more than D, keeps the vectors as they are but for
-    length.
+    The directions are the leading eigenvectors of TᵀT (not centred, because cosines are to be preserved).
+    Rows of zeros (items without a title) stay zeros. With 0, or more than D, directions the vectors are only
+    normalised.
     """
     text = normalize(text, dim=1)
     if not 0 < directions < text.shape[1]:

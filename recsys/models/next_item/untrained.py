@@ -1,4 +1,4 @@
-"""Registry entries of the scorers that only count, and of the hand-written rule."""
+"""Registry entries of the trivial scorers (random, popularity) and of the hand-written rule."""
 
 from __future__ import annotations
 

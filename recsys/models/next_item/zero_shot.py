@@ -1,7 +1,7 @@
-"""Recommending by title alone, nothing trained: the items whose titles are nearest to the newest title.
+"""Zero-shot recommendation by titles: items are ranked by the cosine with the user's newest title.
 
-Measured on Beauty's validation part, the newest title alone finds more than the mean of several; so the
-reading is short. 000 §7.3 holds that large models do well without task training: this is that claim's scorer.
+On Beauty's validation part the newest title alone is better than the mean of several. 000 §7.3 claims that
+large models do well without task training; this scorer tests that claim.
 
 B: users in a batch. M: items. D: width of the text vectors.
 """
@@ -30,12 +30,12 @@ class ZeroShot:
         self.text = text
 
     def fit(self, train: pd.DataFrame, n_users: int, n_items: int) -> ZeroShot:
-        """Take note of histories; learn nothing. Returns itself."""
+        """Store the histories; nothing is trained. Returns itself."""
         self.known = histories(train, n_users)
         return self
 
     def with_history(self, events: pd.DataFrame) -> ZeroShot:
-        """The same scorer, asked about users with these histories."""
+        """The same scorer for users with these histories."""
         return copy.copy(self).fit(events, self.known.n_users, len(self.text))
 
     def score(self, users: np.ndarray) -> np.ndarray:

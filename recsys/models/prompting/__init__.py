@@ -1,3 +1,1 @@
-"""A generative model used without training: label words, short answers, order of candidates, what it
-remembers.
-"""
+"""Prompting a generative model without training: label words, short answers, ranking, memorisation."""

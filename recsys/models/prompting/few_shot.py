@@ -1,8 +1,7 @@
-"""The same few labels for a prompted model, for a linear probe on frozen vectors, and for an encoder tuned on
-them.
+"""Few-shot comparison: the same k labels a class for a prompted model, a linear probe and a tuned encoder.
 
-k labels a class are drawn from the training part, nested: those of 2 are among those of 4. What has no labels
-(k = 0) is told by label words alone, and by the cosine of a text with its class's name for an encoder.
+The labels are drawn from the training part and nested: those of k = 2 are among those of k = 4. With k = 0 a
+generative model classifies by label words alone, and an encoder by the cosine of a text with the class name.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ def budget(task: LabelledTask, shots: int, seed: int) -> LabelledTask:
     """The task with `shots` training labels a class, nested in the number of shots.
 
     Raises:
-        ValueError: a grade in the place of classes; shots below 0; a class with fewer rows.
+        ValueError: a task with a grade instead of classes; shots below 0; a class with fewer rows.
     """
     if shots < 0:
         raise ValueError(f"shots must be at least 0, got {shots}")
@@ -37,7 +36,7 @@ def budget(task: LabelledTask, shots: int, seed: int) -> LabelledTask:
     rows = [order[codes == code][:shots] for code in range(len(task.labels))]
     if short := [task.labels[code] for code, found in enumerate(rows) if len(found) < shots]:
         raise ValueError(f"{task.name} has fewer than {shots} training rows of class {short[0]!r}")
-    # class by class in turn, so that no prompt ends with all examples of one class
+    # classes alternate, so that no prompt ends with all examples of one class
     chosen = np.stack(rows, axis=1).ravel().astype(int)
     pairs = None if task.train.pairs is None else [task.train.pairs[row] for row in chosen]
     texts = [task.train.texts[row] for row in chosen]
@@ -73,7 +72,7 @@ def prompted(
     calibrate: float = 1.0,
     most_characters: int = 300,
 ) -> dict[str, float]:
-    """Metrics of label words on a part, with the task's training rows as examples.
+    """Metrics of a prompted model on a part, with the task's training rows as examples in the prompt.
 
     Args:
         most_characters: of each text, in examples and questions.
@@ -93,10 +92,10 @@ def prompted(
 
 
 def probed(backbone: Backbone, task: LabelledTask, part: Part, max_tokens: int = 64) -> dict[str, float]:
-    """Metrics of a linear probe on frozen vectors, or without labels of the cosine with the class's name.
+    """Metrics of a linear probe on frozen vectors; without labels, of the cosine with the class name.
 
     Raises:
-        ValueError: a task of pairs, which a probe of one text does not read.
+        ValueError: a task on pairs of texts.
     """
     if task.paired:
         raise ValueError(f"{task.name} relates two texts: rank pairs by their cosine instead")

@@ -1,4 +1,4 @@
-"""A causal language model with its head: how likely it finds a continuation, and what it writes itself.
+"""A causal language model with its head: log-likelihood of continuations, and greedy generation.
 
 n: prompts. B: prompts of a batch. T: tokens of the longest. C: labels. V: vocabulary.
 """
@@ -29,18 +29,22 @@ from recsys.encoders.packaged import smollm2
 from recsys.encoders.random_models import random_config, random_tokenizer
 
 TOKEN_BUDGET = 2048  # of a padded batch
-SHARED_DISCOUNT = 4  # a token that all prompts begin with counts as so little of the budget
+SHARED_DISCOUNT = 4  # a token of the common beginning of all prompts counts a quarter in the budget
 
 
 class Generator:
-    """Use `load_generator`. name. max_tokens: prompt and continuation together."""
+    """A causal language model; create it by `load_generator`.
+
+    Attributes:
+        name: as given to `load_generator`. max_tokens: of prompt and continuation together.
+    """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str):
         self.model, self.tokenizer, self.name = model.eval().requires_grad_(False), tokenizer, name
         self.max_tokens: int = model.config.max_position_embeddings
 
     def ids(self, text: str) -> list[int]:
-        """Token ids without special tokens; those that a chat template writes out are read as such."""
+        """Token ids without added special tokens; those written out by a chat template are recognised."""
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def log_likelihood(
@@ -69,8 +73,8 @@ class Generator:
     ) -> np.ndarray:
         """log p(label | prompt), [n, C] float64.
 
-        What all prompts begin with (an instruction, examples) is read once, the rest of each once, whatever
-        the number of labels.
+        The common beginning of all prompts (an instruction, examples) is computed once, the rest of each
+        prompt once, whatever the number of labels.
 
         Raises:
             ValueError: as `log_likelihood`.
@@ -83,7 +87,7 @@ class Generator:
         shared = _shared(before)
         start = before[0][:shared] if shared else []
         kept = self._read(*self._padded([start]), keep=1, past_key_values=DynamicCache()) if shared else None
-        # what is kept of the beginning takes memory in every row, but no time
+        # the cached beginning takes memory in every row, but no time
         weights = lengths - shared + shared // SHARED_DISCOUNT
         for rows in length_batches(weights, token_budget=token_budget):
             ids, mask = self._padded([before[row][shared:] for row in rows])
@@ -101,9 +105,7 @@ class Generator:
         return found
 
     def write(self, prompts: Sequence[str], most_tokens: int = 16) -> list[str]:
-        """The likeliest continuation of each prompt, token by token, up to `most_tokens` or its end of
-        text.
-        """
+        """Greedy continuation of each prompt, up to `most_tokens` tokens or the end-of-text token."""
         written: list[str] = [""] * len(prompts)
         lengths = np.array([len(self.ids(prompt)) for prompt in prompts], dtype=np.int64)
         self._check([[0] * int(n) for n in lengths], [[0]], int(lengths.max(initial=0)) + most_tokens)
@@ -133,7 +135,7 @@ class Generator:
         return self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
 
     def _rest(self, label: list[int], mask: Tensor, cache) -> Tensor:
-        """[B]: log-likelihood of a label's tokens behind its first."""
+        """[B]: log-likelihood of a label's tokens after its first."""
         rows = len(mask)
         ids = torch.tensor(label)[None].expand(rows, -1)
         wide = torch.cat([mask, mask.new_ones(rows, len(label) - 1)], dim=1)
@@ -143,7 +145,7 @@ class Generator:
         return likely[..., 0].sum(dim=1)
 
     def _read(self, ids: Tensor, mask: Tensor, keep: int, past_key_values: DynamicCache | None = None):
-        # padding stands on the left and must not shift positions
+        # padding is on the left and must not shift positions
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         with torch.inference_mode():
             return self.model(
@@ -175,23 +177,23 @@ class Generator:
 
 
 def _shared(rows: list[list[int]]) -> int:
-    """Tokens that all rows begin with; each keeps one at least that is its own."""
+    """Length of the common prefix of all rows, so that each row keeps at least one further token."""
     if len(rows) < 2:
         return 0
-    first, last = min(rows), max(rows)  # in the order of dictionaries the two that differ earliest
+    first, last = min(rows), max(rows)  # in lexicographic order these two differ earliest
     most = min(map(len, rows)) - 1
     return next((n for n in range(most) if first[n] != last[n]), most)
 
 
 def load_generator(name: str = "smollm2-135m", seed: int = 0) -> Generator:
-    """A generative model by name, float32, on the CPU.
+    """Load a generative model by name: float32, on the CPU.
 
     Args:
         name: "smollm2-135m" (packaged), "random-gpt" (small, random weights drawn from `seed`), a local
             folder or a hub name of a causal language model; safetensors only.
 
     Raises:
-        BackboneError: the model cannot be had, or does not read from left to right.
+        BackboneError: the model cannot be loaded, or is no causal language model.
 
     Example:
         >>> generator = load_generator()
@@ -221,7 +223,7 @@ def _from_folder(name: str) -> Generator:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except BackboneError:
         raise
-    # a foreign folder can be wrong in any way, and each library in between has its own exception for it
+    # a user's folder can be wrong in any way, and each library involved has its own exception for it
     except Exception as error:
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise BackboneError(f"{name!r} ({folder}) could not be loaded as a generator ({reason})") from None

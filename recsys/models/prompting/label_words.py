@@ -1,11 +1,10 @@
-"""Classes by label words: which word a generative model finds likeliest behind a prompt, with 0 or more
-examples.
+"""Classification by label words: the likeliest label after a prompt, with 0 or more examples (shots).
 
 score(c | x) = log p(w_c | prompt(x)) − a · log p(w_c | prompt(no content)), summed over the tokens of w_c
 
-The second term takes away what the model prefers whatever the text: contextual calibration (Zhao et al. 2021,
-arXiv:2102.09690), here as a difference of logs (as in Holtzman et al. 2021, arXiv:2104.08315), with the mean
-of three empty contents. a = 1 calibrates, a = 0 does not.
+The second term removes the model's preference for a label whatever the text: contextual calibration (Zhao et
+al. 2021, arXiv:2102.09690), here as a difference of logs (as in Holtzman et al. 2021, arXiv:2104.08315), with
+the mean over three content-free texts. a = 1 calibrates, a = 0 does not.
 
 N: texts. C: classes.
 """
@@ -19,16 +18,18 @@ import numpy as np
 
 from recsys.models.prompting.generator import Generator
 
-EMPTY = ("N/A", "[MASK]", "none")  # contents that say nothing (Zhao et al., §5)
+EMPTY = ("N/A", "[MASK]", "none")  # content-free texts (Zhao et al., §5)
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """How a text becomes a question.
+    """A prompt template.
 
-    instruction: stands first. text: name of the text in the prompt, such as "Review". second: of the second
-    text, "" where a label is of one. answer: name of the answer. words: of each class, in the order of codes.
-    chat: as turns of the model's chat template, else as plain lines.
+    Attributes:
+        instruction: first line. text: name of the text in the prompt, such as "Review".
+        second: name of the second text of a pair; "" where a label belongs to one text.
+        answer: name of the answer. words: label word of each class, in the order of the codes.
+        chat: write turns of the model's chat template instead of plain lines.
     """
 
     instruction: str
@@ -44,7 +45,7 @@ class Prompt:
         return f"{self.text}: {_one_line(text)}{second}\n{self.answer}:"
 
     def render(self, generator: Generator, text: str, pair: str = "", examples: Sequence[tuple] = ()) -> str:
-        """The whole prompt. examples: (text, pair, code) each, the last stands next to the question."""
+        """The whole prompt. examples: (text, pair, code) each; the last one is next to the question."""
         if not self.chat:
             shown = "".join(f"{self.asks(t, p)} {self.words[code]}\n\n" for t, p, code in examples)
             return f"{self.instruction}\n\n{shown}{self.asks(text, pair)}"
@@ -55,7 +56,7 @@ class Prompt:
         return generator.chat([*messages, {"role": "user", "content": self.asks(text, pair)}])
 
 
-# what the kit's labelled sets ask; intents have their label's own words
+# prompts of the kit's labelled sets; intents have their label's own words
 PROMPTS = {
     "womens_clothing": Prompt(
         "Decide whether the customer recommends the product.",
@@ -83,10 +84,14 @@ PROMPTS = {
 
 
 def prompt_for(dataset: str, labels: Sequence[str] = (), chat: bool = False) -> Prompt:
-    """The prompt of a data set; words of the classes from their names where the prompt has none.
+    """The prompt of a data set; label words are the classes' names where the prompt has none.
 
     Raises:
-        ValueError: no prompt for it.
+        ValueError: no prompt for this data set.
+
+    Example:
+        >>> prompt_for("banking77", ["card_arrival", "lost_card"]).words
+        ('card arrival', 'lost card')
     """
     if dataset not in PROMPTS:
         raise ValueError(f"no prompt for {dataset!r}; there are {', '.join(PROMPTS)}")
@@ -125,7 +130,12 @@ def label_scores(
 
 
 def answered(written: Sequence[str], words: Sequence[str]) -> np.ndarray:
-    """Classes of short answers that a model wrote, [N] int64: the word that stands first in it; −1: none."""
+    """Classes of generated short answers, [N] int64: the label word that occurs first; −1 where none does.
+
+    Example:
+        >>> answered(["It is positive.", "?"], ("negative", "positive")).tolist()
+        [1, -1]
+    """
     codes = np.full(len(written), -1, dtype=np.int64)
     for row, answer in enumerate(written):
         places = [(answer.lower().find(word.lower()), -len(word), code) for code, word in enumerate(words)]

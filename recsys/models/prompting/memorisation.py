@@ -1,11 +1,11 @@
-"""How much of a catalogue a generative model knows by heart: reported beside every score of it.
+"""Memorisation: how much of a catalogue a generative model has memorised, reported beside its scores.
 
-A public catalogue (MovieLens, Amazon) may have been in the training texts; then a prompted model is tested on
-what it has read. Two probes, after Carlini et al. 2023 (arXiv:2202.07646): does it complete a title from its
-first half, word for word; and does it find the true second half likelier than that of another title? Both are
-compared with titles that nobody can have learnt: *perturbed* ones (second halves exchanged) and, where a
-source has them, titles *newer* than the model's training. A model that knows nothing completes none and
-prefers the true half only as far as its words go with the first.
+A public catalogue (MovieLens, Amazon) may have been in the model's training data. Two probes, after Carlini
+et al. 2023 (arXiv:2202.07646): does it complete a title from its first half, word for word; and does it find
+the true second half likelier than that of another title? Both are compared with titles that cannot be
+memorised: *perturbed* ones (second halves exchanged) and, where a source has them, titles *newer* than the
+model's training. A model without memorisation completes none, and prefers the true half only as far as its
+words fit the first half.
 
 n: titles that can be halved.
 """
@@ -20,14 +20,18 @@ import pandas as pd
 
 from recsys.models.prompting.generator import Generator
 
-LEAST_WORDS = 4  # of a title that is halved: "The" → "Matrix" would be no memory
+LEAST_WORDS = 4  # of a title that is halved: completing "The" by "Matrix" would not show memorisation
 
 
 @dataclass(frozen=True)
 class Memory:
-    """titles: n. completed: share whose second half was written word for word. prefers_true: share whose true
-    second half is likelier, a token, than the exchanged one; .5 for a model without language. true_per_token,
-    exchanged_per_token: mean log-likelihood a token, natural logarithm.
+    """Results of both probes.
+
+    Attributes:
+        titles: n.
+        completed: share of titles whose second half was generated word for word.
+        prefers_true: share whose true second half has the higher log-likelihood per token; .5 by chance.
+        true_per_token, exchanged_per_token: mean log-likelihood per token of either half, in nats.
     """
 
     titles: int
@@ -44,7 +48,8 @@ def memory(
 
     Args:
         titles: of a catalogue; those of fewer than four words are left out, of the others `most` are drawn.
-        what: stands before a title in the prompt, such as "Film".
+        what: word before a title in the prompt, such as "Film".
+        most: number of titles that are used.
         seed: of the draw and of the exchange.
 
     Raises:
@@ -58,7 +63,7 @@ def memory(
     chosen = [halved[row] for row in draw.permutation(len(halved))[:most]]
     prompts = [f"{what}: {' '.join(w[: len(w) // 2])}" for w in chosen]
     ends = [" " + " ".join(w[len(w) // 2 :]) for w in chosen]
-    shift = 1 + int(draw.integers(len(chosen) - 1))  # nobody keeps their own
+    shift = 1 + int(draw.integers(len(chosen) - 1))  # no title keeps its own half
     exchanged = ends[shift:] + ends[:shift]
     true, true_counts = generator.log_likelihood(prompts, ends)
     other, other_counts = generator.log_likelihood(prompts, exchanged)
@@ -75,7 +80,7 @@ def memory(
 
 
 def perturbed(titles: Sequence[str], seed: int = 0) -> list[str]:
-    """Titles that no catalogue has, of the same words: each gets the second half of another."""
+    """Titles that are not in the catalogue, of the same words: each gets the second half of another."""
     words = [title.split() for title in dict.fromkeys(titles) if len(title.split()) >= LEAST_WORDS]
     if len(words) < 2:
         return []
@@ -95,7 +100,7 @@ def _plain(text: str) -> str:
 def memory_table(
     generator: Generator, titles: Sequence[str], what: str = "Product", most: int = 200, seed: int = 0
 ) -> pd.DataFrame:
-    """`memory` of a catalogue and, as what nobody can know, of its perturbed titles; a row each, indexed so.
+    """`memory` of a catalogue's titles and of its perturbed titles (which cannot be memorised), a row each.
 
     Raises:
         ValueError: as `memory`.

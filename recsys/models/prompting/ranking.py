@@ -1,10 +1,10 @@
-"""Candidates in the order in which a generative model would name them behind a history or a query.
+"""Re-ranking by a generative model: candidates by the likelihood of their titles after a history or a query.
 
 score(i | u) = (log p(title_i | prompt(u)) − a · log p(title_i | prompt without history)) / tokens of title_i
 
-Without the second term a model ranks frequent titles first, whoever asks (pointwise mutual information,
-Holtzman et al. 2021, arXiv:2104.08315); without the division short titles win. Meant for re-ranking the first
-places of a retriever: it costs as many readings as there are candidates.
+Without the second term frequent titles rank first for every user (pointwise mutual information, Holtzman et
+al. 2021, arXiv:2104.08315); without the division short titles win. Meant for re-ranking the first results of
+a retriever: it costs one forward pass per candidate.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def candidate_scores(
         calibrate: a of the formula.
 
     Example:
-        >>> order = np.argsort(-candidate_scores(generator, "red shoes", titles), kind="stable")
+        scores = candidate_scores(load_generator(), "red shoes", ["Red running shoes", "Blue hat"])
+        order = np.argsort(-scores, kind="stable")  # best title first
     """
     if isinstance(asked, str):
         prompt = QUERY.format(asked)

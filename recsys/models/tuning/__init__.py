@@ -1,1 +1,1 @@
-"""Methods of tuning a backbone, compared on equal terms."""
+"""Compares tuning methods (full, LoRA, ...) of a backbone: same tasks, steps and search budgets."""

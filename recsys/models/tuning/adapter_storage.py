@@ -1,4 +1,4 @@
-"""What is left when a method has trained: one small file, that reloads, merges and shares its backbone."""
+"""Storage of a trained adapter: exactness of reloading and merging, bytes on disk, bytes of ten tasks."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.peft.adapter_files import load_adapter, merge, save_adapter
 from recsys.encoders.tokens import tokenise
 
-TASKS = 10  # of a shop, on one backbone or on a model each
+TASKS = 10  # tasks of a shop, as adapters on one backbone or as whole models
 
 
 def storage_costs(tuned: Backbone, texts: list[str], **load) -> dict[str, float]:
-    """Save, reload, merge, and count.
+    """Save, reload and merge an adapter; measure differences of vectors, and bytes.
 
     Args:
-        tuned: a backbone with a method applied and trained; it stays as it is.
-        texts: to compare vectors by.
+        tuned: a backbone with a method applied and trained; it does not change.
+        texts: whose vectors are compared.
         load: how the bare backbone was loaded, for `load_backbone`.
 
     Returns:
-        reload_difference, merge_difference: the largest between the vectors [N, D] of `texts` before and
-        after; the second is absent for a method that cannot be merged. bytes_on_disk: of the adapter.
-        ten_tasks_bytes: the backbone once and ten adapters, or ten whole models where all of it was tuned.
+        reload_difference, merge_difference: largest absolute difference of the vectors [N, D] of `texts`
+        before and after; the second is absent for a method that cannot be merged. bytes_on_disk: of the
+        adapter. ten_tasks_bytes: the backbone once and ten adapters, or ten whole models for full tuning.
     """
     before = _vectors(tuned, texts)
     bare = load_backbone(**load)

@@ -1,8 +1,8 @@
-"""Methods of tuning on the same footing: the same task, the same steps, the same search for a learning rate.
+"""Compares tuning methods on equal terms: the same task, steps, and search for a learning rate.
 
-A cell of the comparison is one method, one task, one seed: it tries a few rates for a part of the steps,
-beginning with the method's usual one and going where validation gets better, takes the best, trains with it
-from the start, and is judged on test. So the spread over seeds holds the luck of the search too.
+A run of the comparison is one method, one task, one seed: it tries a few learning rates for a part of the
+steps, starting with the method's usual one and moving in the direction in which validation improves, trains
+from the start with the best, and is evaluated on test. So the spread over seeds includes the search's.
 """
 
 from __future__ import annotations
@@ -26,15 +26,21 @@ from recsys.training.memory import training_memory
 from recsys.training.optimisers import BACKBONE
 from recsys.training.settings import TrainingSettings
 
-WORDS = "tfidf"  # the method that is none: no encoder at all
+WORDS = "tfidf"  # the baseline without an encoder
 HALF_DECADE = 10**0.5  # between two rates of the search
 MEASURED_SAMPLES = 32  # of the step whose memory is counted
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """model: the trained one. rates: a row for each setting tried: learning_rate (of WORDS: strength), metric
-    (the primary one, on validation), seconds. settings: of the training that counts; None of WORDS."""
+    """A tuned model and the search for its learning rate.
+
+    Attributes:
+        model: the trained model.
+        rates: a row per trial: learning_rate (for WORDS: strength), metric (the primary one, on validation),
+            seconds.
+        settings: of the final training; None for WORDS.
+    """
 
     model: Any
     rates: pd.DataFrame
@@ -42,12 +48,12 @@ class Learnt:
 
     @property
     def backbone(self) -> Backbone | None:
-        """With the method applied and trained; None of WORDS."""
+        """The backbone with the method applied and trained; None for WORDS."""
         return None if self.settings is None else self.model.network.backbone
 
 
 class Words:
-    """The baseline of words under a linear model, with the face of a trained classifier."""
+    """The TF-IDF baseline with the interface of a trained classifier."""
 
     def __init__(self, model: TfidfLinear):
         self.model = model
@@ -58,7 +64,7 @@ class Words:
 
 
 def learn_words(task: TunedTask) -> Learnt:
-    """TF-IDF with a linear model; the penalty is searched as methods search their rate.
+    """TF-IDF with a linear model; its penalty is searched as the methods search their learning rate.
 
     Raises:
         ValueError: a task without labels.
@@ -88,12 +94,14 @@ def learn_by_name(
     search_share: float = 0.25,
     progress: bool = False,
 ) -> Learnt:
-    """`learn` or `learn_words`, as a notebook's parameters say it.
+    """Search the learning rate and train by a method's name: `learn`, or `learn_words` for WORDS.
 
     Args:
+        task: from `recsys.models.tuning.task.load_tuned_task`.
         method: of `recsys.encoders.peft.registry.METHODS`, "last-K", or WORDS. rank, places: see `tuning`.
-        learning_rate: 0 searches, with `rates_tried` tries from the method's usual one, see `next_place`.
-        search_share: see `learn`.
+        settings: of the final training.
+        learning_rate: 0 searches, in `rates_tried` trials from the method's usual rate, see `next_place`.
+        search_share, progress: see `learn`.
 
     Raises:
         ValueError: a parameter that WORDS does not take; see `tuning` and `learn`.
@@ -109,25 +117,34 @@ def learn_by_name(
 
 
 def rate_at(first: float, place: int) -> float:
-    """The learning rate so many half decades above the first; three significant digits."""
+    """The learning rate `place` half decades (factors of √10) above the first; three significant digits.
+
+    Example:
+        >>> rate_at(1e-3, 1)
+        0.00316
+    """
     return float(f"{first * HALF_DECADE**place:.3g}")
 
 
 def next_place(found: Mapping[int, float]) -> int:
-    """Where a search goes on: beside the best place so far, up before down.
+    """Next place (half decades from the first rate) to try: beside the best one so far, up before down.
 
-    So three tries reach a decade up or half a decade down. Of two that are equal the higher counts as better,
-    since a rate that is too low leaves the metric where it was.
+    So three trials reach a decade up or half a decade down. Of two equal places the higher counts as better,
+    because a rate that is too low does not change the metric.
 
     Args:
-        found: the metric by place, higher is better; places without a gap.
+        found: the metric by place, higher is better; places are consecutive.
+
+    Example:
+        >>> next_place({0: 0.50, 1: 0.60})
+        2
     """
     best = best_place(found)
     return best + 1 if best + 1 not in found else min(found) - 1
 
 
 def best_place(found: Mapping[int, float]) -> int:
-    """Of the highest metric; of equal ones the highest rate."""
+    """The place with the best metric; of equal ones the highest rate."""
     return max(found, key=lambda place: (found[place], place))
 
 
@@ -143,16 +160,17 @@ def learn(
     """Search the learning rate, then train.
 
     Args:
-        chosen: how the backbone learns.
-        settings: of the training that counts; their own learning rate is not looked at.
+        task: from `recsys.models.tuning.task.load_tuned_task`.
+        chosen: how the backbone is tuned.
+        settings: of the final training; their learning rate is not used.
         first: rate to try first; None: the method's usual one.
-        tries: of rates, see `next_place`. 1: `first` is taken unseen.
-        search_share: of the steps that each rate is tried for, in (0, 1].
-        progress: draw bars.
+        tries: number of rates tried, see `next_place`; 1 takes `first` without a search.
+        search_share: share of the steps that each rate is tried for, in (0, 1].
+        progress: show progress bars.
 
     Raises:
-        ValueError: search_share out of range, no try, a rate that is not positive; what the model's `fit`
-            raises.
+        ValueError: search_share out of range, tries below 1, a rate that is not positive; errors of the
+            model's `fit`.
     """
     first = usual_rate(chosen.method) if first is None else first
     if first <= 0 or tries < 1:
@@ -181,14 +199,13 @@ def shortened(settings: TrainingSettings, share: float) -> TrainingSettings:
 
 
 def costs(task: TunedTask, learnt: Learnt) -> dict[str, float]:
-    """What a method costs beside the head, which all have; of WORDS, search_seconds alone.
+    """Costs of a method without the head, which all methods have; for WORDS search_seconds only.
 
     Returns:
         trainable_parameters (of the backbone and its adapter), trainable_share (of all theirs),
         head_parameters, chosen_rate, search_seconds, train_seconds, step_seconds (median), tokens_per_second,
-        and memory_… in bytes of one step on 32 samples of the training part, see `recsys.training.memory`,
-        memory_step their sum.
-        What is kept on disk: `recsys.models.tuning.adapter_storage`.
+        and memory_… in bytes of one step on 32 training samples, see `recsys.training.memory`; memory_step is
+        their sum. (Bytes on disk: `recsys.models.tuning.adapter_storage`.)
     """
     if learnt.settings is None:
         return {"search_seconds": float(learnt.rates["seconds"].sum())}

@@ -1,4 +1,4 @@
-"""What methods of tuning are compared on: next purchases, or texts with labels, behind one face."""
+"""The tasks that tuning methods are compared on (next purchase, labelled texts), with one interface."""
 
 from __future__ import annotations
 
@@ -28,20 +28,25 @@ Judged = tuple[dict[str, float], pd.DataFrame | None]
 
 
 class TunedTask(Protocol):
-    """primary: the metric that validation chooses by; higher is better. head_rate: learning rate of the head,
-    the same for every method; where only the head learns, the middle of the rates to search."""
+    """Interface of a task.
+
+    Attributes:
+        primary: the metric that validation chooses by; higher is better.
+        head_rate: learning rate of the head, the same for every method; where only the head is trained, the
+            first rate of the search.
+    """
 
     primary: str
     head_rate: float
 
     def fit(self, tuning: Tuning, settings: TrainingSettings, progress: bool = False) -> Any:
-        """A model trained to the end: network, counts, result, settings, loss."""
+        """A trained model, with attributes network, counts, result, settings, loss."""
 
     def judge(self, model: Any, part: str) -> Judged:
-        """Metrics on "validation" or "test", and positions to pair by where there are any."""
+        """Metrics on "validation" or "test", and rank positions for paired tests where there are any."""
 
     def samples(self, model: Any) -> Samples:
-        """What it was trained on."""
+        """The samples that the model was trained on."""
 
 
 @dataclass
@@ -51,7 +56,7 @@ class Labelled:
     task: LabelledTask
     backbone: str = "minilm"
     layers: int | None = None
-    head_rate: float = 5e-3  # in 48 steps on banking77's validation part above 1e-3, with every method tried
+    head_rate: float = 5e-3  # in 48 steps better than 1e-3 on banking77's validation, for every method tried
     shared: dict[int, TaskCache] = field(default_factory=dict, repr=False)  # by seed
 
     @property
@@ -77,7 +82,7 @@ class Labelled:
 
 @dataclass
 class NextItem:
-    """Next purchases by the text-only recommender. judged, tested: users of validation, of test; 0 is all."""
+    """Next purchase by the text-only recommender. judged, tested: users of validation, test; 0: all."""
 
     data: NextItemData
     backbone: str = "minilm"
@@ -91,7 +96,7 @@ class NextItem:
 
     @cached_property
     def item_vectors(self) -> np.ndarray:
-        """[M, D]: w_i starts from the untuned encoder's vectors of the titles, whatever the method."""
+        """[M, D] the untuned encoder's vectors of the titles: the start of w_i for every method."""
         backbone = load_backbone(self.backbone, layers=self.layers)
         return embed_texts(backbone, self.data.required_titles(), max_tokens=ITEM_TOKENS)
 
@@ -135,20 +140,26 @@ def load_tuned_task(
     reading: Reading | None = None,
     seed: int = 0,
 ) -> TunedTask:
-    """The task that a data set stands for: its labels where it has them, else the next purchase.
+    """Load the task of a data set: its labels where it has them, else the next purchase.
 
     Args:
         dataset: labelled texts (banking77, womens_clothing, home_depot, chinese_reviews, atec) or a shop with
             titles (demo_store, beauty, online_retail).
-        layers: of the backbone that are kept; 0 keeps all.
-        train_share: of the rows or users that are learnt from, in (0, 1].
+        backbone: name for `recsys.encoders.backbone.load_backbone`.
+        layers: how many layers of the backbone are kept; 0 keeps all.
+        train_share: share of the training rows or users that are used, in (0, 1].
         judged, tested: rows, queries or users of validation and of test; 0: all.
-        head_rate: learning rate of the head; 0: the task's own, right for some fifty steps.
-        reading: of a history, in a next-item task; None: its newest title, 32 tokens.
-        seed: of the users that a smaller share takes.
+        head_rate: learning rate of the head; 0: the task's default, chosen for about fifty steps.
+        reading: how a history becomes a text, in a next-item task; None: its newest title, 32 tokens.
+        seed: of the choice of users for a train_share below 1.
 
     Raises:
         ValueError: a head_rate below 0; ValueError, RegistryError, DataUnavailable: of the loaders.
+
+    Example:
+        >>> task = load_tuned_task("banking77", backbone="random-bert", train_share=0.1, judged=100)
+        >>> task.primary
+        'accuracy'
     """
     if head_rate < 0:
         raise ValueError(f"head_rate must be at least 0, got {head_rate}")

@@ -1,1 +1,1 @@
-"""Files from strangers to arrays, in worker processes; modules here stay light, a worker imports them."""
+"""Decodes untrusted files (pictures, sound, video) to arrays in worker processes; imports stay light."""

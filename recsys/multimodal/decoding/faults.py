@@ -1,9 +1,9 @@
-"""Why a file could not be decoded: one exception, its text is what the list of faults shows."""
+"""The exceptions of decoding; the text of `Undecodable` is what the list of faults shows."""
 
 
 class Undecodable(ValueError):
-    """A file that is no picture, sound or video, or one that it would be unsafe to decode."""
+    """The file is no picture, sound or video, or would be unsafe to decode (too large, for instance)."""
 
 
 class DecodingError(RuntimeError):
-    """Decoding as a whole cannot go on: a package is missing, or workers die whatever they are given."""
+    """Decoding cannot go on at all: a package is missing, or workers die whichever file they are given."""

@@ -1,4 +1,4 @@
-"""Bytes of a picture to RGB, upright, at a given size; what is broken or too large is refused, not decoded.
+"""Decode a picture to upright RGB of a given size; damaged or too large files are refused.
 
 H, W: rows and columns of pixels.
 """
@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from recsys.multimodal.decoding.faults import Undecodable
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # others have readers that nobody needs here
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # each further one is a parser of untrusted bytes
 MOST_BYTES = 64 << 20
 # 40 megapixels are 120 MB in RGB; a PNG of 30,000 × 30,000 equal pixels has 100 kB and would take 2.7 GB
 MOST_PIXELS = 40_000_000
@@ -24,17 +24,17 @@ ORIENTATION = 0x0112  # in EXIF data: 5 to 8 are turned by a quarter
 def decode_picture(
     content: bytes, width: int, height: int, keep: str = "all", most_pixels: int = MOST_PIXELS
 ) -> np.ndarray:
-    """A picture as the eye sees it.
+    """Decode a picture to RGB, upright.
 
-    EXIF's orientation is applied, CMYK and 16-bit grey are converted, transparency is laid on white, of an
-    animation the first frame is taken. The size is read from the header first; a JPEG much larger than asked
-    for is decoded at reduced scale.
+    EXIF orientation is applied, CMYK and 16-bit grey are converted, transparency is laid on white, and of an
+    animation the first frame is taken. The size is checked in the header before anything is decoded; a JPEG
+    much larger than needed is decoded at reduced scale.
 
     Args:
-        content: of the file.
-        width, height: pixels of the result; the picture is stretched to them.
-        keep: "all", or "top": the lower half is painted grey (the letters of a poster stand there).
-        most_pixels: refuse larger ones.
+        content: bytes of the file.
+        width, height: pixels of the result; the picture is stretched to them (its aspect ratio is not kept).
+        keep: "all", or "top": the lower half, where a poster has its title, is painted grey.
+        most_pixels: refuse larger pictures.
 
     Returns:
         [H, W, 3] uint8.
@@ -48,7 +48,7 @@ def decode_picture(
         raise Undecodable(f"{len(content):,} bytes, more than {MOST_BYTES:,}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PIL warns of sizes that are judged here, and of odd EXIF data
+            warnings.simplefilter("ignore")  # PIL warns of large sizes (checked here) and of odd EXIF data
             with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
                 pixels = picture.width * picture.height
                 if pixels > most_pixels:
@@ -61,7 +61,7 @@ def decode_picture(
         raise
     except Image.DecompressionBombError as error:
         raise Undecodable(f"too many pixels to decode ({error})") from None
-    # PIL's readers raise whatever a damaged file makes them stumble over
+    # on a damaged file PIL's readers may raise any exception
     except Exception as error:
         raise Undecodable(_reason(error)) from None
     if min(rgb.size) < LEAST_SIDE:

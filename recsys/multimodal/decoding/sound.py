@@ -1,4 +1,4 @@
-"""Bytes of a sound file, or the sound of a video, to samples at one rate.
+"""Decode a sound file, or the sound track of a video, to mono samples at 16 kHz.
 
 T: samples.
 """
@@ -10,26 +10,26 @@ import numpy as np
 
 from recsys.multimodal.decoding.faults import DecodingError, Undecodable
 
-RATE = 16_000  # samples a second that the speech embedding takes
+RATE = 16_000  # Hz; the input of the speech embedding
 MOST_BYTES = 256 << 20
-MOST_SECONDS = 120.0  # what is longer is cut: a vector of the mean needs no more
-RATES = (2_000, 384_000)  # a header with another rate lies
+MOST_SECONDS = 120.0  # longer sounds are cut: enough for one mean vector
+RATES = (2_000, 384_000)  # Hz; a header outside this range is taken for damaged
 
 
 def decode_sound(content: bytes, most_seconds: float = MOST_SECONDS) -> np.ndarray:
-    """Mono samples at 16 kHz.
+    """Decode to mono samples at 16 kHz.
 
-    Uncompressed wav is read by the standard library, everything else (also the sound of a video) by `av`.
+    Uncompressed wav is read by the standard library, everything else (video too) by the package `av`.
 
     Args:
-        content: of the file.
-        most_seconds: what comes later is left out.
+        content: bytes of the file.
+        most_seconds: decode at most this much from the start.
 
     Returns:
         [T] int16, T ≥ 1.
 
     Raises:
-        Undecodable: with the reason; also where the header promises other data than there are.
+        Undecodable: with the reason; also where header and data disagree.
         DecodingError: `av` is needed and not installed.
     """
     if not content:
@@ -63,7 +63,7 @@ def _wav(content: bytes, most_seconds: float) -> tuple[np.ndarray, int]:
 
 
 def _integers(raw: bytes, width: int) -> np.ndarray:
-    """Samples in the range of 16-bit integers."""
+    """Samples scaled to the range of 16-bit integers."""
     if width == 1:
         return (np.frombuffer(raw, np.uint8).astype(np.float32) - 128) * 256
     if width == 3:
@@ -94,7 +94,7 @@ def _any(content: bytes, most_seconds: float) -> tuple[np.ndarray, int]:
     except Undecodable:
         raise
     except (av.FFmpegError, ValueError, OSError) as error:
-        # what was heard before the damage is kept: a few seconds describe a clip
+        # keep what was decoded before the damage: a few seconds describe a clip
         if not parts:
             raise Undecodable(f"no sound of a known format ({' '.join(str(error).split())[:100]})") from None
     found = np.concatenate(parts) if parts else np.zeros(0, np.int16)
@@ -110,7 +110,7 @@ def _at_rate(samples: np.ndarray, rate: int) -> np.ndarray:
 
     common = gcd(rate, RATE)
     up, down = RATE // common, rate // common
-    if max(up, down) > 1000:  # an odd rate: a filter of that length would cost seconds
+    if max(up, down) > 1000:  # an unusual rate would need a resampling filter so long that it costs seconds
         places = np.arange(0, len(samples) - 1e-9, rate / RATE)
         return np.interp(places, np.arange(len(samples)), samples)
     return resample_poly(samples, up, down)

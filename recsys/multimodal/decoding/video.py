@@ -1,4 +1,4 @@
-"""Bytes of a video to a few frames, evenly over its length.
+"""Decode a few frames of a video, spread evenly over its length.
 
 F: frames. H, W: rows and columns of pixels.
 """
@@ -12,16 +12,16 @@ from recsys.multimodal.decoding.faults import DecodingError, Undecodable
 
 MOST_BYTES = 512 << 20
 MOST_PIXELS = 16_000_000  # of a frame: 8K is twice that
-MOST_DECODED = 4_000  # frames looked at; of a longer video the first ones
+MOST_DECODED = 4_000  # frames decoded at most; of a longer video the first ones
 
 
 def decode_video(content: bytes, width: int, height: int, frames: int = 8) -> np.ndarray:
-    """Frames at the middles of `frames` equal stretches of a video.
+    """Decode the middle frame of each of `frames` equal stretches of a video.
 
     Args:
-        content: of the file.
+        content: bytes of the file.
         width, height: pixels of the result; frames are stretched to them.
-        frames: wanted; a video of fewer gives those it has.
+        frames: wanted; a video with fewer gives all it has.
 
     Returns:
         [F, H, W, 3] uint8, 1 ≤ F ≤ frames.
@@ -49,11 +49,11 @@ def decode_video(content: bytes, width: int, height: int, frames: int = 8) -> np
                 size = f"{stream.codec_context.width:,} × {stream.codec_context.height:,}"
                 raise Undecodable(f"frames of {size} pixels, too many to decode")
             stream.thread_count = 1
-            every = max(1, _length(stream) // frames)  # a header that lies costs evenness, nothing else
+            every = max(1, _length(stream) // frames)  # a wrong header only makes the spacing uneven
             for seen, frame in enumerate(container.decode(stream), start=1):
                 if (seen - 1) % every == every // 2:
                     kept.append(_scaled(frame, width, height))
-                    # twice as many as wanted: the length was told too short, so take every other one
+                    # twice as many as wanted: the header's length was too short, so keep every other frame
                     if len(kept) >= 2 * frames:
                         kept, every = kept[1::2], 2 * every
                 if seen >= MOST_DECODED:
@@ -70,7 +70,7 @@ def decode_video(content: bytes, width: int, height: int, frames: int = 8) -> np
 
 
 def _length(stream) -> int:
-    """Frames as the header tells, or by duration and rate; 1 where neither is known."""
+    """Number of frames by the header, else duration × rate; 1 where neither is known."""
     if stream.frames > 0:
         return min(stream.frames, MOST_DECODED)
     if stream.duration and stream.average_rate and stream.time_base:

@@ -1,7 +1,7 @@
-"""Decode many files in worker processes: order kept, memory bounded, a broken file listed and not fatal.
+"""Decode many files in worker processes: in order, with bounded memory; a broken file is reported, not fatal.
 
-A worker has an address-space limit of its own and a fresh interpreter; a file that kills its worker is found
-by decoding its neighbours one at a time.
+Each worker is a fresh interpreter with a limit on its address space. When a worker dies, its files are
+decoded again one at a time to find the one that killed it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from recsys.multimodal.decoding.faults import DecodingError, Undecodable
 
-CHUNK = 32  # files a task: a task costs a round trip
-CHUNKS_AHEAD = 2  # for each worker: what is decoded and not yet taken
-WORKER_MEMORY = 3 << 30  # bytes of address space, libraries and their thread stacks among them
+CHUNK = 32  # files per task; each task costs a round trip between processes
+CHUNKS_AHEAD = 2  # per worker: chunks decoded before the caller asks for them
+WORKER_MEMORY = 3 << 30  # bytes of address space, including libraries and thread stacks
 
 
 def decode_files(
@@ -34,16 +34,17 @@ def decode_files(
     workers: int | None = None,
     memory: int = WORKER_MEMORY,
 ) -> Iterator[tuple[int, np.ndarray | str]]:
-    """Yield for each file its place in `paths` and its array, or the reason why there is none.
+    """Yield for each file its index in `paths` and its array, or (a string) the reason why there is none.
 
     Args:
         paths: n files.
         decoder: "package.module:function", called as function(content, **options).
+        options: keyword arguments of the decoder.
         workers: processes; None: as many as there are cores, at most 4; 0: decode in this process.
-        memory: bytes of address space that a worker may take (Linux only).
+        memory: bytes of address space that a worker may use (Linux only).
 
     Raises:
-        DecodingError: a package is missing, or workers die even with single files.
+        DecodingError: a package is missing, or workers die even on single files.
     """
     chunks = [range(start, min(start + CHUNK, len(paths))) for start in range(0, len(paths), CHUNK)]
     if workers is None:
@@ -57,7 +58,8 @@ def decode_files(
 
 
 def _in_order(chunks, paths, decoder: str, options: dict, workers: int, memory: int):
-    """Results by chunk, in order. A broken pool is replaced, its chunks go through one file at a time."""
+    """Results by chunk, in order. When the pool breaks it is replaced, and its chunks are retried file by
+    file."""
     pool = _pool(workers, memory)
     waiting: deque[tuple[range, Future]] = deque()
     rest = deque(chunks)

@@ -1,1 +1,1 @@
-"""One fusion operator a file, all of the form of `recsys.multimodal.fusion.operator.Operator`."""
+"""Fusion operators, one per file, all subclasses of `recsys.multimodal.fusion.operator.Operator`."""

@@ -17,17 +17,18 @@ RANK = 4
 
 
 class LowRankBilinear(Operator):
-    """Σ_r Π_m (A_m,r x_m + b_m,r), then a linear map. The bias is the paper's appended 1.
+    """Σ_r Π_m (A_m,r x_m + b_m,r), then a linear map; the bias takes the place of the 1 that the paper
+    appends.
 
-    So lower products of the modalities are part of it, and a missing modality (x = 0) leaves a factor that
-    does not depend on the item.
+    The sum therefore contains products of fewer modalities too, and a missing modality (x = 0) contributes a
+    factor that is the same for all items.
     """
 
     def __init__(self, widths: Mapping[str, int], outputs: int, inner: int = 256, drop: float = 0.2):
         super().__init__(widths, outputs, inner, drop)
         self.factors = nn.ModuleDict({name: nn.Linear(w, inner * RANK) for name, w in widths.items()})
         for factor in self.factors.values():
-            # products of many factors start near 1, so that no modality can silence the others at first
+            # all factors start near 1, so that at first no modality multiplies the others by zero
             nn.init.ones_(factor.bias)
         self.norm = nn.LayerNorm(inner)
         self.out = nn.Linear(inner, outputs)

@@ -1,4 +1,4 @@
-"""Concatenation: all vectors side by side, under a linear map or under a network with one hidden layer.
+"""Concatenation of all vectors, followed by a linear map or by a network with one hidden layer.
 
 B: items of a batch. O: outputs. W: inner width.
 """
@@ -15,7 +15,7 @@ from recsys.multimodal.fusion.operator import Operator, Parts, projections, toke
 
 
 class Linear(Operator):
-    """One linear map of the concatenated vectors and their mask: logistic regression, in a classifier."""
+    """One linear map of the concatenated vectors and the mask: as a classifier, logistic regression."""
 
     def __init__(self, widths: Mapping[str, int], outputs: int, inner: int = 256, drop: float = 0.2):
         super().__init__(widths, outputs, inner, drop)

@@ -1,7 +1,7 @@
-"""Cross-attention over modality tokens: a learnt query reads those modalities that are there.
+"""Cross-attention over modality tokens: a learned query attends to the modalities that are present.
 
-Vaswani et al. 2017 for the attention; a learnt query that reads a set is the pooling of Lee et al. 2019 (set
-Transformer, arXiv:1810.00825, section 3.2). B: items of a batch. W: inner width.
+Vaswani et al. 2017 for the attention; pooling a set by a learned query is Lee et al. 2019 (set transformer,
+arXiv:1810.00825, section 3.2). B: items of a batch. W: inner width.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ HEADS = 4
 
 
 class CrossAttention(Operator):
-    """Modality tokens read one another, then the query reads them; a missing token is masked, not zero."""
+    """Self-attention among the modality tokens, then the query attends to them; missing tokens are masked
+    out."""
 
     def __init__(self, widths: Mapping[str, int], outputs: int, inner: int = 256, drop: float = 0.2):
         super().__init__(widths, outputs, inner, drop)

@@ -1,7 +1,7 @@
-"""Mixture of experts: one expert a modality and one that sees all; a router weighs them for each item.
+"""Mixture of experts: one expert per modality and one over all of them; a router weighs them for each item.
 
-Jacobs et al. 1991, "Adaptive mixtures of local experts" (all experts are computed: there are few of them, so
-nothing is gained by leaving some out). B: items of a batch. W: inner width. E: experts.
+Jacobs et al. 1991, "Adaptive mixtures of local experts". All experts are computed (dense routing): there are
+few of them, so sparse routing would gain nothing. B: items of a batch. W: inner width. E: experts.
 """
 
 from __future__ import annotations

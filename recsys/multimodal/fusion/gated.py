@@ -1,4 +1,4 @@
-"""Gated multimodal units: every entry of the fused vector chooses among the modalities.
+"""Gated multimodal units: every entry of the fused vector is a gated mixture of the modalities.
 
 Arevalo et al. 2017 (arXiv:1702.01992), section 3.1, in its form for more than two modalities. B: items of a
 batch. W: inner width.
@@ -15,10 +15,11 @@ from recsys.multimodal.fusion.operator import Operator, Parts, projections, seen
 
 
 class Gated(Operator):
-    """h_m = tanh(V_m x_m); the gates, a softmax over the modalities that are present, see all h; Σ_m z_m h_m.
+    """h_m = tanh(V_m x_m); gates z: a softmax over the modalities that are present, from all h; output Σ_m
+    z_m h_m.
 
-    The paper's gates are independent sigmoids for more than two modalities; a softmax is what it has for two,
-    and gives a missing modality's share to the others.
+    The paper uses independent sigmoids for more than two modalities. This softmax is its gate for two, and
+    gives a missing modality's share to the others.
     """
 
     def __init__(self, widths: Mapping[str, int], outputs: int, inner: int = 256, drop: float = 0.2):
@@ -32,7 +33,7 @@ class Gated(Operator):
         return self.out(self._dropped((gates * mapped).sum(dim=1)))
 
     def shares(self, parts: Parts, present: Tensor) -> Tensor:
-        """[B, modalities]: the mean gate of each modality, which sum to 1: what the operator listens to."""
+        """[B, modalities] mean gate of each modality; a row sums to 1."""
         return self._gated(parts, present)[1].mean(dim=2)
 
     def _gated(self, parts: Parts, present: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,6 @@
-"""Late fusion: a model for each modality, their scores combined by weights chosen on validation.
+"""Late fusion: one model per modality, their scores combined with weights chosen on validation.
 
-The combination is the kit's one piece of code for it, `recsys.ensembling.score_fusion`. B: items of a batch.
-O: outputs.
+The combination is `recsys.ensembling.score_fusion`. B: items of a batch. O: outputs.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from recsys.multimodal.fusion.operator import Operator, Parts
 
 
 class Late(Operator):
-    """One hidden layer for each modality by itself, trained by the task's loss without the others.
+    """One network with a hidden layer per modality, each trained alone with the task's loss.
 
-    Scores are log-probabilities (log-softmax of the outputs), weighted and summed. A missing modality says
-    nothing about its item: the others' weights are left to decide.
+    Scores are log-probabilities (log-softmax of the outputs), weighted and summed. A modality that an item
+    lacks contributes nothing to its score.
     """
 
     def __init__(self, widths: Mapping[str, int], outputs: int, inner: int = 256, drop: float = 0.2):
@@ -42,7 +41,8 @@ class Late(Operator):
         return self._combined(scores, present, self.weights.numpy())
 
     def settle(self, parts: Parts, present: Tensor, labels: Tensor) -> None:
-        """Weights by coordinate search: the likeliest right class on the validation rows."""
+        """Choose the weights by coordinate search: maximise the likelihood of the true classes on validation
+        rows."""
         with torch.no_grad():
             scores = torch.stack([head.log_softmax(dim=1) for head in self.heads(parts, present)])
 

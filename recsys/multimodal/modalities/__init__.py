@@ -1,1 +1,1 @@
-"""One modality a file: `encode(table, known) -> Features`."""
+"""Modality encoders, one per file: `encode(table, known) -> Features`."""

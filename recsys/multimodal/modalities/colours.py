@@ -1,4 +1,4 @@
-"""Colours of a picture without any network: a histogram in thirds of the picture; what a network has to beat.
+"""Colour histograms of a picture's horizontal thirds: the baseline without a network for picture encoders.
 
 n: items.
 """
@@ -11,7 +11,7 @@ import pandas as pd
 from recsys.multimodal.features import Features
 from recsys.multimodal.file_vectors import Encode, FileEncoder, file_vectors
 
-LEVELS = 4  # of red, green and blue each
+LEVELS = 4  # quantisation levels per colour channel: 4³ = 64 colours
 BANDS = 3  # horizontal stripes, top to bottom
 SIDE = 48
 
@@ -19,7 +19,12 @@ SIDE = 48
 def encode(
     table: pd.DataFrame, known: np.ndarray, column: str = "picture", workers: int | None = None
 ) -> Features:
-    """The modality "colours": [n, 192], square roots of the shares of 64 colours in three stripes."""
+    """The modality "colours": [n, 192], square roots of the shares of 64 colours in three stripes.
+
+    Args:
+        table: n rows. known: not used, nothing is fitted. column: with paths of pictures.
+        workers: decoding processes (`recsys.multimodal.decoding.workers.decode_files`).
+    """
     encoder = FileEncoder(
         name="colours",
         width=BANDS * LEVELS**3,

@@ -1,4 +1,4 @@
-"""Numbers that a source gives for each item or event: of a trailer, of a song's sound, of a situation.
+"""Numeric columns that a data set brings: of a film's trailer, of a song's sound, of an event's situation.
 
 n: rows.
 """
@@ -14,7 +14,8 @@ from recsys.multimodal.features import Features, standardised
 
 
 def encode_trailer(table: pd.DataFrame, known: np.ndarray) -> Features:
-    """The modality "trailer": seven numbers computed from a film's trailer."""
+    """The modality "trailer": seven numbers computed from a film's trailer (stylistic visual features,
+    MMTF-14K)."""
     return of_columns("trailer", table, known, TRAILER)
 
 
@@ -29,10 +30,12 @@ def encode_situation(table: pd.DataFrame, known: np.ndarray) -> Features:
 
 
 def of_columns(modality: str, table: pd.DataFrame, known: np.ndarray, columns: tuple[str, ...]) -> Features:
-    """Standardised columns; a missing number becomes the known rows' mean, a row without any is absent.
+    """Standardised columns; a missing number becomes the known rows' mean, a row without any number is not
+    present.
 
     Args:
-        known: rows whose mean and spread are used.
+        modality: name of the result. columns: of the table.
+        known: rows whose mean and standard deviation are used.
     """
     numbers = table[list(columns)].to_numpy(np.float32)
     present = np.isfinite(numbers).any(axis=1)

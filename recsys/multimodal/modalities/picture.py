@@ -1,4 +1,4 @@
-"""Pictures: each item's photo through a frozen image network, one vector by the mean over places.
+"""Pictures: each item's photo through a frozen image network, averaged over positions (mean pooling).
 
 n: items.
 """
@@ -16,7 +16,7 @@ from recsys.encoders.packaged.registry import PACKAGED
 from recsys.multimodal.features import Features
 from recsys.multimodal.file_vectors import Encode, FileEncoder, file_vectors
 
-SIDE = 128  # pixels; 60 × 80 photos scaled up to it tell more than at their own size
+SIDE = 128  # pixels; photos of 60 × 80 classify better scaled up to it than at their own size
 
 
 def encode(
@@ -31,24 +31,26 @@ def encode(
 
     Args:
         table: n rows. known: not used, the network is frozen.
-        network: as `recsys.encoders.image.load_image_encoder` takes it: packaged, a folder, or a hub name
-            (CLIP, ViT) where its weights can be had.
-        side: pixels that a picture is scaled to, for networks that take any size.
+        network: as `recsys.encoders.image.load_image_encoder` takes it: packaged, a folder, or a Hugging Face
+            name (CLIP, ViT) if its weights can be downloaded.
+        side: pixels that a picture is scaled to, for networks of variable input size.
+        column: with paths. workers: decoding processes.
 
     Raises:
-        BackboneError: the network cannot be had.
+        BackboneError: the network cannot be loaded.
     """
     return file_vectors("picture", list(table[column]), picture_encoder(network, side), workers)
 
 
 def encode_top(table: pd.DataFrame, known: np.ndarray, workers: int | None = None) -> Features:
-    """The modality "picture_top": as "picture", the lower half painted over, where a poster has its title."""
+    """The modality "picture_top": as "picture", with the lower half, where a poster has its title, greyed
+    out."""
     encoder = picture_encoder("efficientnet-lite0", SIDE, keep="top")
     return file_vectors("picture_top", list(table["picture"]), encoder, workers)
 
 
 def picture_encoder(network: str, side: int, keep: str = "all") -> FileEncoder:
-    """A `FileEncoder` of an image network; the network itself is loaded when a picture has to be encoded."""
+    """A `FileEncoder` of an image network; the network is loaded only when a picture has to be encoded."""
     width, parameters, weights = _facts(network)
 
     def load() -> Encode:
@@ -67,7 +69,7 @@ def picture_encoder(network: str, side: int, keep: str = "all") -> FileEncoder:
 
 
 def image_network(network: str) -> Encode:
-    """Function of decoded pictures [H, W, 3] to vectors [B, D] float32."""
+    """A function from decoded pictures (list of [H, W, 3]) to vectors [B, D] float32."""
     from PIL import Image
 
     from recsys.encoders.image import embed_images, load_image_encoder
@@ -81,7 +83,7 @@ def image_network(network: str) -> Encode:
 
 
 def _facts(network: str) -> tuple[int, int, str]:
-    """Width, parameters and a name of the weights, without loading a packaged network."""
+    """Width, number of parameters and a name of the weights, without loading a packaged network."""
     if network in PACKAGED:
         model = PACKAGED.load(network)
         return model.width, model.parameters, model.files[0].sha256

@@ -1,8 +1,8 @@
-"""Pictures through a small network trained here, from nothing: what ImageNet's pretraining is worth.
+"""Pictures through a small network trained from scratch: measures what ImageNet pretraining is worth.
 
-It learns a label on the known rows; its last hidden states are the vectors. A training row's vector has seen
-its own label, a test row's has not: read this modality by itself, or mind that a fused model trusts it too
-much.
+It is trained to predict a label on the known rows; its last hidden states are the vectors. A training row's
+vector has therefore seen its own label and a test row's has not: use this modality alone, since a fused
+model would trust it too much.
 
 n: pictures. B: pictures of a batch. C: classes.
 """
@@ -28,7 +28,8 @@ DECODER = "recsys.multimodal.decoding.pictures:decode_picture"
 
 
 class SmallNetwork(nn.Module):
-    """Four times: convolution, batch norm, ReLU, halved; mean over places; a linear layer to C classes."""
+    """Four blocks of convolution, batch norm, ReLU and 2× downsampling; global mean pooling; a linear
+    layer."""
 
     def __init__(self, classes: int):
         super().__init__()
@@ -67,7 +68,7 @@ def encode(
             machine changes nothing. Training pictures are cut, mirrored and brightened at random.
 
     Raises:
-        FeatureError: no such label, or fewer than two classes among the known rows.
+        FeatureError: no such label column, or fewer than two classes among the known rows.
     """
     if label not in table:
         raise FeatureError(f"picture_scratch learns a label: there is no column {label!r}")
@@ -96,7 +97,7 @@ def encode(
 
 
 def _pixels(paths: list[str | None], side: int, workers: int | None):
-    """[n, side, side, 3] uint8, which rows have a picture, and the list of faults."""
+    """[n, side, side, 3] uint8, a mask of rows that have a picture, and the list of faults."""
     pixels = np.zeros((len(paths), side, side, 3), dtype=np.uint8)
     there = [row for row, path in enumerate(paths) if path is not None]
     present, faults = np.zeros(len(paths), dtype=bool), []

@@ -1,4 +1,4 @@
-"""Profile: what a user says of themselves; numbers as they are, categories as indicators.
+"""Profile: what users state about themselves; numbers as numbers, categories one-hot encoded.
 
 n: users.
 """
@@ -11,14 +11,14 @@ import pandas as pd
 from recsys.multimodal.features import Features
 
 NUMBERS = ("age",)
-NEVER = {"user", "source_id", "zip_code"}  # ids, and what singles a user out
+NEVER = {"user", "source_id", "zip_code"}  # identifiers, and what identifies a user
 
 
 def encode(table: pd.DataFrame, known: np.ndarray) -> Features:
     """The modality "profile" of a table of users.
 
-    A number gives its standardised value and the indicators of its ten deciles among the known users (taste
-    is not linear in age); every other column one indicator for each value that a known user has.
+    A numeric column gives its standardised value and one-hot deciles of the known users (taste is not linear
+    in age); every other column gives one indicator per value that occurs among known users.
 
     Args:
         table: n users; columns other than user, source_id and zip_code are the profile.

@@ -1,7 +1,7 @@
-"""The modalities by name. A new one is one file beside this and one line here.
+"""The modalities by name; to add one, write a file beside this and a line here.
 
-Each entry is a function `encode(table, known, **options) -> Features`: `table` has one row for each item (or
-user), with the columns that the modality reads; `known` are the rows that it may learn from.
+Each entry is a function `encode(table, known, **options) -> Features`: `table` has one row per item (or
+user) with the columns that the modality reads; `known` are the row numbers that may be fitted on.
 """
 
 from recsys.code.registry import Registry

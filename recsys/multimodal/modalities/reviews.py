@@ -1,4 +1,4 @@
-"""Reviews of an item, those only that were written before a moment: mean text vector and rating statistics.
+"""Reviews of an item written before a given time: mean text vector and rating statistics.
 
 n: items.
 """
@@ -11,7 +11,7 @@ import pandas as pd
 from recsys.multimodal.features import FeatureError, Features
 from recsys.multimodal.modalities.text import text_vectors
 
-MOST_REVIEWS = 20  # newest texts of an item: encoding them all would cost minutes and tell little more
+MOST_REVIEWS = 20  # newest per item; encoding all would cost minutes for little gain
 
 
 def encode(
@@ -24,12 +24,12 @@ def encode(
     """The modality "reviews" of a table of items (column item: codes).
 
     Args:
-        reviews: columns item, rating, and where known review (text) and time: when it was written.
-        before: only reviews older than this count; None only where the reviews carry no time and are those
-            of training events.
+        reviews: columns item, rating, and where known review (text) and time (when it was written).
+        before: only older reviews count; None only if the reviews have no time and belong to training events.
+        backbone: as `recsys.encoders.backbone.load_backbone` takes it.
 
     Raises:
-        FeatureError: no reviews given, or a moment is given and they have no time.
+        FeatureError: no reviews, or `before` is given and they have no time.
     """
     if reviews is None:
         raise FeatureError("modality reviews: pass reviews=<events with item and rating>")
@@ -47,7 +47,9 @@ def encode(
 
 
 def _statistics(items: np.ndarray, reviews: pd.DataFrame) -> np.ndarray:
-    """[n, 4]: mean rating (drawn to the overall one by ten reviews), log count, spread, share of the best."""
+    """[n, 4]: mean rating (shrunk to the global mean by ten pseudo-reviews), log count, standard deviation,
+    share of the highest rating.
+    """
     rated = reviews.dropna(subset="rating")
     overall = rated["rating"].mean() if len(rated) else 0.0
     by_item = rated.groupby("item")["rating"]

@@ -1,6 +1,6 @@
-"""Sound: recordings (or the sound of clips) through Google's speech embedding, the mean over windows.
+"""Sound: recordings (or the sound tracks of clips) through Google's speech embedding, averaged over windows.
 
-Made for speech; for music it is a stopgap, said so where it is used.
+The embedding was trained on speech; for music it is a stopgap, and results with it say so.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def encode(
 
 
 def text_vectors(modality: str, texts: list[str | None], backbone: str = "minilm") -> Features:
-    """[n, width] of texts; vectors are kept in the feature store by the text's hash."""
+    """[n, width] vectors of texts, cached in the feature store under the text's hash."""
     started = time.perf_counter()
     width, parameters, weights = _facts(backbone)
     code = code_hash("recsys.multimodal.modalities.text:embed")
@@ -74,7 +74,7 @@ def embed(texts: list[str], backbone: str) -> np.ndarray:
 
 
 def _facts(backbone: str) -> tuple[int, int, str]:
-    """Width, parameters and a name of the weights."""
+    """Width, number of parameters and a name of the weights."""
     if backbone.startswith("random-"):
         from recsys.encoders.backbone import load_backbone
 

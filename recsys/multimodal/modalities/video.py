@@ -1,4 +1,4 @@
-"""Video: a few frames of a clip, evenly over its length, through the picture encoder, their mean and spread.
+"""Video: a few frames per clip through the picture encoder; their mean and standard deviation.
 
 D: width of the picture encoder.
 """
@@ -21,7 +21,7 @@ def encode(
 ) -> Features:
     """The modality "video" of a table with paths in the column `video`: [n, 2·D].
 
-    The second half is the standard deviation over frames: how much a clip moves.
+    The second half is the standard deviation over frames, which measures how much the clip changes.
 
     Raises:
         PackagedError: the picture encoder's weights are not installed.

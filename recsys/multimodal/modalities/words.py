@@ -1,4 +1,4 @@
-"""Words: each item's words and pairs of words, weighted by rarity. What a text encoder has to beat.
+"""Words: TF-IDF vectors of each item's words (and word pairs): the baseline for text encoders.
 
 n: items. V: words kept.
 """
@@ -14,18 +14,20 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from recsys.multimodal.features import FeatureError, Features
 
 MOST_WORDS = 8_000
-# runs of letters and digits, and each Chinese character by itself
+# a word is a run of letters and digits, or a single Chinese character
 TOKEN = r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+"
 
 
 def encode(
     table: pd.DataFrame, known: np.ndarray, column: str = "text", ngrams: int = 1, modality: str = "words"
 ) -> Features:
-    """The modality "words": TF-IDF rows of length 1, sparse.
+    """The modality "words": TF-IDF rows of length 1, sparse [n, V].
 
     Args:
-        known: rows that words and their rarity are learned from; a word of the test part alone is unknown.
-        ngrams: 2 adds pairs of words.
+        known: rows from which the vocabulary and document frequencies are learned; other words are ignored.
+        column: with texts.
+        ngrams: 2 adds word pairs.
+        modality: name of the result.
 
     Raises:
         FeatureError: the known rows hold no word.
@@ -57,5 +59,6 @@ def encode(
 
 
 def encode_tags(table: pd.DataFrame, known: np.ndarray) -> Features:
-    """The modality "tags": what users wrote to an item (column `tags`, joined by line breaks)."""
+    """The modality "tags": the tags that users gave an item (column `tags`, joined by line breaks), as
+    TF-IDF."""
     return encode(table, known, column="tags", modality="tags")

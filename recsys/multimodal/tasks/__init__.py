@@ -1,1 +1,1 @@
-"""What fusion is judged by: classes of products, retrieval across modalities, next items."""
+"""Tasks that evaluate fusion: product classification, cross-modal retrieval, next-item recommendation."""

@@ -1,4 +1,5 @@
-"""Classes of products from their modalities: what fusion adds, what a knock-out takes, what survives gaps."""
+"""Product classification from modalities: gain by fusion, loss by ablation, robustness to missing
+modalities."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from recsys.multimodal.tasks.outcome import Outcome, all_faults, class_metrics, 
 from recsys.multimodal.tasks.rival import against_rival
 from recsys.multimodal.tasks.subjects import Subjects
 
-# tried for every operator and every set of modalities: an equal budget
+# the same settings are tried for every operator and set of modalities: an equal budget
 TRIED = (
     {"strength": 0.1},
     {"strength": 0.02, "drop": 0.5, "decay": 0.2},
@@ -36,10 +37,11 @@ def classify(
     side: int = 128,
     rival: bool = False,
 ) -> Outcome:
-    """Train on one set of modalities and judge on the test part.
+    """Train on one set of modalities and evaluate on the test part.
 
     Args:
-        label: the column of `subjects` that is predicted.
+        subjects: the labelled items (`recsys.multimodal.tasks.subjects.load_subjects`).
+        label: the column of `subjects` to predict.
         modalities: names of the modality registry.
         settings: of the operator.
         knock_out: "modality:kind", done to the test rows (`recsys.multimodal.knock_outs.knocked_out`).
@@ -85,7 +87,7 @@ def classify(
 def missing_curve(
     fitted: FusedClassifier, features: Mapping[str, Features], codes: np.ndarray, test: np.ndarray, name: str
 ) -> dict[float, float]:
-    """Accuracy on the test rows with growing shares of one modality hidden."""
+    """Share hidden → accuracy on the test rows, with growing shares of one modality hidden."""
     found = {}
     for share in MISSING_SHARES:
         hidden = {**features, name: partly_missing(features[name], share)}
@@ -101,7 +103,7 @@ def damage(
     name: str,
     seed: int,
 ) -> pd.DataFrame:
-    """Accuracy once one modality's content is destroyed in the test rows: columns knock_out, accuracy."""
+    """Accuracy after destroying one modality's content in the test rows: columns knock_out, accuracy."""
     rows = [("none", accuracy(fitted, features, codes, test))]
     for kind in get_args(Kind):
         changed = {**features, name: knocked_out(features[name], kind, seed, test)}
@@ -112,7 +114,7 @@ def damage(
 def accuracy(
     fitted: FusedClassifier, features: Mapping[str, Features], codes: np.ndarray, rows: np.ndarray
 ) -> float:
-    """Share of the rows whose class is right."""
+    """Share of the rows classified correctly."""
     return float((fitted.scores(features, rows).argmax(axis=1) == codes[rows]).mean())
 
 
@@ -124,9 +126,9 @@ def what_changed(
     labels: pd.Series,
     hidden: str,
 ) -> pd.DataFrame:
-    """Test rows whose class differs with one modality hidden: row, true, before (hidden), after (seen).
+    """Test rows whose predicted class changes when a modality is hidden.
 
-    Those that it put right stand first.
+    Columns row, true, before (with it hidden), after (with it). Rows that the modality corrects come first.
     """
     rest = tuple(name for name in features if name != hidden)
     said = np.array(names, dtype=object)
@@ -148,9 +150,9 @@ def who_decided(
 ) -> pd.DataFrame:
     """Each modality's Shapley share of the true class's probability, for every test row.
 
-    Columns: row, label, one a modality; a row sums to its probability with all modalities minus that with
-    none. Asked of a model that was never trained with gaps, a share also holds its surprise at the gap: train
-    with modality dropout to read it.
+    Columns: row, label, one per modality; a row sums to the probability with all modalities minus that with
+    none. A model trained without missing modalities also reacts to the gap itself; train with modality
+    dropout before interpreting the shares.
     """
     classes = fitted.operator.outputs
     known = test[codes[test] < classes]

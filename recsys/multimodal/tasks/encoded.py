@@ -1,4 +1,4 @@
-"""The modalities of a plan, encoded for a table, with what the plan does to them."""
+"""Encode a table's modalities, and apply the ablation that a `Plan` names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def encoded(
     Args:
         table: n rows with the columns that the modalities read.
         modalities: names of `MODALITIES`.
-        known: rows that may be learned from.
+        known: row numbers that may be fitted on.
         options: modality → keyword arguments of its `encode`.
 
     Raises:
@@ -39,7 +39,7 @@ def encoded(
 
 
 def without(features: Mapping[str, Features], knock_out: str, seed: int) -> dict[str, Features]:
-    """The features with a knock-out as a plan writes it: "picture:shuffled", or "" for none.
+    """The features with an ablation as a plan writes it: "picture:shuffled", or "" for none.
 
     Raises:
         FeatureError, KeyError: no such kind, or the modality is not among the features.

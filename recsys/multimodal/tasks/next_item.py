@@ -1,8 +1,9 @@
-"""Next items by behaviour, by content, and by both: which modality pays, and where.
+"""Next-item recommendation from behaviour, content, or both: which modality helps, and for which users and
+items.
 
-A log of purchases with times is cut at two moments; where users' ratings are the events, histories are cut by
-each user's own order, 60, 20 and 20 % of them. Every item of the catalogue is ranked. Cold items are taken
-out of the training events altogether.
+A log of purchases with times is split at two moments. Where the events are ratings, each user's history is
+split by its own order, 60 / 20 / 20 %. Every item of the catalogue is ranked. Events of the items drawn as
+cold are removed from training.
 
 N: users. M: items.
 """
@@ -35,13 +36,17 @@ KINDS = ("random", "popularity", "content", "ease", "side_information", "late")
 # of a modality's similarity, one after the other, and the penalty: tried on validation only
 WEIGHTS = (3.0, 10.0, 30.0)
 PENALTIES = (100.0, 300.0, 1000.0)
-PROFILE_UNIT = 10.0  # a profile's column counts a tenth of its tried weight beside an item bought
-SPARSE_USER, RARE_ITEM = 30, 5  # events in training, at most
+PROFILE_UNIT = 10.0  # tried weights of the profile are divided by this: columns are denser than purchases
+SPARSE_USER, RARE_ITEM = 30, 5  # a user / an item with at most so many training events is sparse / rare
 
 
 @dataclass(frozen=True)
 class NextItemTask:
-    """A log, its split, the catalogue's table, and which items were held out of training."""
+    """A log, its split, the catalogue's table, and which items were held out of training.
+
+    Attributes:
+        table: M rows (`recsys.multimodal.item_tables.item_table`). cold: item codes held out of training.
+    """
 
     dataset: Dataset
     split: Split
@@ -52,10 +57,11 @@ class NextItemTask:
 def split_by_order(
     dataset: Dataset, cold_share: float = 0.0, salt: str = "recsys"
 ) -> tuple[Split, np.ndarray]:
-    """60 / 20 / 20 % of each user's events in order, and the items [k] that training is not shown.
+    """60 / 20 / 20 % of each user's events in order, and the item codes [k] held out of training.
 
     Args:
-        cold_share: share of the items, drawn by hash, whose events leave training and validation.
+        cold_share: share of the items, chosen by hash, whose events are removed from training and validation.
+        salt: of the hash.
     """
     kinds = set(dataset.events["kind"]) & {"purchase"} or {"view"}
     events = dataset.events[dataset.events["kind"].isin(kinds)]
@@ -70,7 +76,7 @@ def split_by_order(
             dataset.items["source_id"], f"cold {salt}", {"cold": cold_share, "rest": 1 - cold_share}
         )
         cold = np.flatnonzero(drawn == "cold")
-        # what happened with a cold item before the test part is nobody's knowledge
+        # events of a cold item before the test part are removed: nobody may know them
         part = np.where(np.isin(events["item"], cold) & (part != "test"), "dropped", part)
     tables = {name: events[part == name] for name in ("train", "validation", "test")}
     made = Split(**tables, kind="by_order", n_users=dataset.n_users, n_items=dataset.n_items)
@@ -78,7 +84,7 @@ def split_by_order(
 
 
 def load_task(dataset: Dataset, cold_share: float = 0.0, seed: int = 0) -> NextItemTask:
-    """Split and item table of a log."""
+    """Split and item table of a log; arguments as of `split_by_order`."""
     if (dataset.events["kind"] == "purchase").any() and dataset.has_times and not cold_share:
         parts, cold = split(dataset), np.empty(0, dtype=np.int64)
     else:
@@ -96,13 +102,15 @@ def next_items(
     side: int = 128,
     seed: int = 0,
 ) -> Outcome:
-    """Fit, choose settings on validation, judge on test.
+    """Fit, choose settings on validation, evaluate on test.
 
     Args:
-        model: one of KINDS. modalities: of "content", "side_information" and "late".
-        knock_out: "modality:kind", done to the catalogue before fitting: is the gain the content's?
-        side: pixels that pictures are encoded at.
-        same_items: judge only targets that have all these modalities: missing ones are not random.
+        model: one of KINDS. modalities: used by "content", "side_information" and "late".
+        knock_out: "modality:kind", applied to the catalogue before fitting, to test whether a gain comes from
+            the content.
+        side: pixels that pictures are scaled to.
+        same_items: evaluate only targets that have all these modalities, since items do not lack them at
+        random.
 
     Returns:
         metrics: ndcg@10 and its like over all users; of sparse users; of rare and of cold items where there
@@ -138,7 +146,7 @@ def next_items(
 
 
 def _options(task: NextItemTask, side: int) -> dict[str, dict]:
-    """What modalities need beside the table: the size of pictures; reviews and the moment before which."""
+    """Options of the modalities: the size of pictures; the reviews and the time before which they count."""
     options: dict[str, dict] = {"picture": {"side": side}}
     if "rating" in task.split.train:
         reviews = task.split.train.dropna(subset="rating")
@@ -150,14 +158,14 @@ def _options(task: NextItemTask, side: int) -> dict[str, dict]:
 
 
 def _profile(task: NextItemTask) -> Features:
-    """Of users; it was said at the beginning, so all users' profiles are known when training ends."""
+    """User profiles. They were stated at registration, so all are known when training ends."""
     return MODALITIES.load("profile")(
         task.dataset.users.drop(columns="joined", errors="ignore"), np.arange(task.split.n_users)
     )
 
 
 def _fitted(task, model: str, modalities, features: Mapping[str, Features], profile, threads: int, seed: int):
-    """The model with the best validation NDCG@10, and the trials."""
+    """The model with the best validation NDCG@10, and the settings tried."""
     n_users, n_items = task.split.n_users, task.split.n_items
     train = task.split.train
     none = pd.DataFrame()
@@ -200,7 +208,7 @@ def _fitted(task, model: str, modalities, features: Mapping[str, Features], prof
 
 
 def _best(makers, task):
-    """Of several fitted models the one with the best validation NDCG@10."""
+    """The one of several fitted models with the best validation NDCG@10."""
     best, most, log = None, -1.0, []
     for make in makers:
         model = make()
@@ -212,7 +220,7 @@ def _best(makers, task):
 
 
 def _coordinate(make, modalities, task, start: float, steps):
-    """One weight at a time, one pass: each value of `steps` for one modality while the others stay."""
+    """Coordinate search, one pass: try each value of `steps` for one modality's weight, the others fixed."""
     weights = dict.fromkeys(modalities, start)
     best = make(weights)
     most = _validation(best, task)
@@ -237,7 +245,7 @@ def _validation(model, task: NextItemTask) -> float:
 
 
 def _metrics(task: NextItemTask, positions: pd.DataFrame) -> dict[str, float]:
-    """Over all users; of sparse users; of rare and of cold items."""
+    """Metrics over all users, sparse users, and rare and cold items."""
     metrics, _ = ranking_metrics(positions, CUTOFFS)
     trained = task.split.train.groupby("user").size().reindex(range(task.split.n_users), fill_value=0)
     seen = task.split.train.groupby("item").size().reindex(range(task.split.n_items), fill_value=0)

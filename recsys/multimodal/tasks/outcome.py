@@ -1,4 +1,4 @@
-"""What a task hands to its notebook: numbers, per-row ranks, tables, and what to draw."""
+"""What a task returns to its notebook: metrics, rank positions, tables, and features to plot."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CUTOFFS = (1, 5, 10)
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run of one task.
+    """The result of one run of a task.
 
-    metrics: name → number. positions: user (the row or the user that was judged), item, better, equal, as
-    `record` keeps them. tables: further ones to keep. features: of the modalities that were used, for
-    pictures of neighbours. table: the items. faults: files that could not be decoded.
+    metrics: name → number. positions: columns user (the evaluated row or user), item, better, equal, as
+    `record` keeps them. tables: name → further tables to keep. features: of the modalities in use, for plots
+    of nearest neighbours. table: the items. faults: files that could not be decoded.
     """
 
     metrics: dict[str, float]
@@ -32,13 +32,14 @@ class Outcome:
 
 
 def class_positions(scores: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> pd.DataFrame:
-    """Place of each row's true class among all classes: `user` is the row, `item` the class.
+    """Rank position of each row's true class among all classes: `user` is the row, `item` the class.
 
-    So "hr@1" of `ranking_metrics` is the accuracy, and everything can be computed again from the ranks.
+    "hr@1" of `ranking_metrics` is then the accuracy, and all metrics can be recomputed from the ranks.
 
     Args:
-        scores: [rows, C]. labels: [rows] class codes; a class that training never saw has the code C or more
-            and is placed behind all.
+        scores: [rows, C]. labels: [rows] class codes; a class not seen in training has a code ≥ C and is
+            ranked last.
+        rows: [rows] row numbers, for the column user.
     """
     classes = scores.shape[1]
     unseen = labels >= classes
@@ -49,7 +50,7 @@ def class_positions(scores: np.ndarray, labels: np.ndarray, rows: np.ndarray) ->
 
 
 def class_metrics(positions: pd.DataFrame) -> dict[str, float]:
-    """hr@1 (the accuracy), hr@5, mrr, and the accuracy averaged over classes."""
+    """hr@1 (the accuracy), hr@5, mrr, and macro_recall (the accuracy averaged over classes)."""
     metrics, _ = ranking_metrics(positions, CUTOFFS)
     right = (positions["better"] == 0).groupby(positions["item"]).mean()
     kept = {name: metrics[name] for name in ("hr@1", "hr@5", "mrr")}

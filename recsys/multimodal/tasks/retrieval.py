@@ -1,4 +1,4 @@
-"""Photo to name and back, photo to product: what lies beside a picture in another modality."""
+"""Cross-modal retrieval: from photo to product name (or product) and back."""
 
 from __future__ import annotations
 
@@ -29,19 +29,22 @@ def retrieve(
     settings: AlignSettings,
     side: int = 128,
 ) -> tuple[Outcome, DualTower]:
-    """Align photos with names (or with products that have a description and an iconic picture).
+    """Align photos with names (or with classes that have a description and an iconic picture).
 
-    The candidates of the test are the distinct names of the test part, none of which training saw where the
-    parts are divided by name stem; any photo's own name is its hit, so every product of that name is.
+    The test candidates are the distinct names of the test part; where the parts are divided by name stem,
+    training saw none of them. A photo's own name is its only hit; every product of that name shares it.
 
     Args:
-        photo: modalities of the left side, "picture" for instance.
-        described: modalities of the right side: "words", "text"; "picture" where classes have one.
-        side: pixels that pictures are encoded at.
+        subjects: the labelled items.
+        photo: modalities of the left side, for instance ("picture",).
+        described: modalities of the right side: "words", "text"; "picture" if classes have one.
+        settings: of the towers.
+        side: pixels that pictures are scaled to.
 
     Returns:
-        metrics: hr@1, hr@5, hr@10 from photo to name; back_hr@10, a photo of that name among the ten nearest;
-        ridge_hr@10, the linear baseline from photo vectors to text vectors; random_hr@10; candidates.
+        metrics: hr@1, hr@5, hr@10 from photo to name; back_hr@10: share of names with one of their photos
+        among the ten nearest; ridge_hr@10: a linear baseline from photo vectors to text vectors;
+        random_hr@10; candidates (their number). And the towers.
 
     Raises:
         FeatureError: the subjects have neither names nor described classes.
@@ -81,7 +84,7 @@ def _right_side(subjects: Subjects) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def _back(towers, left, right, partner, rows: np.ndarray, candidates: np.ndarray) -> float:
-    """Share of names that have a photo of theirs among the ten nearest of all test photos."""
+    """Share of names with one of their photos among the ten nearest of all test photos."""
     asked = np.intersect1d(candidates, np.unique(partner[rows]))
     scores = towers.right_vectors(right, asked) @ towers.left_vectors(left, rows).T
     nearest = np.argpartition(-scores, min(10, scores.shape[1] - 1), axis=1)[:, :10]

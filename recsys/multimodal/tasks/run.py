@@ -1,4 +1,4 @@
-"""One call for the notebook: a task by name, with the settings that its grid varies."""
+"""The notebook's entry point: run a task by name with the settings that its grid varies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TASKS = Registry(
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run does.
+    """Settings of one run.
 
     task: a name of TASKS. dataset: of labelled media, a log, or "demo_store". label: of "classify".
     modalities: joined by "+", for instance "words+picture"; of "retrieve" those of the photo.
@@ -63,16 +63,16 @@ class Plan:
 
 
 def run_task(plan: Plan) -> Outcome:
-    """Do what the plan says.
+    """Run the task that the plan names.
 
     Raises:
-        RegistryError: no such task, data set or modality. FeatureError: a setting that does not fit.
+        RegistryError: no such task, data set or modality. FeatureError: settings that contradict each other.
     """
     return TASKS.load(plan.task)(plan)
 
 
 def run_classify(plan: Plan) -> Outcome:
-    """Classes of products: `recsys.multimodal.tasks.classification.classify`."""
+    """Product classification: `recsys.multimodal.tasks.classification.classify`."""
     from recsys.multimodal.tasks.classification import classify
     from recsys.multimodal.tasks.subjects import load_subjects
 
@@ -116,7 +116,7 @@ def run_next_item(plan: Plan) -> Outcome:
 
 
 def run_wiring(plan: Plan) -> Outcome:
-    """The planted taste: `recsys.multimodal.tasks.wiring.wiring_check`."""
+    """The check on synthetic tastes: `recsys.multimodal.tasks.wiring.wiring_check`."""
     from recsys.multimodal.tasks.wiring import wiring_check
 
     return wiring_check(plan.names, seed=plan.seed, size=plan.size, side=plan.side, knock_out=plan.knock_out)

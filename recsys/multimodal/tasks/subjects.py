@@ -1,7 +1,7 @@
-"""What is classified or looked up: a table of items with their texts and pictures, and its three parts.
+"""The items of the tasks "classify" and "retrieve": a table with texts and pictures, split into three parts.
 
-A set of labelled media by its name in the registry, or the demo store, whose pictures are drawn to files so
-that they take the same way as any other.
+Either labelled media by their name in the data registry, or the demo store, whose generated pictures are
+written to files so that they are decoded like any others.
 """
 
 from __future__ import annotations
@@ -22,14 +22,19 @@ from recsys.data.splits import PARTS, by_salt
 from recsys.data.tables import Dataset
 from recsys.multimodal.features import FeatureError
 
-# 30 % of the names are held out, as in the measurements that the kit compares itself with
+# 30 % of the names are held out, as in the earlier measurements that results are compared with
 SHARES = {"train": 0.6, "validation": 0.1, "test": 0.3}
-LEAST_OF_A_CLASS = 2  # training rows: a class seen once has nothing to be stopped by
+LEAST_OF_A_CLASS = 2  # training rows of a class that counts as seen: one is held back for early stopping
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """n items. table: columns as the modalities read them. parts: row numbers by part. labels: columns."""
+    """n items.
+
+    Attributes:
+        table: columns as the modalities read them. parts: part → row numbers. labels: names of label columns.
+        classes: one row per class where classes have a description and a picture of their own.
+    """
 
     name: str
     table: pd.DataFrame
@@ -38,10 +43,10 @@ class Subjects:
     classes: pd.DataFrame | None = None
 
     def coded(self, label: str) -> tuple[np.ndarray, list[str], dict[str, np.ndarray]]:
-        """Class codes [n], their names, and the parts without rows that lack a label.
+        """Class codes [n], the class names, and the parts without rows that lack a label.
 
-        Codes below the number of names are classes that training saw (twice at least); a test row of another
-        class has a higher code, stays in the test part and cannot be right.
+        Codes below the number of names are classes with at least two training rows; a test row of another
+        class has a higher code, stays in the test part and always counts as wrong.
 
         Raises:
             FeatureError: no such label.
@@ -62,11 +67,13 @@ class Subjects:
 
 
 def load_subjects(name: str, most_rows: int = 0, seed: int = 0) -> Subjects:
-    """A set of labelled media, or the demo store (labels colour, pattern, shape, which only pictures show,
-    and category, material, style, which only texts tell).
+    """Labelled media by name, or the demo store.
+
+    The demo store's labels are colour, pattern and shape, which only pictures show, and category, material
+    and style, which only texts mention.
 
     Args:
-        most_rows: keep so many rows, drawn by hash from all parts; 0: all.
+        most_rows: keep at most so many rows, chosen by hash from all parts; 0: all.
         seed: of the demo store.
 
     Raises:
@@ -88,7 +95,7 @@ def load_subjects(name: str, most_rows: int = 0, seed: int = 0) -> Subjects:
 
 
 def drawn_pictures(store: Dataset, seed: int) -> list[str]:
-    """Paths of the demo store's pictures, drawn to PNG files in the cache once."""
+    """Paths of the demo store's pictures, written to PNG files in the cache folder once."""
     folder = cache_folder() / "unpacked" / f"demo_store_{seed}_{store.n_items}"
     done = folder / "done"
     folder.mkdir(parents=True, exist_ok=True)

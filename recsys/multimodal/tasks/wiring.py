@@ -1,10 +1,11 @@
-"""A wiring check, no claim: a planted taste that only pictures show must be found with them, only with them.
+"""A sanity check on synthetic users: a taste that only pictures show must be found with pictures, and only
+then.
 
-Shoppers are invented on the demo store's catalogue: each buys products of one category (its text tells it) in
-one colour (only its picture shows it). A model of texts can find the category and must be at chance within
-it; one that has pictures too must find the colour. A shuffled or disconnected picture fails here at once.
+Users are generated on the demo store's catalogue: each buys products of one category (which the text tells)
+in one colour (which only the picture shows). A model of texts can find the category and must be at chance
+within it; a model with pictures must also find the colour. Shuffled or disconnected pictures fail this check.
 
-N: shoppers. M: items.
+N: users. M: items.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from recsys.multimodal.side_information import ContentNeighbours
 from recsys.multimodal.tasks.encoded import encoded, without
 from recsys.multimodal.tasks.outcome import Outcome, all_faults
 
-HISTORY = 4  # products bought before the one that is asked for
-TASTE_SHARE = 0.9  # of the colour's products among a shopper's: the rest is any product of the category
+HISTORY = 4  # purchases before the test purchase
+TASTE_SHARE = 0.9  # probability that a purchase has the user's colour; otherwise any product of the category
 
 
 def wiring_check(
@@ -36,20 +37,21 @@ def wiring_check(
     side: int = 64,
     knock_out: str = "",
 ) -> Outcome:
-    """Rank the catalogue for planted shoppers by text alone and by all modalities.
+    """Rank the catalogue for the synthetic users by text alone and by all modalities.
 
-    The picture's vector is first mapped to what it says about colour (`colour_of_pictures`): frozen features
-    of a network that was trained on photos hold the colour among a thousand other things, and their cosine is
-    mostly about shape.
+    The picture vector is first mapped to colour probabilities (`colour_of_pictures`): frozen features of a
+    network trained on photos contain colour among much else, and their cosine is mostly about shape.
 
     Args:
-        shoppers: N. size: of the store. side: pixels that its pictures are encoded at.
-        knock_out: "picture:shuffled", "picture:constant", ...: must fall to the text's level.
+        modalities: names of the modality registry.
+        shoppers: N. size: of the store. side: pixels that its pictures are scaled to.
+        knock_out: "picture:shuffled", "picture:constant", ...: the result must fall to the level of text
+        alone.
 
     Returns:
-        metrics: hr@10 fused, hr@10_text, gain; colour_text: share of the text-only lists' products with the
-        shopper's colour among those of the shopper's category, chance: what a random pick would have;
-        colour_fused likewise.
+        metrics: hr@10 fused, hr@10_text, gain; colour_text: within the user's category, the share of products
+        in the user's colour in the text-only lists; chance: that share for a random choice; colour_fused
+        likewise.
     """
     store = demo_store.load(seed=seed, size=size)
     looks = demo_store.load_truth(seed=seed, size=size).appearance
@@ -80,10 +82,11 @@ def wiring_check(
 
 
 def planted(store: Dataset, colours: np.ndarray, shoppers: int, seed: int):
-    """Events of shoppers with one category and one colour, and both of each shopper.
+    """Events of synthetic users with one category and one colour each, and both of each user.
 
     Returns:
-        events: columns user, item, HISTORY + 1 rows a shopper, the last for the test. colour, category: [N].
+        events: columns user, item, HISTORY + 1 rows per user, the last one for the test. colour, category:
+        [N].
     """
     random = np.random.default_rng(seed)
     group = store.items["category"].str.split(" > ").str[0].to_numpy()
@@ -106,10 +109,10 @@ def planted(store: Dataset, colours: np.ndarray, shoppers: int, seed: int):
 
 
 def colour_of_pictures(picture: Features, colours: np.ndarray, seed: int) -> Features:
-    """The modality with probabilities of the colours in place of its vectors.
+    """The modality with colour probabilities in place of its vectors.
 
-    Logistic regression learns them on one half of the products and says them of the other, so that no product
-    is told its own label.
+    Logistic regression is fitted on one half of the products and applied to the other, so that no product's
+    own label is used for it.
     """
     codes = pd.factorize(colours, sort=True)[0].astype(np.int64)
     half = np.random.default_rng(seed).permutation(len(codes)) % 2
@@ -141,7 +144,7 @@ def _split(store: Dataset, events: pd.DataFrame, shoppers: int) -> Split:
 
 
 def _colour_share(model, split: Split, colours, colour, category, table: pd.DataFrame) -> float:
-    """Among the first ten products of the shopper's category: the share with the shopper's colour."""
+    """Share of products in the user's colour among the first ten products of the user's category."""
     users = np.arange(split.n_users)
     scores = np.array(model.score(users), dtype=np.float32)
     scores[split.train["user"], split.train["item"]] = -np.inf

@@ -1,1 +1,1 @@
-"""What the records prove: criteria, the policy of statistics, verdicts, power and pre-registration."""
+"""What the records show: claims and criteria, verdicts, power, pre-registration, verification."""

@@ -3,7 +3,7 @@
 `experiments/claims/<notebook>.yaml` holds a notebook's claims (text, section, test in words, criteria) and
 the errors of the articles that it shows; `articles.yaml` beside them the articles' numbered sections (with
 the claims that each makes, or why it makes none), the notebooks, and the claims that can't be tested.
-States stand in a generated file, `verdicts.json` (see `recsys.runs.evidence.stored`), and nowhere else.
+States are in a generated file, `verdicts.json` (see `recsys.runs.evidence.stored`), and nowhere else.
 """
 
 from collections.abc import Iterable
@@ -44,20 +44,20 @@ class _Strict(BaseModel):
 
 
 class Disclosed(_Strict):
-    """A change that was made after something was known, told with the verdict."""
+    """A change made after results were known; it is shown with the verdict."""
 
     commit: str = Field(pattern=r"^[0-9a-f]{7,40}$")
     what: str
 
 
 class Claim(_Strict):
-    """One sentence of an article, paraphrased, and what decides it.
+    """One sentence of an article, paraphrased, and the criteria that decide it.
 
     Attributes:
-        kind: fixes with the metric how it is judged; None where there is nothing to judge.
-        reason: why it can't be tested. withdrawn: why it was taken back, with what it had been tested by.
-        merged_into: claims whose verdicts stand for it, so that nothing is tested twice.
-        reworded: what was changed in text or test, and why. disclosed: changes after a look at results.
+        kind: determines, with the metric, test and line; None for a claim without a test.
+        reason: why it can't be tested. withdrawn: why it was withdrawn, and how it had been tested.
+        merged_into: claims whose verdicts replace its own, so that nothing is tested twice.
+        reworded: what was changed in text or test, and why. disclosed: changes made after seeing results.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -77,6 +77,7 @@ class Claim(_Strict):
 
     @property
     def standing(self) -> Literal["testable", "merged", "withdrawn", "untestable"]:
+        """Whether the claim is testable, merged, withdrawn or untestable."""
         if self.reason:
             return "untestable"
         if self.withdrawn:
@@ -85,6 +86,7 @@ class Claim(_Strict):
 
     @property
     def testable(self) -> bool:
+        """Whether it gets a verdict of its own."""
         return self.standing == "testable"
 
     @property
@@ -115,7 +117,7 @@ class Claim(_Strict):
 
 
 class PaperError(_Strict):
-    """Something wrong in an article, and its mended form."""
+    """An error in an article, and its correction."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     file: str | list[str]
@@ -128,6 +130,7 @@ class PaperError(_Strict):
 
     @property
     def place(self) -> str:
+        """Short citation, such as "000 §5.2"."""
         files = [self.file] if isinstance(self.file, str) else self.file
         return f"{' and '.join(file.partition('_')[0] for file in files)} §{self.section}"
 
@@ -145,7 +148,7 @@ class _Articles(_Strict):
 
 
 class Claims(_Strict):
-    """All files together."""
+    """All files of experiments/claims together."""
 
     claims: list[Claim]
     notebooks: list[str]
@@ -155,6 +158,7 @@ class Claims(_Strict):
 
     @cached_property
     def by_id(self) -> dict[str, Claim]:
+        """The claims by their ids."""
         return {claim.id: claim for claim in self.claims}
 
     @model_validator(mode="after")
@@ -198,8 +202,8 @@ def load_claims(folder: Path | None = None) -> Claims:
     """Read every file of experiments/claims.
 
     Raises:
-        ClaimsError: with file and line: unreadable YAML, a key twice, an unknown key, text for a number;
-            an id that stands twice, an unknown notebook, a claim that its section does not list.
+        ClaimsError: with file and line: unreadable YAML, a duplicate or unknown key, text for a number, a
+            duplicate id, an unknown notebook, a claim that its section does not list.
     """
     folder = folder or paths.EXPERIMENTS / "claims"
     articles = _validated(_Articles, folder / ARTICLES)
@@ -233,7 +237,7 @@ def _validated(model: type[_Strict], path: Path) -> _Strict:
 
 
 def _where(path: Path, tree: CommentedMap, location: tuple) -> str:
-    """A place in a file: its line, and the entry's id in place of its number."""
+    """A place in a file: its line, and the entry's id instead of its number."""
     line = line_of(tree, location) or 1
     words = list(location)
     if len(location) > 1 and location[0] in ("claims", "errata", "untestable"):

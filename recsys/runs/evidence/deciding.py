@@ -1,18 +1,18 @@
-"""What would decide a claim that is open: seeds, sessions, users, or records that are missing."""
+"""What an undecided claim needs to be decided: more seeds, sessions or users, or missing records."""
 
 from recsys.metrics.detectable import seeds_needed, units_needed
 from recsys.runs.evidence.statistics.examination import Finding
 from recsys.runs.evidence.statistics.policy import Policy, load_policy
 from recsys.runs.evidence.verdicts import Verdict, labels
 
-MANY_SEEDS = 10  # a side; more than that and users are asked for
-MANY_TIMES = 30  # as many users as there were: no shop at hand has more
+MANY_SEEDS = 10  # a side; if more are needed, users are named instead
+MANY_TIMES = 30  # as many users as now, at most: no available data set has more
 
 
 def would_decide(verdict: Verdict, policy: Policy | None = None) -> str:
-    """In words, for an undecided verdict; empty for others.
+    """In words, for an undecided verdict; "" for others.
 
-    The effect that was seen is taken as the true one, and the power is the policy's: a guide, no promise.
+    Assumes that the observed effect is the true one, with the policy's power: a guide, not a guarantee.
     """
     if verdict.state != "undecided":
         return ""

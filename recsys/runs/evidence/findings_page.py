@@ -1,12 +1,12 @@
 """`docs/findings.md`: what the kit has found, with every number taken from the committed records.
 
-The text stands in `docs/findings.template.md`, with a selector wherever a number belongs:
+The text is in `docs/findings.template.md`, with a selector in the place of every number:
 
     {{ 02_bert_fine_tuning | dataset=beauty, model=title_sequence | ndcg@10 | .4f }}
 
-It chooses the committed records of an experiment that have these parameters; they may differ in their seed
-alone, and all of them are taken: what is printed is the lowest and the highest, each a link to its record.
-`100*quality` multiplies. `{{ costs }}` is a table of what each experiment's records cost.
+A selector chooses the committed records of an experiment with these parameters. They may differ in their seed
+only; the lowest and the highest value are printed, each as a link to its record. `100*quality` multiplies.
+`{{ costs }}` is a table of what each experiment's records cost.
 
 `recsys findings` writes the file, `recsys verify` compares it with the records.
 """
@@ -35,7 +35,7 @@ class FindingsError(ValueError):
 
 @dataclass(frozen=True)
 class Selector:
-    """experiment, parameters: which records. metric: of theirs, multiplied by factor. form: its digits."""
+    """A parsed selector. metric: of the records, multiplied by factor. form: format, such as ".4f"."""
 
     experiment: str
     parameters: dict[str, str]
@@ -45,7 +45,7 @@ class Selector:
 
     @classmethod
     def parse(cls, found: re.Match[str]) -> "Selector":
-        """From a template's `{{ experiment | parameters | metric | format }}`.
+        """Parse a template's `{{ experiment | parameters | metric | format }}`.
 
         Raises:
             FindingsError: a parameter without a value.
@@ -63,10 +63,10 @@ class Selector:
         return f"{self.experiment} | {chosen} | {self.metric}"
 
     def choose(self, reference: Sequence[Record]) -> list[Record]:
-        """The records that it names, of all seeds.
+        """The records that it selects, of all seeds.
 
         Raises:
-            FindingsError: none, records of several cells, or one without the metric.
+            FindingsError: none, records that differ in more than their seed, or one without the metric.
         """
         found = [r for r in reference if r.experiment == self.experiment and self._fits(r.parameters)]
         if not found:
@@ -98,10 +98,10 @@ def _text(value: Any) -> str:
 
 
 def expand(template: str, reference: Sequence[Record], up: str = "../") -> str:
-    """A template with every selector in its place replaced by what the records say.
+    """A template with every selector replaced by numbers from the records.
 
     Args:
-        up: from the document's folder to the project's.
+        up: path from the document's folder to the project's.
 
     Raises:
         FindingsError: naming the selector.
@@ -139,7 +139,7 @@ def cost_table(folder: Path, up: str = "../") -> str:
 
 
 def written(reference: Sequence[Record], docs: Path | None = None) -> str:
-    """What docs/findings.md must hold, by its template and these records."""
+    """The contents that docs/findings.md must have, by its template and these records."""
     docs = docs or paths.PROJECT / "docs"
     template = (docs / TEMPLATE).read_text(encoding="utf-8")
     return NOTICE + expand(template, reference).replace(COSTS, cost_table(paths.REFERENCE))

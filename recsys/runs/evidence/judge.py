@@ -1,4 +1,4 @@
-"""Verdicts from the records that have a say: those of the experiments' grids, by criteria that are sound."""
+"""Verdicts from the records of the experiments' grids; finds criteria that no record could answer."""
 
 import functools
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from recsys.runs.grid.plan import declared_parameters
 from recsys.runs.records import Record
 from recsys.runs.strict_yaml import line_of, read_yaml
 
-OF_USERS = ("ndcg@", "hr@", "recall@", "mrr", "map")  # what rank positions give for each user
+OF_USERS = ("ndcg@", "hr@", "recall@", "mrr", "map")  # metrics that rank positions give per user
 
 
 def judge(
@@ -26,10 +26,10 @@ def judge(
     policy: Policy | None = None,
     known: Iterable[Record] = (),
 ) -> list[Verdict]:
-    """A verdict on every claim, from the records of the experiments' grids alone.
+    """A verdict on every claim, from records of the experiments' grids only.
 
     Args:
-        records: of any origin; what no grid holds is left out (see `grid_records`).
+        records: of any origin; those that no grid contains are left out (see `grid_records`).
         experiments: by name.
         known: further records that show which metrics the experiments record, and count for nothing else.
     """
@@ -39,23 +39,23 @@ def judge(
 
 
 def grid_records(records: list[Record], experiments: Mapping[str, Experiment]) -> list[Record]:
-    """Records of a cell of some profile's grid, whatever the seed, with the cell's own number of threads.
+    """Records that belong to a cell of some profile's grid, with any seed and the cell's number of threads.
 
-    A trial with other parameters (`-p`) or another `--threads` stays in the reader's folder and report, but
-    it is no answer to a criterion: beside the grid's run of the same seed it would only be ambiguous.
+    A single run with other parameters (`-p`) or `--threads` stays in the reader's folder and report, but does
+    not count for criteria: beside the grid's run with the same seed it would be ambiguous.
     """
     return [r for r in records if r.experiment in experiments and _in_grid(r, experiments[r.experiment])]
 
 
 def _in_grid(record: Record, experiment: Experiment) -> bool:
     declared, cells = _grid(_Hashable(experiment))
-    # a parameter that the notebook got since then had its default; one that it lost no longer counts
+    # a parameter added to the notebook later had its default value; a removed one is ignored
     parameters = {name: record.parameters.get(name, p.default) for name, p in declared.items()}
     return (_key(parameters), record.threads) in cells
 
 
 class _Hashable:
-    """An experiment as a key of a cache: its grids are expanded once a process."""
+    """An experiment as a cache key, so that its grids are expanded once per process."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
@@ -91,7 +91,7 @@ def broken_criteria(
     records: Iterable[Record] = (),
     policy: Policy | None = None,
 ) -> dict[str, str]:
-    """What is wrong with a claim's criteria, by claim: they could never be answered.
+    """Criteria that no record could answer: what is wrong with them, by claim id.
 
     An experiment that does not exist, a parameter that its notebook lacks or a value of another type (text
     for a number), a metric that the policy does not know or that no run of the experiment records.

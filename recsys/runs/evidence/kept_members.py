@@ -1,4 +1,4 @@
-"""Members of an ensemble whose scores earlier runs kept."""
+"""Ensemble members loaded from the scores that earlier runs kept."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def gather(
     experiment: str = "",
     say: Callable[[str], None] | None = None,
 ) -> dict[str, Kept]:
-    """Members' kept lists by name: from an experiment's runs, or fitted here where none is named.
+    """Candidate lists of members by name: from an experiment's runs, or from models fitted now.
 
     Args:
         names: of members; one named twice is fitted once.
         data, settings, say: see `recsys.ensembling.members.fit_members`.
-        experiment: whose runs kept them; "" fits them now.
+        experiment: whose runs kept the lists; "": fit the members now.
 
     Raises:
         ScoresError: see `kept_members`. ValueError: see `fit_members`.
@@ -42,12 +42,12 @@ def gather(
 def kept_members(
     names: Sequence[str], experiment: str, expected: Identity, runs: Path | None = None
 ) -> list[Kept]:
-    """The kept lists of members, by name, from an experiment's runs.
+    """Load the candidate lists of members, by name, from an experiment's runs.
 
     Args:
-        names: as the runs kept them: "ease", "title_sequence/0".
+        names: as stored by the runs: "ease", "title_sequence/0".
         experiment: whose runs are searched.
-        expected: data set, catalogue and split.
+        expected: data set, catalogue and split that they must belong to.
         runs: folder of the runs (default experiments/runs).
 
     Raises:

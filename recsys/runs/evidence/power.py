@@ -1,8 +1,8 @@
-"""`recsys power EXPERIMENT`: before anything runs, the smallest effect that a grid can detect.
+"""Power analysis (`recsys power EXPERIMENT`): before anything runs, the smallest effect a grid can detect.
 
-The spread of users and seeds is taken from earlier records: of the same comparison, else of another one of
-the same family of metrics, scale and pairing, the nearest by experiment. A claim cannot be decided where an
-effect of nothing could not be told from its line: the difference that can be detected exceeds the line.
+The variance of users and seeds is taken from earlier records: of the same comparison, else of the most
+similar one with the same family of metrics, scale and pairing. A grid cannot decide a claim where a zero
+effect could not be distinguished from its line, that is, where the detectable difference exceeds the line.
 """
 
 import math
@@ -25,14 +25,14 @@ from recsys.runs.records import Record
 
 @dataclass(frozen=True)
 class Power:
-    """What a grid can tell about one criterion.
+    """Power of a grid for one criterion.
 
     Attributes:
-        seeds: that the reference grid has on its poorest side. line, detectable: on the test's scale
-            (logarithms of ratios where `ratio`); None where no record gives a spread or a line.
-        spread_from: the comparison whose spread was taken.
-        seeds_needed: a side, to tell an effect of nothing from the line; None where none is enough.
-        units_needed: users or lists for the same, with as many seeds as the grid has.
+        seeds: of the grid on the side with the fewest. line, detectable: on the test's scale (logarithms of
+            ratios where `ratio`); None where no record gives a variance or a line.
+        spread_from: the comparison whose variance was used.
+        seeds_needed: per side, to distinguish a zero effect from the line; None where no number suffices.
+        units_needed: users or lists for the same, with the grid's number of seeds.
     """
 
     claim: Claim
@@ -47,7 +47,7 @@ class Power:
 
     @property
     def decides(self) -> bool | None:
-        """Whether an effect of nothing can be told from the line; None where that is unknown."""
+        """Whether a zero effect can be distinguished from the line; None where that is unknown."""
         if self.detectable is None or not self.line:
             return None
         return self.detectable <= self.line
@@ -65,7 +65,7 @@ def power_of(
 
     Args:
         records: earlier ones, of any experiment and profile.
-        profile: whose grid is looked at.
+        profile: whose grid is analysed.
     """
     policy = policy or load_policy()
     by_experiment = Records(grid_records(records, experiments))
@@ -82,7 +82,7 @@ def power_of(
 
 
 def _known(claims: Claims, records: Records, policy: Policy) -> list[tuple[Claim, Finding]]:
-    """Every comparison with a spread."""
+    """Every earlier comparison with a variance."""
     found = []
     for claim in claims.claims:
         rule: Rule = "gain" if claim.kind in (*COMPOUND, None) else claim.kind
@@ -122,7 +122,7 @@ def _power(
 def _nearness(
     one: tuple[Claim, Finding], claim: Claim, criterion: Criterion, policy: Policy
 ) -> tuple[bool, ...]:
-    """Whether a spread can stand for a criterion's, and how near the two are; larger is nearer."""
+    """Whether a comparison's variance is usable for a criterion, and how similar they are (larger: more)."""
     other, finding = one
     theirs = finding.criterion
     mine = policy.family(criterion.metric, criterion.where | criterion.treatment)
@@ -144,7 +144,7 @@ def _nearness(
 
 
 def _seeds(experiment: Experiment, asked: Mapping[str, object], profile: str) -> int:
-    """Seeds that a profile's grid has of the runs asked for."""
+    """Number of seeds that a profile's grid has for the runs asked for."""
     declared = declared_parameters(experiment)
     defaults = {name: parameter.default for name, parameter in declared.items()}
     cells = [defaults | resolve(declared, cell, experiment.name) for cell, _ in experiment.cells(profile)]

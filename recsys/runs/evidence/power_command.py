@@ -1,4 +1,4 @@
-"""What `recsys power` prints."""
+"""The output of `recsys power`."""
 
 import math
 
@@ -16,7 +16,7 @@ from recsys.runs.records import load_records
 
 
 def power_command(console: Console, name: str, profile: str) -> None:
-    """One table for each experiment that the name chooses, and the claims that its grid cannot decide."""
+    """Print one table for each experiment that the name selects, and the claims its grid cannot decide."""
     experiments, claims, policy = load_experiments(), load_claims(), load_policy()
     records = load_records(paths.REFERENCE) + [r for r in load_records(paths.RUNS) if r.profile != "smoke"]
     if broken := broken_criteria(claims, experiments, records, policy):

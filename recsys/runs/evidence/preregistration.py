@@ -1,8 +1,8 @@
-"""Which came first, the criterion or the record: what git knows.
+"""Pre-registration: whether criteria were committed before the records that they judge, by git's history.
 
-For each claim the criteria, its policy lines and its experiments are followed through the history of the
-files that hold them, by what they say, not by their lines: a move to another file or a reworded text is no
-change. A change that was committed after the first record which a verdict reads was started is listed.
+For each claim its criteria, policy lines and experiments are followed through the history of their files by
+content, not by lines: a move to another file or a reworded text is no change. Listed are changes that were
+committed after the first record that a verdict reads was started.
 """
 
 import functools
@@ -21,7 +21,7 @@ from recsys.runs.evidence.statistics.policy import Policy, load_policy
 from recsys.runs.evidence.verdicts import Verdict
 
 Standing = Literal["confirmed", "exploratory", "unknown"]
-OLD = "experiments/criteria.yaml"  # where criteria stood until claims got one file a notebook
+OLD = "experiments/criteria.yaml"  # file of the criteria before claims had one file per notebook
 FOLDER, POLICY = "experiments/claims/", "experiments/policy.yaml"
 FILES = ("--", ":(glob)experiments/[0-9]*.yaml", ":(glob)experiments/claims/[0-9]*.yaml", OLD, POLICY)
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
@@ -29,7 +29,7 @@ NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
 @dataclass(frozen=True)
 class Change:
-    """One commit that changed what a verdict rests on."""
+    """A commit that changed something a verdict depends on."""
 
     commit: str
     when: datetime
@@ -38,13 +38,13 @@ class Change:
 
 @dataclass(frozen=True)
 class History:
-    """What git says about one verdict.
+    """Pre-registration of one verdict, by git.
 
     Attributes:
         stated_first: whether criteria, policy and experiments were last changed before the first record;
-            None where git does not know.
+            None where git has no history.
         later: the changes after it, oldest first.
-        standing: "confirmed" where it rests on new seeds run after the policy's commit.
+        standing: "confirmed" where the verdict is from new seeds run after the policy's commit.
     """
 
     stated_first: bool | None
@@ -53,10 +53,10 @@ class History:
 
 
 def histories(judged: list[Verdict], confirming: list[Verdict]) -> dict[str, History]:
-    """By claim id, of every verdict that read a record.
+    """Histories by claim id, for every verdict that read a record.
 
     Args:
-        judged: verdicts from all records. confirming: those from `confirming_records` alone.
+        judged: verdicts from all records. confirming: verdicts from `confirming_records` only.
     """
     changes = _changes(_head())
     again = {verdict.claim.id: verdict.state for verdict in confirming}
@@ -80,9 +80,9 @@ def histories(judged: list[Verdict], confirming: list[Verdict]) -> dict[str, His
 
 
 def confirming_records(records: list, policy: Policy | None = None) -> list:
-    """Records that can confirm: seeds that nobody ran before, started after the policy's last commit.
+    """Records that can confirm a verdict: new seeds, started after the policy's last commit.
 
-    Runs in which no seed changes anything can't be fooled by a second look and always count.
+    Deterministic runs, in which a seed changes nothing, always count.
     """
     policy = policy or load_policy()
     changes = _changes(_head())
@@ -118,7 +118,7 @@ def _head() -> str | None:
         return None
     folder, shallow = top.decode().split("\n")[:2]
     if shallow != "false" or Path(folder).resolve() != paths.PROJECT.resolve():
-        return None  # half a history, or that of a folder around this one
+        return None  # a shallow clone, or the repository of an enclosing folder
     return told.decode().strip()
 
 
@@ -133,7 +133,7 @@ def _changes(head: str | None) -> dict[str, tuple[Change, ...]] | None:
     commits = _commits(log.decode())
     wanted = [(commit, path) for commit, _, files in commits for path in files]
     texts = _contents(wanted)
-    said: dict[str, dict[str, str]] = {}  # file → what it says of each thing, as text to compare
+    said: dict[str, dict[str, str]] = {}  # file → its contents by key, as texts to compare
     now: dict[str, str] = {}
     found: dict[str, list[Change]] = {}
     for commit, when, files in commits:
@@ -151,8 +151,8 @@ def _changes(head: str | None) -> dict[str, tuple[Change, ...]] | None:
 def _commits(log: str) -> list[tuple[str, datetime, list[str]]]:
     """(commit, time, files) of the main line, oldest first.
 
-    What a merge brought is dated by the newest commit that it brought: a branch states its criteria before
-    it runs, and is merged afterwards.
+    A merge is dated by the newest commit that it brought, because a branch commits its criteria before it
+    runs and is merged afterwards.
     """
     commits: list[tuple[str, datetime, list[str]]] = []
     for line in filter(None, map(str.strip, log.splitlines())):
@@ -169,7 +169,7 @@ def _commits(log: str) -> list[tuple[str, datetime, list[str]]]:
 
 
 def _contents(wanted: list[tuple[str, str]]) -> dict[tuple[str, str], bytes | None]:
-    """Files at commits, all in one call of git."""
+    """Contents of files at commits, by a single call of git."""
     asked = "".join(f"{commit}:{path}\n" for commit, path in wanted).encode()
     told = _git("cat-file", "--batch", data=asked) or b""
     found: dict[tuple[str, str], bytes | None] = {}
@@ -191,7 +191,7 @@ def _contents(wanted: list[tuple[str, str]]) -> dict[tuple[str, str], bytes | No
 
 @functools.lru_cache(maxsize=4096)
 def _said(path: str, text: bytes | None) -> dict[str, str]:
-    """What one file says that a verdict rests on, prose left out."""
+    """The parts of one file that a verdict depends on, without prose."""
     if text is None:
         return {}
     try:
@@ -219,7 +219,7 @@ def _text(value: Any) -> str:
 
 
 def _numbers(value: Any) -> Any:
-    """PyYAML reads 1e-4 as text; as a number it is what every version of these files meant."""
+    """Texts such as "1e-4", which PyYAML does not read as numbers, as numbers."""
     if isinstance(value, dict):
         return {str(key): _numbers(part) for key, part in value.items()}
     if isinstance(value, list):

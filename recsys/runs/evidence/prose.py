@@ -1,4 +1,4 @@
-"""Numbers in prose: each is a link to the field of the committed record that it was taken from.
+"""Numbers quoted in prose: each is a link to the field of the committed record that it comes from.
 
     [.0055](experiments/reference/00_data_and_splits/<run>/record.json#metrics.ndcg@10)
 
@@ -21,7 +21,7 @@ NUMBER_LINK = re.compile(r"\[([^\]]+)\]\(((?:\.\./)?experiments/reference/[^)#\s
 
 @dataclass(frozen=True)
 class QuotedNumber:
-    """One number in prose and where it says it is from."""
+    """One number in prose, with the record field that it links to."""
 
     document: Path
     text: str
@@ -29,7 +29,7 @@ class QuotedNumber:
     fragment: str
 
     def problem(self) -> str | None:
-        """What is wrong with it, None when it agrees with its record."""
+        """What is wrong with it; None where it agrees with its record."""
         where = f"{self.document.relative_to(paths.PROJECT)}: '{self.text}'"
         digits = re.fullmatch(r"[-−]?\d*\.?(\d*)\s*%?", self.text.replace(",", ""))
         if digits is None:

@@ -1,4 +1,4 @@
-"""Copies finished reference runs into experiments/reference and computes the claims' states again."""
+"""Copies finished reference runs into experiments/reference and recomputes the claims' states."""
 
 import json
 import shutil
@@ -23,17 +23,17 @@ PUBLISHED_PROFILES = ("reference", "full")
 def publish_reference(
     names: list[str], runs: Path, reference: Path | None = None, *, prune: bool = False
 ) -> Iterator[str]:
-    """Copy record.json and its tables; the executed notebook stays behind (it may show paths).
+    """Copy record.json and its tables, but not the executed notebook, which may contain local paths.
 
     Args:
         names: experiments; all when empty.
         runs: folder of the runs.
         reference: where to (default experiments/reference).
-        prune: remove published records that the grid no longer holds, or that were left without provenance;
+        prune: remove published records that the grid no longer contains, or whose provenance is lost;
             otherwise they are only named.
 
     Yields:
-        One line for each record: taken, or why not; then one for each claim whose state changed.
+        One line for each record: copied, or why not; then one for each claim whose state changed.
     """
     reference = reference or paths.REFERENCE
     for experiment in choose(load_experiments(), names):
@@ -78,9 +78,9 @@ def _provenance_without_records(reference: Path, prune: bool) -> Iterator[str]:
 
 
 def cost(records: list[Record]) -> dict[str, float]:
-    """What a reference cost: number of runs, and minutes of one core.
+    """Cost of reference records: number of runs, and core minutes.
 
-    Processor time as recorded; of records from before it was, seconds × threads, which is more.
+    Processor time as recorded; for older records without it seconds × threads, an upper bound.
     """
     core_seconds = sum(record.raw.get("core_seconds", record.seconds * record.threads) for record in records)
     return {"runs": len(records), "core_minutes": round(core_seconds / 60, 1)}
@@ -103,10 +103,10 @@ def _refusal(record: Record, experiment: Experiment, lost: set[str]) -> str | No
 
 
 def _copy(record: Record, reference: Path) -> None:
-    """Whole or not at all: a kill or a full disk leaves what was there, no half of this record."""
+    """Copy a record atomically: a kill or a full disk leaves the old one."""
     target = reference / record.experiment / record.run
     beside, old = (target.with_name(f".{target.name}.{word}") for word in ("part", "old"))
-    if old.exists() and not target.exists():  # a publish was killed just there
+    if old.exists() and not target.exists():  # an earlier publish was killed at this point
         old.rename(target)
     for left in (beside, old):
         shutil.rmtree(left, ignore_errors=True)
@@ -119,7 +119,7 @@ def _copy(record: Record, reference: Path) -> None:
             shutil.copyfile(record.folder / name, beside / name)
         text = json.dumps(with_checksums(record.raw), indent=1, ensure_ascii=False) + "\n"
         (beside / "record.json").write_text(text, encoding="utf-8")
-        if target.exists():  # a folder is not replaced by one that holds files: it steps aside
+        if target.exists():  # a non-empty folder cannot be replaced by a rename, so it is renamed away
             target.rename(old)
         beside.rename(target)
     finally:
@@ -128,7 +128,7 @@ def _copy(record: Record, reference: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
     partial.write_text(text, encoding="utf-8")

@@ -1,9 +1,9 @@
-"""`recsys rerun`: repeat a committed run at its own commit, and compare what comes out.
+"""`recsys rerun`: repeats a committed run at its own commit and compares the metrics.
 
-The commit is laid out in a git worktree of its own and the run is made there by the runner of that time, with
-the installed packages. What is counted must then be equal: bit for bit on the same kind of processor, within
-`TOLERANCE` on another, and where even that fails the number is told against the band that the run's other
-seeds span. What is measured (seconds, memory, rates) has no one right value and is not compared.
+The commit is checked out in a git worktree and the run is repeated there by that commit's runner, with the
+installed packages. Computed metrics must be equal: bit for bit on the same kind of processor, within
+`TOLERANCE` on another one; where even that fails, the value is compared with the prediction interval of the
+run's other seeds. Measured values (seconds, memory, rates) are not compared.
 """
 
 import json
@@ -35,10 +35,10 @@ class RerunError(RuntimeError):
 
 @dataclass(frozen=True)
 class Repetition:
-    """How a repeated run compares.
+    """Comparison of a repeated run with its record.
 
-    same_machine: the processor is the recorded one. different: metrics that do not agree, with both values.
-    measured: metrics that were left out. newer: packages whose version is not the recorded one.
+    same_machine: whether the processor is the recorded one. different: metrics that do not agree, with both
+    values. measured: metrics that were not compared. newer: packages with another version than recorded.
     """
 
     record: Record
@@ -51,10 +51,11 @@ class Repetition:
 
     @property
     def ok(self) -> bool:
+        """Whether all compared metrics agree."""
         return not self.different or (not self.same_machine and set(self.different) == set(self.inside))
 
     def words(self) -> str:
-        """One line: equal or not, and what explains a difference."""
+        """One line: equal or not, and possible reasons of a difference."""
         if not self.compared:
             return f"repeated; all {len(self.measured)} metrics are measured ones, nothing must be equal"
         how = "bit for bit" if self.same_machine else f"within {TOLERANCE:g} (another processor)"
@@ -68,7 +69,7 @@ class Repetition:
 
 
 def is_measured(metric: str) -> bool:
-    """Whether a metric is time, memory or a rate, which no two runs share."""
+    """Whether a metric is a time, memory or rate, which differs between runs."""
     return any(fnmatch(metric, pattern) for pattern in MEASURED)
 
 
@@ -77,7 +78,7 @@ def rerun(record: Record, others: Sequence[Record] = ()) -> Repetition:
 
     Args:
         record: a published one.
-        others: the same cell with other seeds, for the band.
+        others: the same cell with other seeds, for the prediction interval.
 
     Raises:
         RerunError: its commit is not in this repository, or the run failed there.
@@ -96,14 +97,14 @@ def rerun(record: Record, others: Sequence[Record] = ()) -> Repetition:
 
 
 def compare(record: Record, again: Mapping[str, Any], others: Sequence[Record] = ()) -> Repetition:
-    """A recorded run beside the record of its repetition."""
+    """Compare a record with the record of its repetition."""
     same = record.machine["processor"] == again["machine"]["processor"]
     counted = [name for name in record.metrics if not is_measured(name)]
     different = {}
     for name in counted:
         was, now = record.metrics[name], again["metrics"].get(name, float("nan"))
         limit = 0.0 if same else TOLERANCE * max(abs(was), abs(now))
-        if not abs(was - now) <= limit:  # a missing one is no number, and never equal
+        if not abs(was - now) <= limit:  # a missing metric is NaN, and never equal
             different[name] = (was, now)
     inside = [name for name, (_, now) in different.items() if _in_band([record, *others], name, now)]
     recorded = (record.provenance() or {}).get("versions", {})

@@ -1,4 +1,4 @@
-"""What the grid says: records as a table and as the comparison plot that notebooks and the report share."""
+"""Records of an experiment as a table and as a comparison plot ("What the grid says" in notebooks)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def as_frame(records: list[Record], origin: str) -> pd.DataFrame:
-    """One row a run: its parameters, its metrics, seconds, profile, experiment, run and where it is from."""
+    """One row per run: its parameters, metrics, seconds, profile, experiment, run and origin."""
     rows = [
         {
             **record.parameters,
@@ -36,10 +36,10 @@ def as_frame(records: list[Record], origin: str) -> pd.DataFrame:
 
 
 def one_at_a_time(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
-    """Of a grid around one point of departure, the runs that differ from it in these parameters alone.
+    """Runs of a one-factor-at-a-time grid that differ from its base setting in these parameters only.
 
     Args:
-        frame: from `results`; the departure is each parameter's most frequent value.
+        frame: from `results`; the base setting has each parameter's most frequent value.
         names: parameters that may differ; seeds always may.
     """
     held = [name for name in frame.attrs.get("parameters", []) if name not in (*names, "seed")]
@@ -52,10 +52,15 @@ def one_at_a_time(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
 def results(experiment: str) -> pd.DataFrame:
     """The records of an experiment: the reader's own runs, else the committed reference.
 
-    Own runs that differ in nothing but their seed compare nothing: the reference is shown then, where there
-    is one. Left out are smoke runs, whose sizes say nothing, and single runs with parameters (-p) that no
-    grid of the experiment has, whatever the seed: they would stand in the plot as if they were comparable.
-    Of several profiles the largest is taken. Empty, with a hint, when there are no records.
+    Own runs that differ only in their seed compare nothing: then the reference is shown, if there is one.
+    Left out are smoke runs, which are too small, and single runs with parameters (-p) that no grid of the
+    experiment has, which would not be comparable. Of several profiles the largest is taken. Empty, with a
+    hint, when there are no records.
+
+    Example:
+        >>> frame = results("00_data_and_splits")
+        >>> {"dataset", "scorer", "ndcg@10"} <= set(frame.columns)
+        True
     """
     return as_frame(*_chosen(experiment))
 
@@ -66,14 +71,14 @@ def chosen_records(experiment: str) -> list[Record]:
 
 
 def recorded_tables(experiment: str, table: str, *parameters: str) -> pd.DataFrame:
-    """A table that runs recorded beside their metrics: of all runs that `results` shows, one below another.
+    """A table that runs recorded beside their metrics, concatenated over all runs that `results` shows.
 
     Args:
-        table: as given to `recsys.runs.record.record`.
-        parameters: of each run, added as columns.
+        table: name as given to `recsys.runs.record.record`.
+        parameters: names of parameters that are added as columns.
 
     Returns:
-        Empty where no run has it.
+        The rows of all runs; empty where no run has that table.
     """
     files = [(record, record.folder / f"{table}.parquet") for record in _chosen(experiment)[0]]
     frames = [
@@ -85,16 +90,16 @@ def recorded_tables(experiment: str, table: str, *parameters: str) -> pd.DataFra
 
 
 def policy_lines(shares: pd.DataFrame, metric: str) -> dict[str, float]:
-    """How low the share of the control's mean may lie in each data set, by experiments/policy.yaml.
+    """Non-inferiority lines as shares of the control's mean in each data set, by experiments/policy.yaml.
 
-    A verdict of "keeps" needs the whole interval of the difference above it.
+    A verdict of "keeps" needs the whole interval of the difference above the line.
 
     Args:
-        shares: of `recsys.plots.tuning.relative_quality`: dataset, and control, the control's metric.
-        metric: whose family of the policy is asked.
+        shares: from `recsys.plots.tuning.relative_quality`: dataset, and control, the control's metric.
+        metric: determines the policy's line.
 
     Returns:
-        data set -> share, such as 0.98 where the line is 2 % of the control; in the frame's order.
+        Data set -> share, such as 0.98 where the line is 2 % of the control; in the frame's order.
     """
     from recsys.runs.evidence.statistics.policy import load_policy
 
@@ -138,7 +143,7 @@ def judged(experiment: str, rule: str, asked: "Mapping[str, Mapping[str, Any]]")
 
 
 def _chosen(experiment: str) -> tuple[list[Record], str]:
-    """What `results` says, and whose it is."""
+    """The records of `results`, and their origin."""
     own = [record for record in load_records(paths.RUNS, experiment) if record.profile != "smoke"]
     if own:
         grid = _grid(experiment)
@@ -173,7 +178,7 @@ def _without_seed(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def comparison_plot(frame: pd.DataFrame, metric: str, by: str, hue: str | None = None) -> "Axes | None":
-    """Mean over seeds with its 95 % t-interval, one row per value of `by`, one colour per `hue`.
+    """Plot means over seeds with 95 % t-intervals, one row per value of `by`, one colour per `hue`.
 
     Args:
         frame: from `results`.
@@ -217,5 +222,5 @@ def comparison_plot(frame: pd.DataFrame, metric: str, by: str, hue: str | None =
 
 
 def _named(values: pd.Series) -> pd.Series:
-    """As words: an axis of numbers would be drawn to scale, and "" has no entry in a legend."""
+    """Values as texts: numbers would be drawn to scale, and "" has no entry in a legend."""
     return values.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value) or "default")

@@ -1,8 +1,8 @@
-"""Scores that runs keep: written into the run's folder, listed, and loaded with checks. Not committed.
+"""Candidate scores that runs keep in their folder for later fusion: written, listed, loaded with checks.
 
-One file a part, `scores_<part>.npz` (arrays alone, nothing pickled): of every user the best ids and their
-scores as float16 distances from the row's best in units of the row's spread, so that what stands near the
-top, where order matters, is told most finely, and no score overflows. `recsys rerun` makes them again.
+One file per part, `scores_<part>.npz` (arrays, nothing pickled), not committed: each user's best item ids,
+and their scores as float16 distances from the row's best in units of the row's standard deviation, so that
+scores near the top, where order matters, are stored most precisely and none overflows.
 
 B: users. K: kept candidates of each.
 """
@@ -26,12 +26,12 @@ ARRAYS = ("rows", "ids", "distance", "best", "mean", "spread")
 
 
 class ScoresError(ValueError):
-    """Kept scores that are absent, broken, or of another split or catalogue."""
+    """Kept scores are missing, damaged, or of another split or catalogue."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file of kept scores: where, of which part, what it says of itself."""
+    """A file of kept scores: its path, part, model name, identity (data set and split), users and length."""
 
     path: Path
     part: str
@@ -45,7 +45,7 @@ def write_scores(folder: Path, kept: Kept) -> dict[str, str]:
     """Write each part's lists into a run folder.
 
     Args:
-        folder: exists.
+        folder: an existing folder.
         kept: from `recsys.ensembling.kept_lists.keep`.
 
     Returns:
@@ -72,13 +72,13 @@ def load_scores(folder: Path, part: str, expected: Identity | None = None) -> Ca
     Args:
         folder: of the run.
         part: "validation" or "test".
-        expected: what they must belong to (`recsys.ensembling.kept_lists.identity`); None: not checked.
+        expected: identity that they must have (`recsys.ensembling.kept_lists.identity`); None: not checked.
 
     Returns:
         The lists, scores as float32: within 2⁻¹¹ of their distance from the row's best.
 
     Raises:
-        ScoresError: there is no such file, it cannot be read, holds NaN, or is of another split or catalogue.
+        ScoresError: no such file, unreadable, contains NaN, or of another split or catalogue.
     """
     if part not in PARTS:
         raise ScoresError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
@@ -101,7 +101,7 @@ def load_scores(folder: Path, part: str, expected: Identity | None = None) -> Ca
 
 
 def found_scores(runs: Path, experiment: str | None = None) -> Iterator[Found]:
-    """Every file of kept scores below a folder of runs; unreadable ones are told by `ScoresError`."""
+    """Every file of kept scores below a folder of runs; raises `ScoresError` for an unreadable one."""
     for path in sorted(runs.glob(f"{experiment or '*'}/*/scores_*.npz")):
         if path.parent.name.startswith("."):
             continue  # a run in flight

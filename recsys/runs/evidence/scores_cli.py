@@ -1,4 +1,4 @@
-"""`recsys scores`: which runs kept scores, and one user's list of a run."""
+"""`recsys scores`: lists the runs that kept candidate scores, and shows one user's list."""
 
 from pathlib import Path
 from typing import Annotated
@@ -39,7 +39,7 @@ def show_scores(
     part: Annotated[str, typer.Option(help="validation or test.")] = "test",
     top: Annotated[int, typer.Option(min=1, help="Candidates to show.")] = 10,
 ) -> None:
-    """One user's best candidates by a run: item code, score, and the score in the row's spreads."""
+    """One user's best candidates by a run: item code, score, and score in standard deviations of the row."""
     import numpy as np
 
     from recsys.runs.evidence.scores import load_scores

@@ -1,7 +1,7 @@
-"""experiments/claims/verdicts.json: what the committed records gave when it was last written.
+"""The stored verdicts, experiments/claims/verdicts.json: computed from the committed records, then compared.
 
-Generated, never edited: one entry a claim with its state, numbers and the records that it read. `recsys
-publish` writes it; `recsys verify` compares it with what the records give now.
+Generated, never edited: one entry per claim with its state, numbers and the records that it read. `recsys
+publish` writes it; `recsys verify` recomputes the verdicts and compares.
 """
 
 import json
@@ -13,10 +13,11 @@ from typing import Any
 from recsys.runs import paths
 from recsys.runs.evidence.verdicts import Verdict, numbers_of
 
-RELATIVE_TOLERANCE = 1e-6  # of numbers: t quantiles and sums may differ in the last digits between machines
+RELATIVE_TOLERANCE = 1e-6  # t quantiles and sums may differ in the last digits between machines
 
 
 def stored_path() -> Path:
+    """Path of verdicts.json."""
     return paths.EXPERIMENTS / "claims" / "verdicts.json"
 
 
@@ -46,7 +47,7 @@ def entry(verdict: Verdict) -> dict[str, Any]:
 
 
 def update_states(judged: Sequence[Verdict], path: Path | None = None) -> list[str]:
-    """Write the file; nothing else is touched.
+    """Write the file.
 
     Returns:
         One line for each claim whose state changed.
@@ -65,7 +66,7 @@ def update_states(judged: Sequence[Verdict], path: Path | None = None) -> list[s
 
 
 def check_states(judged: Iterable[Verdict], path: Path | None = None) -> list[str]:
-    """Every claim whose stored entry is not what the committed records give, and every invalid one."""
+    """Claims whose stored entry differs from what the committed records give, and invalid ones."""
     path = path or stored_path()
     before = _stored(path)
     problems = []

@@ -1,15 +1,15 @@
-"""The verdict that records allow on each claim: one p-value a claim, no correction across claims.
+"""Verdicts on claims from records: one p-value per claim, without correction across claims.
 
-Within a claim, criteria are brought together by its kind:
+Within a claim, criteria are combined by its kind:
 
     gain, keeps, faster, no effect, level, fact, all   every criterion must hold: the largest p-value
         supports, the smallest times their number (Bonferroni) refutes
     can     one of the listed settings suffices: Bonferroni's smallest supports, the largest refutes
     most    more than half of the settings: partial conjunction (Benjamini & Heller 2008)
 
-A criterion without records, or with too few seeds, has p = 1: it blocks what needs it. Nothing that
-another claim says enters; beside each verdict stands its q-value (Benjamini–Hochberg over the fixed list of
-testable claims, those not tested with p = 1), which marks a decided claim as fragile and changes no state.
+A criterion without records, or with too few seeds, has p = 1, so that the claim stays undecided where it is
+needed. Other claims have no influence; each verdict also has a q-value (Benjamini–Hochberg over the fixed
+list of testable claims, untested ones with p = 1), which may mark it as fragile but changes no state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,15 +29,15 @@ COMPOUND = ("can", "all", "most")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a set of records says about one claim.
+    """The verdict of a set of records on one claim.
 
     Attributes:
-        decisive: the finding that settles it (the weakest of those that support it, the clearest of those
-            that refute it); None when nothing was tested.
-        findings: every comparison that was looked at.
-        p_value: of the claim; None for facts and where nothing was tested. q_value: beside it.
-        fragile: decided, but its q-value lies above the policy's line.
-        words: how it is told beyond its state, such as "real but too small" or "2 of 3".
+        decisive: the decisive finding (the weakest supporting, or the clearest refuting one); None when
+            nothing was tested.
+        findings: every comparison that was examined.
+        p_value: of the claim; None for facts and where nothing was tested. q_value: its q-value.
+        fragile: whether it is decided with a q-value above the policy's line.
+        words: what is shown beside its state, such as "real but too small" or "2 of 3".
     """
 
     claim: Claim
@@ -57,13 +57,13 @@ class Verdict:
 
     @property
     def first_started(self) -> str | None:
-        """When the earliest of them began (ISO 8601)."""
+        """When the earliest of the runs was started (ISO 8601)."""
         return min((f.first_started for f in self.findings if f.first_started), default=None)
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """Criteria that are needed together: one p-value on either side."""
+    """Criteria that must hold together, with one p-value for supporting and one for refuting."""
 
     findings: tuple[Finding, ...]
     p_support: float
@@ -80,10 +80,10 @@ def verdicts(
     """A verdict on every claim.
 
     Args:
-        records: those of the experiments' grids (see `recsys.runs.evidence.grid_records`): single trials
-            with other parameters or threads have no say.
+        records: of the experiments' grids (see `judge.grid_records`); single runs with other parameters or
+            threads do not count.
         policy: default experiments/policy.yaml.
-        broken: what is wrong with a claim's criteria, by id (see `broken_criteria`): they are invalid.
+        broken: claims with invalid criteria, by id, with the reason (see `judge.broken_criteria`).
     """
     policy = policy or load_policy()
     by_experiment = Records(records)
@@ -92,7 +92,7 @@ def verdicts(
 
 
 def _with_q_values(found: list[Verdict], policy: Policy) -> list[Verdict]:
-    """Benjamini–Hochberg over the testable claims, tested or not; facts stand outside."""
+    """Benjamini–Hochberg over the testable claims, tested or not, without facts."""
     family = [n for n, verdict in enumerate(found) if verdict.claim.testable and not _only_facts(verdict)]
     if not family:
         return found
@@ -157,7 +157,7 @@ def _setting(findings: list[Finding]) -> _Setting:
     support = max(_p(finding, "supported") for finding in findings)
     tested = sum(finding.p_value is not None or finding.state == "not yet tested" for finding in findings)
     smallest = min(_p(finding, "refuted") for finding in findings)
-    # a fact is no test: it refutes by itself
+    # a fact is checked, not tested: it refutes by itself
     return _Setting(
         tuple(findings),
         support,
@@ -173,7 +173,7 @@ def _p(finding: Finding, state: str) -> float:
 
 
 def _together(kind: str, settings: list[_Setting]) -> tuple[float, float]:
-    """p-values of the claim: that it holds, that it does not."""
+    """The claim's p-values: for supporting and for refuting it."""
     support = sorted(setting.p_support for setting in settings)
     refute = sorted(setting.p_refute for setting in settings)
     n = len(settings)
@@ -188,7 +188,7 @@ def _together(kind: str, settings: list[_Setting]) -> tuple[float, float]:
         )
     if kind == "all" or len(settings) == 1:
         return support[-1], min(1.0, n * refute[0])
-    # criteria side by side: as many tests as there are, whichever setting they stand in
+    # Bonferroni over all criteria, whichever setting they belong to
     tests = sum(f.p_value is not None or f.state == "not yet tested" for s in settings for f in s.findings)
     smallest = min(_p(finding, "refuted") for setting in settings for finding in setting.findings)
     return support[-1], min(1.0, max(1, tests) * smallest)
@@ -213,7 +213,7 @@ def _by_state(findings: tuple[Finding, ...]) -> str:
 
 
 def labels(findings: Sequence[Finding]) -> list[str]:
-    """What tells each of a claim's comparisons from the others, such as "beauty, popularity"."""
+    """Short labels that distinguish a claim's comparisons, such as "beauty, popularity"."""
     metrics = [finding.criterion.metric for finding in findings]
     if len(set(metrics)) == len(metrics):
         return metrics

@@ -1,8 +1,8 @@
-"""`recsys verify`: do the committed numbers still follow from what they were computed from?
+"""`recsys verify`: checks the committed numbers for consistency.
 
-Without re-running: a digest of every value, the files' checksums, the ranking metrics computed again from the
-committed rank positions, every number in prose, the claims' states, that every commit exists, and which
-records are older than the code that made them. With re-running: records are repeated at their own commits.
+Without re-running: checksums of values and files, ranking metrics recomputed from the committed rank
+positions, every number in prose, the claims' states, that every commit exists, and which records are older
+than their code. With re-running: records are repeated at their own commits.
 """
 
 import json
@@ -24,7 +24,7 @@ from recsys.runs.grid.fingerprint import change_since, sha256_of_file
 from recsys.runs.grid.git import missing_commits
 from recsys.runs.records import PROVENANCE, Record, RecordFileError, load_records, not_whole
 
-ACCURACY = "accuracy"  # of classes: whose right one stands first
+ACCURACY = "accuracy"  # for classes: whether the true class is ranked first
 # Metrics come from the same float64 code: only the order of summation may differ between machines.
 RELATIVE_TOLERANCE = 1e-9
 
@@ -33,8 +33,8 @@ def verify_all(rerun: int = 0, say: Callable[[str | Table], None] = print) -> tu
     """Check everything that is committed.
 
     Args:
-        rerun: how many experiments' cheapest records to repeat at their own commits.
-        say: told what is being done; rich.print or a console's, where tables are to be seen.
+        rerun: number of experiments whose cheapest record is repeated at its own commit.
+        say: called with progress messages and tables (rich.print, say).
 
     Returns:
         The problems, each naming its number, and how many numbers were checked.
@@ -88,14 +88,14 @@ def verify_all(rerun: int = 0, say: Callable[[str | Table], None] = print) -> tu
 
 
 def unreadable(folder: Path) -> list[str]:
-    """Record files that cannot be read as records: they would silently be left out of everything."""
+    """Record files that cannot be read, and would otherwise silently be left out."""
     found = sorted(folder.glob("*/*/record.json"))
     whys = ((p, not_whole(p.parent)) for p in found if not p.parent.name.startswith("."))
     return [f"{p.relative_to(folder)}: is no whole record ({why})" for p, why in whys if why]
 
 
 def check_record(record: Record) -> tuple[list[str], int]:
-    """Checksums of a record's files, and its ranking metrics computed again from its rank positions."""
+    """Check a record's files by their checksums, and recompute its ranking metrics from its positions."""
     from recsys.metrics.ranking import ranking_metrics
 
     name = f"{record.experiment}/{record.run}"
@@ -126,7 +126,7 @@ def check_record(record: Record) -> tuple[list[str], int]:
             problems.append(f"{name}: {metric} is recorded as {recorded:.8g}, its ranks give {computed:.8g}")
     if (accuracy := record.metrics.get(ACCURACY)) is not None:
         compared.append(ACCURACY)
-        # of equal outputs the one that was taken is not recorded
+        # for tied outputs it is not recorded which class was predicted
         first, least = positions["better"] == 0, (positions["better"] + positions["equal"]) == 0
         if not least.mean() - 1e-9 <= accuracy <= first.mean() + 1e-9:
             told = f"between {least.mean():.8g} and {first.mean():.8g}"
@@ -174,7 +174,7 @@ def changed_table(reference: Iterable[Record], changed: Mapping[str, str]) -> Ta
 
 
 def other_seeds(record: Record, reference: Iterable[Record]) -> list[Record]:
-    """Records that differ from one in nothing but their seed."""
+    """Records that differ from `record` only in their seed."""
 
     def cell(one: Record) -> tuple:
         return one.experiment, one.threads, {k: repr(v) for k, v in one.parameters.items() if k != "seed"}
@@ -183,7 +183,7 @@ def other_seeds(record: Record, reference: Iterable[Record]) -> list[Record]:
 
 
 def check_reruns(reference: list[Record], count: int, say: Callable[[str], None]) -> list[str]:
-    """Repeat the cheapest record of as many experiments at its own commit (`recsys.runs.evidence.rerun`)."""
+    """Repeat the cheapest record of `count` experiments at its own commit (`recsys.runs.evidence.rerun`)."""
     from recsys.runs.evidence.rerun import RerunError, rerun
 
     lost = missing_commits(record.code["commit"] or "" for record in reference)

@@ -1,1 +1,1 @@
-"""Running what was planned: Ray, papermill, kernels, and how a run ends."""
+"""Execution of planned runs: Ray, papermill, kernels, and the completion of records."""

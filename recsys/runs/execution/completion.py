@@ -1,10 +1,13 @@
-"""After a notebook has ended: what its run depended on is added to its record, or the run is refused."""
+"""Completes the record after a notebook has ended: adds the run's dependencies, or refuses the run."""
 
 import json
+import sysconfig
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recsys.data.files.locations import cache_folder
+from recsys.data.sources import WEIGHTS
 from recsys.runs.checksums import content_name
 from recsys.runs.execution.failures import RunFailed
 from recsys.runs.grid.fingerprint import dependencies
@@ -19,21 +22,34 @@ def complete_record(request: "Request", working: Path, started: datetime, second
     """Finish record.json: commit, dependencies, time.
 
     Raises:
-        RunFailed: the notebook recorded nothing; code was edited while it ran; code that is not the commit's,
-            where only committed code may be recorded.
+        RunFailed: the notebook recorded nothing; code was edited while it ran; or uncommitted code, where
+            only committed code may be recorded.
     """
     path = working / "record.json"
     if not path.is_file():
         raise RunFailed("no record: the notebook's last cell must call record(...) of recsys.runs.record")
     record = json.loads(path.read_text(encoding="utf-8"))
     ask = json.loads((working / "request.json").read_text(encoding="utf-8"))
+    record["data"] = {key: sha256 for key, sha256 in record["data"].items() if not _installed(key)}
     record["code"] = _code(request, record["code"], ask["notebook_blob"], working)
     record["started"] = started.isoformat(timespec="seconds").replace("+00:00", "Z")
     record["seconds"] = round(seconds, 3)
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (working / "request.json").unlink()
     (working / Path(request.notebook).name).unlink(missing_ok=True)  # the worker's copy, with its metadata
-    (working / "kernel.log").unlink(missing_ok=True)  # what C libraries said; of use after a failure only
+    (working / "kernel.log").unlink(missing_ok=True)  # output of C libraries, needed after a failure only
+
+
+def _installed(key: str) -> bool:
+    """Whether these are weights in a Python package or in the kit's own cache, and not in the user's own folder.
+
+    The first belong to the package's version, which the record holds; the second are made by the kit's code
+    from others. Their paths are this machine's and mean nothing elsewhere.
+    """
+    if not key.startswith(WEIGHTS):
+        return False
+    folder = Path(key.removeprefix(WEIGHTS)).expanduser()
+    return any(folder.is_relative_to(place) for place in (sysconfig.get_path("purelib"), cache_folder()))
 
 
 def _code(request: "Request", code: dict[str, Any], notebook_blob: str, working: Path) -> dict[str, Any]:

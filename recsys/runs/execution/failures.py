@@ -1,8 +1,8 @@
-"""How a run fails."""
+"""The exception of a failed run."""
 
 
 class RunFailed(Exception):
-    """A run ended without a record that can stand; the message is what the reader is told."""
+    """A run ended without a valid record; the message is shown to the user."""
 
     def __init__(self, reason: str, cell: int | None = None, source: str = "", trace: str = "") -> None:
         super().__init__(reason)

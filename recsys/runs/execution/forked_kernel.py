@@ -1,8 +1,8 @@
 """Kernels forked from a parent process: a run starts in a fraction of a second instead of several.
 
-`papermill` executes each notebook in a fresh kernel as ever; only the way the kernel process comes to life
-differs. Importing torch, transformers and seaborn once, not once per run, is what makes a grid of small
-cells cheap. Where forking is not safe (macOS, Windows) ordinary kernels are used.
+`papermill` executes each notebook in a new kernel as usual; only the kernel process is started differently.
+Importing torch, transformers and seaborn once instead of once per run makes grids of small cells cheap. Where
+forking is not safe (macOS, Windows) ordinary kernels are used.
 """
 
 import json
@@ -22,12 +22,12 @@ from recsys.runs.execution.kernel_parent import SOCKET, THREADS, KernelParent
 
 @cache
 def own_parent(threads: int) -> KernelParent:
-    """This worker's own, for machines of a cluster that the driver does not run on."""
+    """A parent process of this worker's own, for cluster machines on which the driver does not run."""
     return KernelParent(f"recsys-{os.getpid()}-{uuid.uuid4().hex}", threads)
 
 
 def connect(environment: dict[str, str]) -> socket.socket:
-    """A connection to the driver's parent process where there is one on this machine, else to our own."""
+    """A connection to the driver's parent process if it runs on this machine, else to our own."""
     threads = int(environment[THREADS])
     shared = environment.get(SOCKET)
     if shared:
@@ -41,7 +41,7 @@ def connect(environment: dict[str, str]) -> socket.socket:
 
 
 class ForkedProcess:
-    """A forked kernel with the part of `subprocess.Popen` that jupyter_client uses."""
+    """A forked kernel, with the part of the interface of `subprocess.Popen` that jupyter_client uses."""
 
     stdin = stdout = stderr = None
 
@@ -59,6 +59,7 @@ class ForkedProcess:
         return json.loads(answer)
 
     def poll(self) -> int | None:
+        """Exit status, or None while the kernel runs."""
         if self.returncode is None:
             try:
                 self.returncode = self._ask("poll")["status"]
@@ -67,18 +68,21 @@ class ForkedProcess:
         return self.returncode
 
     def wait(self) -> int | None:
-        """Only called once `poll` has seen the end."""
+        """Exit status; called only after `poll` has returned one."""
         self._connection.close()
         return self.returncode
 
     def send_signal(self, number: int) -> None:
+        """Send a signal to the kernel."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
+        """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
     def terminate(self) -> None:
+        """Send SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
 
@@ -103,9 +107,9 @@ class ForkProvisioner(LocalProvisioner):
 class ForkedKernelManager(AsyncKernelManager):
     """A kernel manager whose kernels come from the parent process.
 
-    Local sockets instead of TCP ports: two kernels that start at the same moment can't take the same port.
-    Their names are Linux' abstract ones (a leading @), which leave no file behind after a kill; messages
-    are signed with the connection's key as ever.
+    Unix sockets instead of TCP ports: two kernels that start at the same moment cannot take the same port.
+    They are abstract sockets of Linux (a leading @), which leave no file behind after a kill; messages are
+    signed with the connection's key as usual.
     """
 
     transport = "ipc"
@@ -116,7 +120,7 @@ class ForkedKernelManager(AsyncKernelManager):
 
     def client(self, **options: Any) -> Any:
         client = super().client(**options)
-        client.context.rcvhwm = 0  # ZeroMQ drops what comes after a thousand unread messages; see warm_start
+        client.context.rcvhwm = 0  # by default ZeroMQ drops messages after a thousand unread ones
         return client
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Starting the parent of the kernels, and the environment that kernels run in."""
+"""Starts the parent process of the kernels, and defines the environment that kernels run in."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ THREADS = "OMP_NUM_THREADS"
 SOCKET = (
     "RECSYS_KERNEL_PARENT"  # environment variable: name of the driver's sockets, without the thread count
 )
-# Every numeric library reads its own variable, and most read it once, when they are loaded.
+# Every numeric library reads its own variable, most of them only once, when they are loaded.
 THREAD_VARIABLES = (
     THREADS,
     "MKL_NUM_THREADS",
@@ -25,7 +25,7 @@ SECONDS_TO_START = 60
 
 
 def kernel_environment(threads: int) -> dict[str, str]:
-    """Environment variables that make a kernel use `threads` threads and repeat itself bit for bit."""
+    """Environment variables that make a kernel use `threads` threads and compute deterministically."""
     return {
         **dict.fromkeys(THREAD_VARIABLES, str(threads)),
         "PYTHONHASHSEED": "0",
@@ -37,8 +37,7 @@ def kernel_environment(threads: int) -> dict[str, str]:
 
 
 class KernelParent:
-    """A process of `kernel_parent_process.py` for one thread count: libraries read their thread count when
-    loaded."""
+    """A process of `kernel_parent_process.py` for one thread count, which libraries read when loaded."""
 
     def __init__(self, name: str, threads: int) -> None:
         self.name = f"{name}-{threads}"
@@ -50,7 +49,7 @@ class KernelParent:
         )
 
     def connect(self) -> socket.socket:
-        """A connection; waits until the parent listens."""
+        """Connect; waits until the parent listens."""
         deadline = time.monotonic() + SECONDS_TO_START
         while True:
             connection = socket.socket(socket.AF_UNIX)
@@ -64,5 +63,6 @@ class KernelParent:
                 time.sleep(0.02)
 
     def close(self) -> None:
+        """End the parent process and its kernels."""
         self._process.stdin.close()
         self._process.wait()

@@ -1,4 +1,4 @@
-"""A parent process that has the heavy imports done and forks a kernel for each run.
+"""The parent process of kernels: imports the heavy libraries once and forks a kernel for each run.
 
 Started by path (not as a module), so that a kernel's `sys.modules` holds no `recsys` module that the
 notebook did not import itself. It computes nothing before it forks; the threads that exist by then belong to
@@ -22,7 +22,7 @@ import struct
 import sys
 import traceback
 
-# Not matplotlib_inline: it hooks itself into IPython when it is imported, and here there is none yet.
+# Not matplotlib_inline: it hooks into IPython when imported, which is not running here yet.
 PRELOAD = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
@@ -44,7 +44,7 @@ def die_with_parent() -> None:
 
 
 def become_kernel(request: dict) -> None:
-    """In the forked child: turn into an ordinary ipykernel. Does not return."""
+    """In the forked child: become an ordinary ipykernel. Does not return."""
     die_with_parent()
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -63,10 +63,10 @@ def become_kernel(request: dict) -> None:
 
     class UnlimitedKernelApp(kernelapp.IPKernelApp):
         def init_iopub(self, context) -> None:
-            context.sndhwm = 0  # no output is dropped because the client is slower; it bounds their sum
+            context.sndhwm = 0  # never drop output for a slow client, which bounds the total itself
             super().init_iopub(context)
 
-    numpy.random.seed()  # forks would share their parent's state, and look reproducible without a seed
+    numpy.random.seed()  # otherwise all forks would share their parent's state and only look reproducible
     try:
         UnlimitedKernelApp.launch_instance(argv=sys.argv[1:])
     except SystemExit as exit_:
@@ -75,7 +75,7 @@ def become_kernel(request: dict) -> None:
 
 
 class Kernels:
-    """The kernels alive, by connection."""
+    """The running kernels, by connection."""
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
@@ -85,6 +85,7 @@ class Kernels:
         self._selector.register(sys.stdin.buffer, selectors.EVENT_READ, lambda _: sys.exit(0))
 
     def serve(self) -> None:
+        """Serve connections until standard input closes."""
         while True:
             for key, _ in self._selector.select():
                 key.data(key.fileobj)
@@ -131,7 +132,7 @@ class Kernels:
         try:
             done, status = os.waitpid(pid, os.WNOHANG) if pid else (0, 0)
         except ChildProcessError:
-            return 0  # it was seen to end before
+            return 0  # its end was noticed before
         return os.waitstatus_to_exitcode(status) if done else None
 
     def _end(self, connection: socket.socket) -> None:
@@ -145,11 +146,12 @@ class Kernels:
 
 
 def main(name: str) -> None:
+    """Import the heavy libraries and serve on the abstract socket of that name."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
     sys.path.pop(0)  # this file's folder, put there because it is run by path
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("\0" + name)  # bound first: who connects early waits until the imports are done
+        listener.bind("\0" + name)  # bound first: early clients wait until the imports are done
         listener.listen(128)
         for module in PRELOAD:
             importlib.import_module(module)

@@ -1,8 +1,8 @@
-"""papermill's client with what it lacks: patience, a bound on outputs, and how a kernel ended.
+"""papermill's notebook client with longer timeouts, a limit on outputs, and the reason of a kernel's death.
 
-nbclient gives up when a cell's outputs are not read within 4 s of its end, which a busy machine or many
-outputs take; ZeroMQ drops messages beyond a thousand without a word; and all that is told of a dead kernel is
-that it died.
+nbclient gives up when a cell's outputs are not read within 4 s of its end, which is too short for a busy
+machine or many outputs; ZeroMQ silently drops messages beyond a thousand; and of a dead kernel nbclient only
+reports that it died.
 """
 
 import signal
@@ -15,11 +15,11 @@ from papermill.engines import NBClientEngine, papermill_engines
 
 ENGINE = "recsys"
 SECONDS_FOR_OUTPUT = 120  # between a cell's end and its last output
-MOST_OUTPUT = 50_000_000  # characters of all outputs of a notebook; each run keeps them
+MOST_OUTPUT = 50_000_000  # characters of all outputs of a notebook, which each run stores
 
 
 class KernelDied(Exception):
-    """The kernel ended before the notebook did. index: of papermill's cells, None before the first."""
+    """The kernel ended before the notebook. index: of papermill's cells; None before the first."""
 
     def __init__(self, reason: str, index: int | None) -> None:
         super().__init__(reason)
@@ -27,7 +27,7 @@ class KernelDied(Exception):
 
 
 class Client(PapermillNotebookClient):
-    """Executes one notebook, and says of a dead kernel how it ended."""
+    """Executes one notebook, and reports how a dead kernel ended."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, iopub_timeout=SECONDS_FOR_OUTPUT, **options)
@@ -63,7 +63,7 @@ class Client(PapermillNotebookClient):
             len(value) for value in content.get("data", {}).values() if hasattr(value, "__len__")
         )
         if self._written > MOST_OUTPUT and self._process is not None:
-            self._process.kill()  # it may print for ever: an error would be raised at the cell's end only
+            self._process.kill()  # the cell may print forever, and an error would be raised only at its end
             return None
         return super().process_message(msg, *arguments, **options)
 
@@ -76,7 +76,7 @@ class Client(PapermillNotebookClient):
 
 
 class Engine(NBClientEngine):
-    """`papermill.execute_notebook(engine_name=ENGINE)`: as its own, with the client above."""
+    """papermill's engine with `Client`: `papermill.execute_notebook(engine_name=ENGINE)`."""
 
     @classmethod
     def execute_managed_notebook(
@@ -91,10 +91,10 @@ papermill_engines.register(ENGINE, Engine)
 
 
 def how_it_ended(status: int | None) -> str:
-    """A process's end in words.
+    """How a process ended, in words.
 
     Args:
-        status: as `subprocess.Popen.returncode`: negative for a signal; None where nobody knows.
+        status: as `subprocess.Popen.returncode`: negative for a signal; None if unknown.
     """
     if status is None:
         return "the kernel died"
@@ -114,7 +114,7 @@ def how_it_ended(status: int | None) -> str:
 
 
 def last_words(log: Path) -> str:
-    """What a kernel's C libraries said at last; "" where they said nothing. ipykernel's banner is no word."""
+    """Last output of a kernel's C libraries, without ipykernel's banner; "" if there is none."""
     if not log.exists():
         return ""
     with log.open("rb") as stream:

@@ -1,9 +1,9 @@
-"""Ends what a killed driver leaves behind.
+"""Ends processes that a killed driver leaves behind.
 
-Ray's own agents outlive a `kill -9` of the process that called `ray.init` (seen with 2.60: the dashboard
-and runtime-environment agents are re-parented and stay). Every process that a driver starts inherits one
-environment variable; this small process waits until the pipe from the driver closes, which the kernel does
-however the driver ends, and then kills whatever still carries the driver's mark.
+Ray's agents outlive a `kill -9` of the process that called `ray.init` (seen with 2.60: the dashboard and
+runtime-environment agents are re-parented and stay). Every process that a driver starts inherits an
+environment variable, the mark. This guard process waits until the pipe from the driver closes, which happens
+however the driver ends, and then kills every process that still has the mark.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ SECONDS_TO_END = 20.0
 
 @contextlib.contextmanager
 def orphans_ended() -> Iterator[None]:
-    """Mark this process's future children and guard them while the block runs."""
+    """Context manager: marks this process's future children, so that a guard process can end them."""
     mark = f"{os.getpid()}-{uuid.uuid4().hex}"
     guard = subprocess.Popen(
         [sys.executable, __file__, mark], stdin=subprocess.PIPE, start_new_session=True
@@ -37,6 +37,7 @@ def orphans_ended() -> Iterator[None]:
 
 
 def marked_processes(mark: str) -> list[psutil.Process]:
+    """All processes whose environment carries the mark."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -46,7 +47,8 @@ def marked_processes(mark: str) -> list[psutil.Process]:
 
 
 def main(mark: str) -> None:
-    sys.stdin.read()  # returns when the driver has ended, or has closed the pipe
+    """The guard process: wait for the driver's end, then kill the marked processes."""
+    sys.stdin.read()  # returns when the driver has ended or closed the pipe
     deadline = time.monotonic() + SECONDS_TO_END
     while (left := marked_processes(mark)) and time.monotonic() < deadline:
         for process in left:

@@ -11,7 +11,7 @@ from recsys.runs.grid.plan import PlannedRun
 
 
 class GridProgress:
-    """A bar on a terminal, one line a finished run anywhere (logs and CI read those)."""
+    """A progress bar on a terminal, and one line per finished run, also for logs and CI."""
 
     def __init__(self, runs: list[PlannedRun], console: Console) -> None:
         self._waiting = {run.name: run for run in runs}
@@ -43,9 +43,11 @@ class GridProgress:
         self.tick()
 
     def tick(self) -> None:
+        """Update the progress bar."""
         self._bar.update(self._task, left=self._left())
 
     def finished(self, run: PlannedRun, outcome: Outcome) -> None:
+        """Report a finished run."""
         self._waiting.pop(run.name, None)
         self._finished.append(outcome.seconds)
         mark = "[green]done[/]  " if outcome.ok else "[red]FAILED[/]"
@@ -58,7 +60,7 @@ class GridProgress:
         self._bar.update(self._task, advance=1, left=self._left())
 
     def _left(self) -> str:
-        """From how long each run took last time, else from the mean of those finished now."""
+        """Estimate of the time left: from each run's last duration, else from the mean of those finished."""
         mean = sum(self._finished) / len(self._finished) if self._finished else None
         known = [run.seconds_before or mean for run in self._waiting.values()]
         if not known:
@@ -69,7 +71,7 @@ class GridProgress:
 
 
 def _first_line(outcome: Outcome) -> str:
-    """Why a run failed and where, in at most 200 characters and the cell."""
+    """Reason of a failed run, in at most 200 characters, with the cell."""
     told = (outcome.reason.splitlines() or ["no reason was given"])[0][:200]
     return told if outcome.cell is None else f"{told}, in cell {outcome.cell}"
 

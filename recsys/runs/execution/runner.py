@@ -1,4 +1,4 @@
-"""Runs a plan on Ray: in parallel, each run with the resources it asked for, one failure stopping none."""
+"""Runs a plan on Ray: in parallel, each run with its own resources; a failed run does not stop the others."""
 
 import contextlib
 import fcntl
@@ -20,7 +20,7 @@ from recsys.runs.execution.orphan_cleanup import orphans_ended
 from recsys.runs.execution.worker import IN_FLIGHT, Outcome, Request, execute
 from recsys.runs.grid.plan import PlannedRun
 
-TRIES = 6  # to start Ray on a busy machine
+TRIES = 6  # attempts to start Ray on a busy machine
 LONGEST_FOLDER = 107 - len("/ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
 FORWARDED = ("RECSYS_DATA", "RECSYS_CACHE", "RECSYS_SOURCES")
 
@@ -31,7 +31,7 @@ class RunnerError(RuntimeError):
 
 @contextlib.contextmanager
 def only_driver(runs: Path) -> Iterator[None]:
-    """Hold the runs folder: a second driver is told so; leftovers of a killed one are removed."""
+    """Context manager: locks the runs folder against a second driver; removes a killed one's leftovers."""
     try:
         runs.mkdir(parents=True, exist_ok=True)
         lock = (runs / ".lock").open("a+")
@@ -66,16 +66,17 @@ def run(
     on_tick: Callable[[], None] = lambda: None,
     on_finish: Callable[[PlannedRun, Outcome], None] = lambda run, outcome: None,
 ) -> list[Outcome]:
-    """Execute every planned run; a failed one leaves the others running.
+    """Execute every planned run; a failed one does not stop the others.
 
     Args:
-        address: of a Ray cluster that sees this project's folder; None starts Ray on this machine.
+        address: of a Ray cluster that can access this project's folder; None starts Ray on this machine.
         cores: how many a local Ray may use (default: all).
         committed_only: fail a run whose notebook or modules are not those of the commit.
+        on_start, on_tick, on_finish: callbacks for progress.
 
     Raises:
-        RunnerError: no run of the plan can ever be placed, or the cluster can't be reached.
-        KeyboardInterrupt: passed on after runs in flight were stopped; finished ones are kept.
+        RunnerError: a run needs more resources than there are, or the cluster can't be reached.
+        KeyboardInterrupt: raised again after unfinished runs were stopped; finished ones are kept.
     """
     environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
     threads = {run.needs.threads for run in planned}
@@ -107,7 +108,7 @@ def run(
 
 @contextlib.contextmanager
 def _kernel_parents(threads: set[int]) -> Iterator[str]:
-    """The parents of the kernels on this machine; they do their imports while Ray starts."""
+    """Context manager: the kernels' parent processes on this machine, which import while Ray starts."""
     name = f"recsys-{os.getpid()}-{uuid.uuid4().hex}"
     parents = [KernelParent(name, count) for count in threads] if CAN_FORK else []
     try:
@@ -119,6 +120,7 @@ def _kernel_parents(threads: set[int]) -> Iterator[str]:
 
 @contextlib.contextmanager
 def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
+    """Context manager: starts Ray here, or connects to the cluster at `address`; yields the module ray."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if not address:
@@ -127,7 +129,7 @@ def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
         # is imported; its name is of the systems where this is Ray's default.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     if address and (Path.home() / ".ray" / "auth_token").is_file():
-        # `ray start` asks for the token that it wrote there; ray.init sends it only when told to
+        # `ray start` requires the token that it wrote there; ray.init sends it only with this setting
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     # local workers run this checkout's package
     own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -139,12 +141,12 @@ def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
     if address and ":" in address and "://" not in address:
         host, _, port = address.rpartition(":")
         try:
-            socket.create_connection((host, int(port)), timeout=5).close()  # Ray itself tries for minutes
+            socket.create_connection((host, int(port)), timeout=5).close()  # Ray itself would try for minutes
         except (OSError, ValueError) as error:
             raise RunnerError(
                 f"no Ray cluster answers at {address} ({error}); is `ray start --head` up?"
             ) from None
-    # num_cpus None: Ray counts what this process may use, containers' limits included
+    # num_cpus None: Ray counts the cores that this process may use, including containers' limits
     local = {} if address else {"num_cpus": cores, "include_dashboard": False}
     for left in reversed(range(TRIES)):
         there = {child.pid for child in psutil.Process().children()}
@@ -153,7 +155,7 @@ def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
         try:
             ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
             break
-        except Exception as error:  # Ray raises bare Exception when a process of its own does not start
+        except Exception as error:  # Ray raises a plain Exception when one of its processes does not start
             if not address and left and "timed out during startup" in str(error):
                 # it waits 30 s for its own processes, which a busy machine does not give them
                 _end_children_but(there)
@@ -178,7 +180,7 @@ def _end_children_but(kept: set[int]) -> None:
 
 
 def _check_temporary_folder() -> None:
-    """Ray's sockets lie in the temporary folder, and a socket's path has 107 bytes at most."""
+    """Check the length of the temporary folder's path: Ray's sockets are in it, with 107 bytes at most."""
     folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
     if len(os.fsencode(folder)) > LONGEST_FOLDER:
         name = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
@@ -191,7 +193,7 @@ def _check_temporary_folder() -> None:
 
 
 def _unplaceable(run: PlannedRun, total: dict[str, float]) -> str | None:
-    """Ray would wait for ever for resources that nobody has; say it instead."""
+    """Why a run can never be placed, for which Ray would wait forever; None if it can."""
     asked = {"CPU": run.needs.threads, "GPU": run.needs.gpus, "memory": run.needs.memory_gb * 2**30}
     for name, amount in asked.items():
         have = total.get(name, 0)

@@ -1,4 +1,4 @@
-"""One run, inside a Ray worker process: papermill executes the notebook, the folder appears whole."""
+"""Executes one run in a Ray worker process with papermill; its folder appears complete, by rename."""
 
 import json
 import os
@@ -21,7 +21,7 @@ IN_FLIGHT = ".in-flight-"
 
 @dataclass(frozen=True)
 class Request:
-    """What a worker needs to know about one run; all of it can be pickled and sent to another machine."""
+    """Everything that a worker needs for one run; can be pickled and sent to another machine."""
 
     project: str
     folder: str  # where the finished run goes: experiments/runs/<experiment>/<run>
@@ -38,7 +38,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `cell` counts from 1 over all cells of the notebook as written."""
+    """Result of a run. `cell` (of a failure) counts all cells of the original notebook from 1."""
 
     run: str
     ok: bool
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def execute(request: Request) -> Outcome:
-    """Run one notebook and put its folder in place by one rename; never raises for a failed notebook."""
+    """Run one notebook and rename its folder into place; a failed notebook does not raise."""
     started, clock = datetime.now(UTC), time.perf_counter()
     final = Path(request.folder)
     working = final.with_name(f"{IN_FLIGHT}{final.name}-{os.getpid()}")
@@ -81,11 +81,12 @@ def execute(request: Request) -> Outcome:
 
 
 def failed_folder(final: Path) -> Path:
+    """Folder that keeps the executed notebook of a failed run: the run's folder name with ".failed"."""
     return final.with_name(final.name + ".failed")
 
 
 def _replace(working: Path, final: Path) -> None:
-    """Put a whole folder in the place of an older one: there is the old one, none, or the new one."""
+    """Replace a folder by renames: at any moment there is the old one, none, or the new one."""
     if final.exists():
         outdated = final.with_name(f"{IN_FLIGHT}{final.name}-{os.getpid()}-outdated")
         shutil.rmtree(outdated, ignore_errors=True)
@@ -97,8 +98,8 @@ def _replace(working: Path, final: Path) -> None:
 
 
 def _run_notebook(request: Request, working: Path) -> None:
-    # jsonschema builds a grammar for international web addresses when this package is there: seconds of
-    # import that no notebook needs.
+    # jsonschema builds a grammar for internationalised web addresses if this package is importable, which
+    # takes seconds and no notebook needs.
     sys.modules.setdefault("rfc3987_syntax", None)
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
@@ -114,7 +115,7 @@ def _run_notebook(request: Request, working: Path) -> None:
     again = reassigned(read_cells(notebook), set(request.parameters))
     if again:
         raise RunFailed("override not used: " + "; ".join(again))
-    # What is executed now: by the time of record() the notebook may have been edited, or the commit another.
+    # What is executed now: before record() the notebook may be edited, or another commit checked out.
     ask = {**asdict(request), "folder": str(working), "started_ns": time.time_ns()}
     ask |= {"code": {"commit": head()}, "notebook_blob": file_blob(notebook)}
     (working / "request.json").write_text(json.dumps(ask))
@@ -153,7 +154,7 @@ def _run_notebook(request: Request, working: Path) -> None:
 
 
 def _completed(notebook: Path, working: Path) -> Path:
-    """The notebook, or a copy with the metadata that it lacks."""
+    """The notebook, or a copy that adds missing metadata."""
     from recsys.runs.grid.notebook_cells import completed
 
     text = completed(notebook)
@@ -165,7 +166,7 @@ def _completed(notebook: Path, working: Path) -> Path:
 
 
 def _number_as_written(notebook: Path, index: int) -> int:
-    """The cell's number from 1 in the notebook as written; papermill counts from 0, its own cell included."""
+    """The cell's number from 1 in the original notebook; papermill counts from 0 and adds a cell."""
     from recsys.runs.grid.notebook_cells import read_cells
 
     parameters = next(cell.number for cell in read_cells(notebook) if "parameters" in cell.tags)
@@ -173,7 +174,7 @@ def _number_as_written(notebook: Path, index: int) -> int:
 
 
 def _plain(text: str) -> str:
-    """Without the colours that IPython puts into a traceback."""
+    """Text without the terminal colours of an IPython traceback."""
     import re
 
     return re.sub(r"\x1b\[[0-9;]*m", "", text)

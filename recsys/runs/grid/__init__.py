@@ -1,1 +1,1 @@
-"""What is to be run: experiments, parameters, plans, and what a run depends on."""
+"""What is to be run: experiment files, notebook parameters, plans, and the dependencies of runs."""

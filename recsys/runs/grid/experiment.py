@@ -1,4 +1,4 @@
-"""Experiments: the YAML files of experiments/, read strictly, and the cells of their grids."""
+"""Experiments: strict reading of the YAML files in experiments/, and the cells of their grids."""
 
 import difflib
 import importlib.util
@@ -13,7 +13,7 @@ from recsys.runs import paths
 from recsys.runs.strict_yaml import validated
 
 PROFILES = ("smoke", "quick", "reference", "full")
-EMBEDDED_DATA = (None, "demo_store", "planted")  # what the package itself can make
+EMBEDDED_DATA = (None, "demo_store", "planted")  # data sets that the package itself generates
 
 
 class ExperimentError(ValueError):
@@ -25,7 +25,7 @@ class _Strict(BaseModel):
 
 
 class Needs(_Strict):
-    """What one run asks Ray for."""
+    """Resources of one run, requested from Ray."""
 
     threads: int = Field(default=1, ge=1)
     memory_gb: float = Field(default=1.0, gt=0)
@@ -33,9 +33,9 @@ class Needs(_Strict):
 
 
 class Plot(_Strict):
-    """What the comparison plot shows: `metric` against `x`, one colour per `hue`, one scale per `panel`.
+    """Definition of the comparison plot: `metric` against `x`, one colour per `hue`, one scale per `panel`.
 
-    Without x each cell is named by what it changes of the settings that most cells have.
+    Without x each cell is labelled by its differences from the most common settings.
     """
 
     metric: str
@@ -45,18 +45,21 @@ class Plot(_Strict):
 
 
 class Cells(_Strict):
-    """A block of the grid: the product over `grid`, each with `fixed` added."""
+    """A block of a grid: the Cartesian product over `grid`, each combined with `fixed`."""
 
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     fixed: dict[str, Any] = {}
     needs: Needs | None = None
 
     def expand(self) -> Iterator[dict[str, Any]]:
+        """The parameters of every cell."""
         for values in itertools.product(*self.grid.values()):
             yield {**self.fixed, **dict(zip(self.grid, values, strict=True))}
 
 
 class Profile(_Strict):
+    """The grid of one profile (smoke, quick, reference or full): the union of its blocks."""
+
     cells: list[Cells]
 
 
@@ -76,7 +79,7 @@ class Experiment(_Strict):
     profiles: dict[str, Profile]
 
     def missing_packages(self) -> list[str]:
-        """Those of its packages that are not installed."""
+        """Its required extra packages that are not installed."""
         return [name for name in self.packages if importlib.util.find_spec(name) is None]
 
     def cells(self, profile: str) -> Iterator[tuple[dict[str, Any], Needs]]:
@@ -94,7 +97,7 @@ def load_experiment(path: Path) -> Experiment:
     """Read and check one file.
 
     Raises:
-        ExperimentError: with file and line: unreadable YAML, a key twice, an unknown or missing key; an
+        ExperimentError: with file and line: unreadable YAML, a duplicate, unknown or missing key, an
             unknown profile.
     """
     experiment, _ = validated(Experiment, path, ExperimentError)
@@ -109,14 +112,23 @@ def load_experiment(path: Path) -> Experiment:
 
 
 def load_experiments(folder: Path | None = None) -> dict[str, Experiment]:
-    """All experiments of a folder (default: the project's), by name."""
+    """All experiments of a folder (default: the project's), by name.
+
+    Raises:
+        ExperimentError: see `load_experiment`.
+
+    Example:
+        >>> experiments = load_experiments()
+        >>> experiments["00_data_and_splits"].primary_metric
+        'ndcg@10'
+    """
     folder = folder or paths.EXPERIMENTS
     files = sorted(p for p in folder.glob("[0-9]*.yaml"))
     return {experiment.name: experiment for experiment in map(load_experiment, files)}
 
 
 def choose(experiments: dict[str, Experiment], wanted: list[str]) -> list[Experiment]:
-    """The experiments that were asked for by name or leading number; all when none was named.
+    """The experiments with the given names or leading numbers; all when none is given.
 
     Raises:
         ExperimentError: no experiment of that name, or none at all.

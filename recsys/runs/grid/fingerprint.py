@@ -1,10 +1,10 @@
-"""What a run depended on, and whether any of it has changed since.
+"""Dependencies of a run, and whether any of them has changed since it was recorded.
 
 A run depends on the part of its notebook that can change what it records (`notebook_code`), on the
 definitions of `recsys` which that part can reach with the registry lines that were loaded
 (`recsys.code.reach`), on the data and weight files that it read, on the versions of the packages that those
-definitions refer to, and on the metrics that its experiment demands. An edit of anything else (comments,
-docstrings, plots, the runner, another model) reruns nothing.
+definitions refer to, and on the metrics that its experiment requires. An edit of anything else (comments,
+docstrings, plots, the runner, another model) makes no run out of date.
 """
 
 import functools
@@ -33,21 +33,23 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "faiss": "faiss-cpu",
 }
-LINK = 6  # hexadecimal digits of the definition that a link points to
-NAMED_IN_WORDS = 3  # changed definitions named in a sentence; the rest are counted
+LINK = 6  # hexadecimal digits kept of a definition's hash where another definition refers to it
+NAMED_IN_WORDS = 3  # changed definitions that a message names; the others are counted
 
 
 def sha256_of_file(path: Path) -> str:
+    """sha256 of a file's bytes, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
 class Dependencies:
-    """notebook_sha256: of its code that counts. versions: of packages.
+    """What a run depends on.
 
-    definitions: "module:name" → its hash and, behind a colon, the beginnings of the hashes of those that it
-    refers to itself, so that a name that now stands for something else is noticed.
+    notebook_sha256: of the notebook's code that counts. versions: of packages.
+    definitions: "module:name" → its hash and, after a colon, the first digits of the hashes of the
+    definitions that it refers to directly, so that a name that now means something else is noticed.
     """
 
     notebook_sha256: str
@@ -56,7 +58,7 @@ class Dependencies:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """What many runs of one commit share; kept once, under the hash of its content."""
+        """Definitions and versions, which many runs of one commit share: stored once, by content hash."""
         return {"definitions": self.definitions, "versions": self.versions}
 
 
@@ -66,13 +68,13 @@ def dependencies(
     sources: Sources | None = None,
     imported: Collection[str] | None = None,
 ) -> Dependencies:
-    """What a run of this notebook depends on now.
+    """Dependencies that a run of this notebook has with the current code.
 
     Args:
-        loaded: registry lines that the run asks for, as "kind/name".
+        loaded: registry entries that the run loads, as "kind/name".
         sources: of the modules (default: the project's).
-        imported: modules that the run imported, where it has been made: what stands in others was not used.
-            As long as nothing that it did use changes, it would import the same again.
+        imported: modules that the run imported, if it was made: other modules were not used, and as long as
+            nothing that it used changes, it would import the same ones again.
     """
     code, found = _reached(notebook, notebook.stat().st_mtime_ns, tuple(loaded), sources)
     kept = {
@@ -97,7 +99,7 @@ def _reached(
 
 @functools.cache
 def project_sources() -> Sources:
-    """The modules of this project (another checkout may be the one installed), else those that run."""
+    """The modules of this project (another checkout may be installed), else those that are running."""
     return package_sources(paths.PROJECT) if (paths.PROJECT / "recsys").is_dir() else own_sources()
 
 
@@ -110,14 +112,14 @@ def _version(distribution: str) -> str | None:
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Python's version and that of every one of these packages that is installed."""
+    """Versions of Python and of those of these packages that are installed."""
     names = {DISTRIBUTIONS.get(name, name) for name in packages if name not in sys.stdlib_module_names}
     found = {"python": ".".join(platform.python_version_tuple()[:2])}
     return found | {name: version for name in sorted(names) if (version := _version(name))}
 
 
 def run_hash(experiment: str, notebook: str, parameters: Mapping[str, Any], threads: int) -> str:
-    """Identity of a run: eight hexadecimal digits over what was asked for, not over the code."""
+    """Identity of a run: eight hexadecimal digits over its request, not over the code."""
     asked = json.dumps([experiment, notebook, dict(parameters), threads], sort_keys=True, allow_nan=False)
     return hashlib.sha256(asked.encode()).hexdigest()[:8]
 
@@ -125,12 +127,12 @@ def run_hash(experiment: str, notebook: str, parameters: Mapping[str, Any], thre
 def change_since(
     record: Mapping[str, Any], provenance: Mapping[str, Any] | None, metrics: Sequence[str] = ()
 ) -> str | None:
-    """The first dependency of a recorded run that has changed, in words; None when it is up to date.
+    """The first dependency of a recorded run that has changed, in words; None if it is up to date.
 
     Args:
-        record: what record.json holds.
-        provenance: definitions and versions that it names; None when they can't be found.
-        metrics: what its experiment demands now.
+        record: contents of record.json.
+        provenance: its definitions and versions; None if they can't be found.
+        metrics: metrics that its experiment requires now.
     """
     code = record["code"]
     notebook = paths.PROJECT / code["notebook"]["path"]
@@ -156,14 +158,14 @@ def change_since(
 
 
 def _without_build(version: str | None) -> str | None:
-    """2.13.0+cpu and 2.13.0 are one version: the device is recorded by itself."""
+    """A version without its build suffix: 2.13.0+cpu is 2.13.0 (the device is recorded separately)."""
     return version.partition("+")[0] if version else None
 
 
 def changed_definitions(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Of the recorded definitions, those that are not what they were, wherever they stand now.
+    """Recorded definitions that have changed, wherever they are now.
 
-    What can be reached beside them is no change: had it been used, it would be among them.
+    Additional reachable definitions are no change: had the run used them, they would have been recorded.
     """
     present: dict[tuple[str, str], list[set[str]]] = defaultdict(list)
     for name, digest in now.items():
@@ -181,5 +183,5 @@ def changed_definitions(recorded: Mapping[str, str], now: Mapping[str, str]) -> 
 
 
 def _bare(name: str) -> str:
-    """Without the module: it may move."""
+    """A definition's name without its module, because it may move."""
     return name.rpartition(":")[2]

@@ -1,7 +1,7 @@
-"""The cells of a notebook, read as plain JSON.
+"""Reads the cells of a notebook as plain JSON.
 
-nbformat would do, but importing it costs seconds (its validator builds a grammar for internationalised web
-addresses), and `recsys run` must say within a second or two that nothing is due.
+nbformat would do, but importing it takes seconds (its validator builds a grammar for internationalised web
+addresses), and `recsys run` should say within a second or two that nothing has to be run.
 """
 
 import json
@@ -17,7 +17,7 @@ class NotebookError(ValueError):
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell; `number` counts all cells from 1, as readers do."""
+    """One cell; `number` counts all cells from 1."""
 
     number: int
     kind: str  # "code" or "markdown"
@@ -55,9 +55,9 @@ def read_cells(path: Path) -> tuple[Cell, ...]:
 
 
 def completed(path: Path) -> str | None:
-    """The notebook file's text with what nbformat demands and other tools leave out; None where it has all.
+    """The notebook's text with metadata added that nbformat requires; None if nothing is missing.
 
-    Metadata say nothing that a run depends on: a notebook without them is a notebook.
+    Some tools omit metadata; runs do not depend on them.
     """
     raw = json.loads(path.read_text(encoding="utf-8"))
     before = json.dumps(raw)
@@ -73,4 +73,5 @@ def completed(path: Path) -> str | None:
 
 
 def code_cells(cells: Iterable[Cell]) -> Iterator[Cell]:
+    """The code cells."""
     return (cell for cell in cells if cell.kind == "code")

@@ -1,8 +1,8 @@
 """The part of a notebook's code that can change what it records.
 
-Cells that only show something (a plot, a table, "what the grid says", exercises) are free to change: a record
-stays valid. Kept are the statements from which `record(...)` gets its values, going backwards from it, and
-every statement that may change one of those values or the state of a library.
+Cells that only show something (a plot, a table, "what the grid says", exercises) may change without making a
+record out of date. Counted are the statements from which `record(...)` gets its values (a backward slice),
+and every statement that may change one of those values or the state of a library.
 """
 
 import ast
@@ -15,9 +15,9 @@ from recsys.runs.grid.notebook_cells import Cell, code_cells
 from recsys.runs.grid.parameters import parse_cell
 
 SHOWS = ("recsys.plots", "recsys.runs", "IPython", "matplotlib", "seaborn", "pandas", "display")
-BY_HAND = "by-hand"  # tag of the cell that sets threads where there is no runner
-CHANGES = ("exec", "eval", "setattr", "delattr", "next", "open", "input")  # of the built-in functions
-# methods of tables and figures that give something new and leave what they are asked of as it is
+BY_HAND = "by-hand"  # tag of the cell that sets threads when a notebook is run without the runner
+CHANGES = ("exec", "eval", "setattr", "delattr", "next", "open", "input")  # built-ins with side effects
+# methods of tables and figures that return something new and do not change the object
 READS = {"agg", "assign", "describe", "drop", "dropna", "filter", "format", "get", "groupby", "head", "hide"}
 READS |= {"items", "join", "keys", "map", "merge", "pivot", "pivot_table", "query", "rename", "reset_index"}
 READS |= {
@@ -35,18 +35,18 @@ READS |= {
 
 @dataclass(frozen=True)
 class NotebookCode:
-    """sha256: of the statements that count. code: the same, with what they refer to."""
+    """The statements that count: their sha256, and as a `Definition` with what they refer to."""
 
     sha256: str
     code: Definition
 
 
 def notebook_code(cells: Iterable[Cell]) -> NotebookCode:
-    """What counts of a notebook's code cells; all of it where no cell calls `record`."""
+    """The statements of a notebook that count; all of them where no cell calls `record`."""
     statements: list[ast.stmt] = []
     parameters: set[str] = set()
     for cell in code_cells(cells):
-        if "parameters" in cell.tags:  # the values that were used are the record's own
+        if "parameters" in cell.tags:  # the record contains the values that were used
             parameters = set().union(*map(_bound, parse_cell(cell.source).body))
             continue
         if BY_HAND in cell.tags:
@@ -64,12 +64,12 @@ def notebook_code(cells: Iterable[Cell]) -> NotebookCode:
 class _Slice:
     def __init__(self, aliases: dict[str, str], parameters: set[str]) -> None:
         self._aliases = aliases
-        self._parameters = parameters  # numbers and texts: nothing changes them in place
+        self._parameters = parameters  # numbers and texts, which cannot be changed in place
         self._needed: set[str] = set()
         self._kept: set[int] = set()
 
     def of(self, statements: list[ast.stmt]) -> list[ast.stmt]:
-        """The statements that count, in their order, until no more are found."""
+        """The statements that count, in order; repeats until no more are found."""
         before = -1
         while before != len(self._kept):
             before = len(self._kept)
@@ -79,7 +79,7 @@ class _Slice:
         return self._without(statements)
 
     def _visit(self, statements: list[ast.stmt]) -> bool:
-        """Mark what counts; True when any of these statements does."""
+        """Mark the statements that count; True if any of these does."""
         found = False
         for node in reversed(statements):
             inner = [part for part in _blocks(node) if self._visit(part)]
@@ -124,7 +124,7 @@ class _Slice:
         return path.startswith("recsys.runs.") and path.rpartition(".")[2] == "record"
 
     def _without(self, statements: list[ast.stmt]) -> list[ast.stmt]:
-        """Copies of the statements that count, their blocks cut to what counts."""
+        """Copies of the statements that count, their blocks reduced to what counts."""
         kept = []
         for node in statements:
             if id(node) not in self._kept:
@@ -135,7 +135,7 @@ class _Slice:
         return kept
 
     def _changing(self, node: ast.Expr) -> list[ast.stmt]:
-        """Of something shown, the calls inside that may change a value: the plot itself does not count."""
+        """The calls inside an expression that may change a value; showing the result does not count."""
         outer = node.value
         if not isinstance(outer, ast.Call) or self._is_record(outer) or self._may_change(outer):
             return [node]
@@ -155,7 +155,7 @@ def _blocks(node: ast.stmt) -> list[list[ast.stmt]]:
 
 
 def _header(node: ast.stmt, keep=lambda statements: []) -> ast.stmt:
-    """A compound statement with other blocks: `if` and `for` without what stands below them."""
+    """A compound statement (`if`, `for`, ...) with its blocks replaced."""
     fields = dict(ast.iter_fields(node))
     for name in ("body", "orelse", "finalbody"):
         if name in fields:
@@ -183,7 +183,7 @@ def _loads(node: ast.AST) -> set[str]:
 
 
 def _loads_of(nodes: Iterable[ast.AST]) -> set[str]:
-    """Names that are read, without those that a comprehension binds for itself."""
+    """Names that are read, without a comprehension's own variables."""
     found, own = set(), set()
     for node in nodes:
         for part in ast.walk(node):

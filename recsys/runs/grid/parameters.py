@@ -1,9 +1,9 @@
-"""A notebook's parameters: read strictly, checked before anything starts.
+"""A notebook's parameters: read strictly, and checked before any run starts.
 
 Papermill only warns about a misspelt name, accepts a string for an int and injects its values after the
 parameters cell, so that a value derived in that cell goes stale. Here the one cell tagged `parameters` may
-hold nothing but annotated literals, every asked-for name and type is checked against it, and a notebook
-that assigns a parameter a second time is refused.
+contain only annotated literals, every requested name and type is checked against it, and a notebook that
+assigns a parameter a second time is refused.
 """
 
 import ast
@@ -21,7 +21,7 @@ SIMPLE_TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 
 
 class ParameterError(ValueError):
-    """A parameter is unknown, of the wrong type, or declared in a way the runner cannot honour."""
+    """A parameter is unknown, of the wrong type, or declared in a form that the runner cannot use."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Parameter:
     adapter: TypeAdapter
 
     def check(self, value: Any, source: str) -> Any:
-        """The value in the parameter's type; `source` says in the error where it came from."""
+        """The value converted to the parameter's type; `source` names its origin in errors."""
         try:
             checked = self.adapter.validate_python(value, strict=True)
         except ValidationError:
@@ -51,9 +51,9 @@ class Parameter:
 
 
 def parse_cell(source: str) -> ast.Module:
-    """The syntax tree of a cell, IPython magics included (they become function calls)."""
+    """The syntax tree of a cell, with IPython magics as function calls."""
     if source.startswith(("%%time", "%%capture")):
-        source = source.partition("\n")[2]  # their body is run in the notebook's own namespace
+        source = source.partition("\n")[2]  # the body of these cell magics runs in the notebook's namespace
     try:
         return ast.parse(source)
     except SyntaxError:
@@ -95,7 +95,7 @@ def read_parameters(cells: Sequence[Cell], path: str) -> dict[str, Parameter]:
     """The parameters that a notebook declares, in its order.
 
     Raises:
-        ParameterError: there is not exactly one tagged cell, or it holds something else than
+        ParameterError: there is not exactly one tagged cell, or it contains anything but
             `name: type = literal` lines.
     """
     tagged = _parameters_cell(cells, path)
@@ -129,13 +129,15 @@ def read_parameters(cells: Sequence[Cell], path: str) -> dict[str, Parameter]:
 def resolve(
     parameters: Mapping[str, Parameter], asked: Mapping[str, Any], source: str, *, as_text: bool = False
 ) -> dict[str, Any]:
-    """The asked-for values, checked against the notebook's declaration.
+    """The requested values, checked against the notebook's declaration.
 
     Args:
+        parameters: from `read_parameters`.
         asked: name → value; with `as_text` the values are strings from the command line.
+        source: where the values come from, for errors.
 
     Raises:
-        ParameterError: a name that the notebook lacks (the nearest valid one is named) or a wrong type.
+        ParameterError: a name that the notebook lacks (the message suggests the nearest), or a wrong type.
     """
     checked = {}
     for name, value in asked.items():
@@ -166,7 +168,7 @@ def _from_text(text: str, parameter: Parameter) -> Any:
 
 
 def reassigned(cells: Sequence[Cell], names: set[str]) -> list[str]:
-    """Where a parameter is bound again after the parameters cell: such a run would not use its override."""
+    """Where a parameter is assigned again after its cell, which would undo an override."""
     first = next((cell.number for cell in cells if "parameters" in cell.tags), 0)
     found = []
     for cell in code_cells(cells):
@@ -185,7 +187,7 @@ def reassigned(cells: Sequence[Cell], names: set[str]) -> list[str]:
 
 
 def _bound_names(node: ast.AST) -> set[str]:
-    """Names that one syntax node binds in the scope it stands in."""
+    """Names that one syntax node binds in its scope."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
             return {name}

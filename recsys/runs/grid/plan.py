@@ -1,4 +1,4 @@
-"""What a command would run: every cell of the chosen grids, checked, and whether it is up to date."""
+"""Plans a command: every cell of the chosen grids, with checked parameters, and whether it is up to date."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -23,19 +23,21 @@ class PlannedRun:
     experiment: Experiment
     profile: str
     parameters: dict[str, Any]
-    label: str  # what differs from the notebook's defaults, for people
+    label: str  # differences from the notebook's defaults, for display
     needs: Needs
     folder: Path
     reason: str | None  # why it has to run; None when its record is up to date
     seconds_before: float | None = None  # how long it took last time
-    unavailable: str | None = None  # why its data can't be had
+    unavailable: str | None = None  # why its data can't be obtained
 
     @property
     def name(self) -> str:
+        """The run's name: its folder's."""
         return self.folder.name
 
     @property
     def dataset(self) -> str | None:
+        """Its data set; None for a notebook without that parameter."""
         return self.parameters.get("dataset")
 
 
@@ -49,10 +51,11 @@ def plan(
     threads: int | None = None,
     runs: Path | None = None,
 ) -> list[PlannedRun]:
-    """Expand, check and compare with what is there; nothing is started.
+    """Expand grids, check parameters, compare with existing records; nothing is started.
 
     Args:
-        data: 'demo' keeps cells on embedded data, 'real' those on real data; cells whose notebook has no
+        profile: "smoke", "quick", "reference" or "full".
+        data: "demo" keeps cells on generated data, "real" those on real data; cells whose notebook has no
             `dataset` parameter are in both.
         seeds: replace the grid's seeds.
         overrides: parameter → text from the command line; replace the grid's values.
@@ -95,7 +98,7 @@ def _wanted(parameters: Mapping[str, Any], data: str) -> bool:
 
 
 def _lesser(record: Record, profile: str) -> str | None:
-    """Why a record, though up to date, cannot stand for a run of this profile: others filter by profile."""
+    """Why an up-to-date record does not count for a run of this profile, by which records are filtered."""
     published = profile in ("reference", "full")
     if PROFILES.index(record.profile) < PROFILES.index(profile) and (record.profile == "smoke" or published):
         return f"recorded under the {record.profile} profile"

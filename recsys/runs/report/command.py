@@ -1,4 +1,4 @@
-"""What `recsys report` does, apart from parsing its options."""
+"""The work of `recsys report`, without the parsing of its options."""
 
 import json
 from pathlib import Path
@@ -46,10 +46,10 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
 
 
 def _verdict_table(rows: list[Any], wide: bool) -> tuple[Table, int]:
-    """The claims that either set of records tested, and how many it leaves out.
+    """Table of the claims tested by either set of records, and the number of claims left out.
 
     Args:
-        wide: there is room for effects and what stands beside them; the report shows them in any case.
+        wide: whether there is room for effects and notes (the report always shows them).
     """
     table = Table("claim", "paper", "reference says", "your runs say", title="Verdicts")
     for name in ("kind", "effect", "beside it") if wide else ():
@@ -66,7 +66,7 @@ def _verdict_table(rows: list[Any], wide: bool) -> tuple[Table, int]:
 
 
 def _read_last(console: Console, runs: Path) -> list[dict[str, Any]]:
-    """What the last command left: nothing where it is missing or spoilt."""
+    """The summary of the last command; [] if it is missing or damaged."""
     last = runs / paths.LAST
     if not last.is_file():
         return []

@@ -1,4 +1,4 @@
-"""What the report shows of each experiment: a page of its own, and the entry for it on the index."""
+"""The report's page of each experiment, and its entry on the index."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ ORIGINS = {"reference": "Committed reference", "yours": "Your runs"}
 
 @dataclass(frozen=True)
 class RunLink:
-    """One record behind the numbers: a copy of it on the site and, where there is one, its notebook.
+    """Links to one record on the site and, where there is one, to its executed notebook.
 
     Attributes:
-        changed: what has changed since it was made; None where it is current.
+        changed: what has changed since the record was made; None if it is current.
     """
 
     label: str
@@ -34,7 +34,7 @@ class RunLink:
 
 @dataclass(frozen=True)
 class Results:
-    """One experiment's records of one origin, ready to show."""
+    """One experiment's records of one origin (reference, or yours), prepared for display."""
 
     title: str
     picture: Picture | None
@@ -43,7 +43,7 @@ class Results:
 
     @property
     def standing(self) -> str:
-        """How many of the records the present code would make again, in words."""
+        """How many of the records are current with the present code, in words."""
         current = sum(run.changed is None for run in self.runs)
         if len(self.runs) == 1:
             return "1 record, " + ("current" if current else "older than its code")
@@ -63,16 +63,17 @@ class Section:
 
     @property
     def page(self) -> str:
+        """Address of its page, from the site's root."""
         return page_of(self.experiment.name)
 
     @property
     def picture(self) -> Picture | None:
-        """The one that stands for it on the index: the reference's, else the reader's."""
+        """The plot shown on the index: the reference's, else the reader's."""
         return next((result.picture for result in self.results if result.picture), None)
 
     @property
     def tally(self) -> dict[str, int]:
-        """Its claims by state; states without a claim are left out."""
+        """Number of its claims by state, without empty states."""
         return {state: count for state, count in counts(self.claims).items() if count}
 
 
@@ -90,7 +91,7 @@ def section(
     failures: list[Mapping[str, Any]],
     changed: Mapping[str, Mapping[str, str]],
 ) -> Section:
-    """Draw an experiment's plots and gather what its page shows.
+    """Draw an experiment's plots and collect the contents of its page.
 
     Args:
         notebooks: addresses of executed notebooks by (experiment, run).

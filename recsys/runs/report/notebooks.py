@@ -1,4 +1,4 @@
-"""Executed notebooks as pages of the report, readable without a network: formulas as MathML, no scripts."""
+"""Converts executed notebooks into pages of the report that work offline: MathML formulas, no scripts."""
 
 import re
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from recsys.runs.report.experiments import page_of
 
 RECORD_LINK = re.compile(r"experiments/reference/([^/]+)/([^/]+)/record\.json(?:#(.*))?$")
 NOTEBOOK_LINK = re.compile(r"^(?:\.\./notebooks/|\./)?(\d\d_\w+)\.ipynb(?:#.*)?$")
-# A bar of tqdm: "rates of lora:  33%|███▎      | 1/3 [00:02<00:04,  2.1s/it]", "0step [00:00, ?step/s]".
+# A tqdm bar: "rates of lora:  33%|███▎      | 1/3 [00:02<00:04,  2.1s/it]", "0step [00:00, ?step/s]".
 PROGRESS = re.compile(r"\d+%\|.*\| [\d.,?kMG]+/[\d.,?kMG]+|\[\d[\d:]+[<,].*/s\]|\[\d[\d:]+[<,].*s/\w+\]")
-# Widgets need a live kernel; the text that Jupyter stores beside them does not.
+# Widgets need a running kernel; the text that Jupyter stores beside them does not.
 NEEDS_A_KERNEL = ("application/vnd.jupyter.widget-view+json",)
-UNKNOWN_COMMAND = "<mi>\\"  # how latex2mathml passes on what it does not know
-# A cell that the notebook's author collapsed (an exercise's answer) stays folded on the page.
+UNKNOWN_COMMAND = "<mi>\\"  # how latex2mathml outputs a command that it does not know
+# Cells that the notebook's author collapsed (an exercise's answer) stay collapsed on the page.
 TEMPLATE = """{% extends 'basic/index.html.j2' %}
 {% block input_group %}
 {% if cell.metadata.get('jupyter', {}).get('source_hidden') %}
@@ -35,42 +35,46 @@ def mathml(tex: str, block: bool) -> str:
     """A formula as MathML; its TeX source, marked as such, where it can't be converted."""
     try:
         converted = latex2mathml.converter.convert(tex.strip(), display="block" if block else "inline")
-    except Exception:  # the converter raises whatever its parser stumbles over
+    except Exception:  # the converter has no exception class of its own
         converted = UNKNOWN_COMMAND
     if UNKNOWN_COMMAND in converted:
         source = Markup.escape(tex.strip())
         return f'<code class="tex">{source}</code>'
-    converted = converted.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")  # HTML knows it
+    converted = converted.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")  # implied in HTML
     return f'<span class="formula">{converted}</span>' if block else converted
 
 
 class OfflineRenderer(IPythonRenderer):
-    """nbconvert's renderer of markdown cells, with MathML and with links that lead somewhere offline."""
+    """nbconvert's renderer of markdown cells, with MathML and with links that work offline."""
 
     def __init__(self, link_target: Callable[[str], str | None], **options: Any) -> None:
         super().__init__(**options)
         self._link_target = link_target
 
     def block_math(self, body: str) -> str:
+        """A displayed formula as MathML."""
         return mathml(body, block=True)
 
     def inline_math(self, body: str) -> str:
+        """An inline formula as MathML."""
         return mathml(body, block=False)
 
     def latex_environment(self, name: str, body: str) -> str:
+        """A LaTeX environment as MathML."""
         return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", block=True)
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
+        """A link, redirected into the site; its plain text where the site has no target."""
         if re.match(r"(https?:|mailto:|#)", url):
             return super().link(text, url, title)
         target = self._link_target(url)
-        if target is None:  # a file of the repository that the site does not hold
+        if target is None:  # a file of the repository that the site does not contain
             return f'<span class="in-repository" title="{Markup.escape(url)}">{text}</span>'
         return super().link(text, target, title or url.partition("#")[2] or None)
 
 
 class OfflineExporter(HTMLExporter):
-    """Notebook → the body of a page; the frame is the report's own template."""
+    """Notebook → the body of a page, for the report's own template."""
 
     def __init__(self, link_target: Callable[[str], str | None]) -> None:
         super().__init__(template_name="basic", raw_template=TEMPLATE)
@@ -95,11 +99,11 @@ class OfflineExporter(HTMLExporter):
 def link_target(
     experiments: set[str], records: set[tuple[str, str]], to_root: str
 ) -> Callable[[str], str | None]:
-    """Where a link of a notebook leads inside the site.
+    """A function from a notebook's link to its address inside the site (None if there is none).
 
     Args:
         experiments: names with a page on the site.
-        records: (experiment, run) of the committed records that the site holds copies of.
+        records: (experiment, run) of the committed records that the site has copies of.
         to_root: from the notebook's page to the site's root, such as "../../".
     """
 
@@ -138,7 +142,7 @@ def notebook_body(path: Path, exporter: OfflineExporter) -> tuple[str, Markup]:
 
 
 def _is_progress(output: nbformat.NotebookNode) -> bool:
-    """A progress bar's last state: on a page nothing progresses any more."""
+    """Whether an output is the last state of a progress bar, which is not shown on a page."""
     text = output.get("text") or output.get("data", {}).get("text/plain", "")
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
     return bool(lines) and all(PROGRESS.search(line) for line in lines)
@@ -154,5 +158,5 @@ def code_style() -> str:
 
 
 def _no_ground(style: str) -> str:
-    """Without the backgrounds, which are the page's own."""
+    """A style without backgrounds, which the page defines."""
     return re.sub(r"background(-color)?:[^;}]+;?", "", style)

@@ -1,4 +1,4 @@
-"""How the report writes numbers: few significant digits, a true minus sign, no false precision."""
+"""Number formats of the report: few significant digits, a true minus sign, no false precision."""
 
 import math
 
@@ -6,7 +6,12 @@ from recsys.metrics.significance import Interval
 
 
 def number(value: float | int | None, digits: int = 4) -> str:
-    """A number for people, with that many significant digits; an en dash where there is none."""
+    """A number with that many significant digits; an en dash for None.
+
+    Example:
+        >>> number(0.0123456), number(None)
+        ('0.01235', '–')
+    """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
     if isinstance(value, int) and abs(value) < 1e7:
@@ -20,7 +25,7 @@ def number(value: float | int | None, digits: int = 4) -> str:
 
 
 def _decimals(value: float, digits: int = 4) -> int:
-    """Places behind the point that show so many significant digits; at most six."""
+    """Decimal places for that many significant digits; at most six."""
     return max(0, min(6, digits - 1 - math.floor(math.log10(abs(value)))))
 
 
@@ -29,7 +34,7 @@ def _minus(text: str) -> str:
 
 
 def mean_and_half_width(interval: Interval) -> str:
-    """A mean over seeds with half the width of its interval; the mean alone where seeds change nothing."""
+    """A mean over seeds ± half the width of its interval; the mean alone where seeds change nothing."""
     mean, half = interval.mean, (interval.high - interval.low) / 2
     if not math.isfinite(half) or half <= 1e-12 * abs(mean):
         return number(mean)
@@ -42,7 +47,7 @@ def mean_and_half_width(interval: Interval) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """With its sign of relation: "p = .013", "p < .001"."""
+    """A p-value as text: "p = .013", "p < .001"."""
     if value is None:
         return ""
     text = "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".")

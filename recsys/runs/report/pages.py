@@ -1,9 +1,8 @@
-"""The report: one static site of verdicts, comparisons, records and executed notebooks.
+"""Writes the report: a static site of verdicts, comparisons, records and executed notebooks.
 
-The index holds the verdicts and one entry for each experiment; plots, tables and runs stand on a page for
-each experiment, so that the index stays small however many records there are. The site works from disk and
-without a network: no scripts, no fonts or styles from elsewhere, formulas as MathML, plots as SVG in a light
-and a dark variant.
+The index has the verdicts and one entry per experiment; plots, tables and runs are on a page per experiment,
+so that the index stays small however many records there are. The site works from disk and without a network:
+no scripts, no external fonts or styles, formulas as MathML, plots as SVG in a light and a dark variant.
 """
 
 import json
@@ -47,20 +46,20 @@ def write_report(
     """Write the site and return its index.html.
 
     Args:
-        out: folder of the site; made, or brought up to date when an earlier report wrote it.
+        out: folder of the site; created, or updated if an earlier report wrote it.
         runs: the reader's own records. reference: the committed ones.
         failures: runs of the last command that failed or were not run: mappings with experiment, run,
             label, state ("failed" or "not run"), reason and cell.
         claims: with sections and errors.
         experiments: by name, in the order in which they are shown.
-        runs_folder: where failed runs left their executed notebooks (default: where `runs` lie).
+        runs_folder: where failed runs left their executed notebooks (default: the folder of `runs`).
         judged: verdicts of the reference and of the reader's runs (default: from all of the records).
-        histories: what git says of the reference's verdicts.
+        histories: pre-registration of the reference's verdicts, by claim.
         changed: by origin ("reference", "yours"), the names of records whose code, data or packages have
             changed since, with what changed (`recsys.runs.evidence.verify.standing`).
 
     Raises:
-        ReportError: `out` holds an index.html that this command did not write.
+        ReportError: `out` contains an index.html that this command did not write.
     """
     site = Site(out)
     site.begin()
@@ -100,7 +99,7 @@ def write_report(
 
 
 def _homes(sections: list[Section]) -> dict[str, str]:
-    """The page that tells how a claim was decided, by the claim's id: its own experiment's where shown."""
+    """The page that shows how a claim was decided, by claim id: its experiment's, where shown."""
     own_last = sorted(
         (row.claim.experiment == one.experiment.name, one.page, row.claim.id)
         for one in sections
@@ -142,7 +141,7 @@ def _write_notebooks(
     runs_folder: Path,
     experiments: Mapping[str, Experiment],
 ) -> dict[tuple[str, str], str]:
-    """Executed notebooks as pages; returns their addresses by (experiment, run)."""
+    """Write executed notebooks as pages; returns their addresses by (experiment, run)."""
     executed = {(r.experiment, r.run): (r.folder / paths.EXECUTED, r.parameters, "finished") for r in runs}
     for failure in failures:
         folder = runs_folder / failure["experiment"] / f"{failure['run']}.failed"

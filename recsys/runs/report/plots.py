@@ -1,6 +1,6 @@
-"""The report's comparison plots: one figure, drawn for light and dark pages and for wide and narrow ones.
+"""The report's comparison plots: one figure, drawn for light and dark, wide and narrow pages.
 
-Every picture is an SVG with transparent ground and text as outlines, so it needs no font of the reader's.
+Every picture is an SVG with transparent background and text as outlines, so it needs no fonts.
 """
 
 import math
@@ -17,16 +17,16 @@ from recsys.runs.grid.experiment import Plot
 from recsys.runs.report.numbers import number, setting
 from recsys.runs.report.tables import Cell
 
-# Ink, faint lines, and a palette that is told apart by colour-blind readers on that ground.
+# Text colour, colour of faint lines, and a palette that colour-blind readers can distinguish.
 THEMES = {
     "light": ("#23282d", "#c9ced3", ("#0b6e99", "#c2500a", "#2b8a3e", "#8f3f97", "#8a6d00", "#b3263e")),
     "dark": ("#dfe3e6", "#4b5257", ("#5cc0ec", "#ff9d57", "#6fd08c", "#da8fe0", "#e6c84f", "#ff8595")),
 }
-WIDTHS = {"wide": 7.6, "narrow": 3.9}  # inches; the page scales them by little
-PANEL = 1.3  # inches, at least, of one of several beside each other
-CHARACTER = 0.075  # inches of a letter beside the y axis
-TICK = 0.7  # inches from a number under the x axis to the next
-WORDS = 0.45  # of the width, at most, for what stands beside the y axis
+WIDTHS = {"wide": 7.6, "narrow": 3.9}  # inches; the page scales them little
+PANEL = 1.3  # least width in inches of one of several panels
+CHARACTER = 0.075  # width in inches of a letter of the y labels
+TICK = 0.7  # distance in inches between numbers on the x axis
+WORDS = 0.45  # largest share of the width for the y labels
 MARKERS = ("o", "s", "D", "^", "v", "P")
 MOST_ROWS_IN_ALT = 30
 USUAL = "nothing changed"
@@ -34,7 +34,7 @@ USUAL = "nothing changed"
 
 @dataclass(frozen=True)
 class Picture:
-    """Files by (theme, width), relative to the site's root, and the text for who can't see them."""
+    """Files by (theme, width), relative to the site's root, and the alternative text."""
 
     files: dict[tuple[str, str], str]
     alt: str
@@ -42,7 +42,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class _Layout:
-    """What goes where: dots with words on the y axis, or lines over a numeric x axis."""
+    """Data and layout: dots with text labels on the y axis, or lines over a numeric x axis."""
 
     frame: pd.DataFrame  # x, group, panel, label, mean, low, high
     x: str
@@ -54,8 +54,8 @@ class _Layout:
 def draw(cells: list[Cell], plot: Plot, folder: Path, root: Path, name: str) -> Picture | None:
     """Draw one comparison in all variants.
 
-    Settings that vary beyond the plot's x, hue and panel are kept apart (in the labels), never averaged over;
-    the labels leave out what has one value for each hue or panel.
+    Settings that vary beyond the plot's x, hue and panel are distinguished in the labels, never averaged
+    over; the labels leave out settings with one value for each hue or panel.
 
     Args:
         cells: of one origin.
@@ -108,7 +108,7 @@ def _layout(cells: list[Cell], plot: Plot) -> _Layout | None:
 
 
 def _changes(cells: list[Cell]) -> list[str]:
-    """What each cell changes of the settings that most of them have."""
+    """Labels: the differences of each cell from the most common settings."""
     usual = {
         name: Counter(repr(_value(c, name)) for c in cells).most_common(1)[0][0] for name in cells[0].settings
     }
@@ -117,7 +117,7 @@ def _changes(cells: list[Cell]) -> list[str]:
 
 
 def _following(cells: list[Cell], said: str) -> tuple[str, ...]:
-    """Settings, `said` apart, with one value for each of its values, such as a data set's own sizes."""
+    """Settings that are determined by the setting `said`, such as sizes that depend on the data set."""
 
     def values(*names: str) -> int:
         return len({tuple(repr(_value(cell, name)) for name in names) for cell in cells})
@@ -195,7 +195,7 @@ def _figure(layout: _Layout, width: float) -> Any:
 
 
 def _wrapped(layout: _Layout, letters: int) -> pd.DataFrame:
-    """Lines beside the y axis of at most so many letters."""
+    """The frame with y labels wrapped to lines of at most `letters` letters."""
     if layout.numeric:
         return layout.frame
     lines = (
@@ -207,12 +207,12 @@ def _wrapped(layout: _Layout, letters: int) -> pd.DataFrame:
 
 
 def _longest_line(layout: _Layout) -> int:
-    """Letters, beside the y axis."""
+    """Letters of the longest line of a y label."""
     return 6 if layout.numeric else max(len(line) for text in layout.frame["x"] for line in text.split("\n"))
 
 
 def _height(layout: _Layout, groups: int) -> float:
-    """Inches of one panel."""
+    """Height in inches of one panel."""
     if layout.numeric:
         return 3.4
     lines = layout.frame["x"].astype(str).str.count("\n").max()
@@ -223,7 +223,7 @@ def _dots(axes: Any, layout: _Layout, part: pd.DataFrame, palette: dict[str, str
     import seaborn as sns
 
     groups = list(palette)
-    # Both ends of the interval and the mean go in as three points; the error bar reads them off again.
+    # The interval's ends and the mean are passed as three points, from which the error bar is drawn.
     long = part.melt(["x", "group"], ["low", "mean", "high"], value_name="metric").dropna()
     sns.pointplot(
         long,

@@ -1,4 +1,4 @@
-"""What the report's foot says about where its numbers come from."""
+"""The report's footer: where its numbers come from."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ HEADLINE_PACKAGES = ("python", "torch", "transformers", "numpy", "pandas", "scip
 
 @dataclass(frozen=True)
 class Provenance:
-    """One column of the foot: the committed records or the reader's own."""
+    """One column of the footer: the committed records or the reader's own."""
 
     title: str
     facts: list[tuple[str, str]]

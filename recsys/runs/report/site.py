@@ -1,4 +1,4 @@
-"""The folder that a report is written into: which files are its own, and which an earlier report left."""
+"""The folder of a report: tracks the files written, and removes those of an earlier report."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,17 +8,18 @@ MANIFEST = "site.json"
 
 
 class ReportError(RuntimeError):
-    """The site can't be written where it was asked for."""
+    """The site can't be written to the requested folder."""
 
 
 @dataclass
 class Site:
-    """The folder being written; it knows every file that this command put there."""
+    """The folder being written, with the list of files that this command wrote."""
 
     root: Path
     written: set[str] = field(default_factory=set)
 
     def write(self, name: str, text: str) -> str:
+        """Write a text file; returns its name."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -26,7 +27,7 @@ class Site:
         return name
 
     def begin(self) -> None:
-        """Refuse a folder with somebody else's site."""
+        """Refuse a folder that contains another site."""
         if (self.root / "index.html").exists() and not (self.root / MANIFEST).exists():
             raise ReportError(
                 f"{self.root} holds an index.html that no report wrote; give another folder with --out"
@@ -34,7 +35,7 @@ class Site:
         self.root.mkdir(parents=True, exist_ok=True)
 
     def finish(self) -> None:
-        """Remove what an earlier report left and this one did not write again; keep the new list."""
+        """Remove files of an earlier report that were not written again, and save the new list."""
         manifest = self.root / MANIFEST
         earlier = json.loads(manifest.read_text(encoding="utf-8"))["files"] if manifest.exists() else []
         for name in set(earlier) - self.written:

@@ -1,4 +1,4 @@
-"""Records as the report's tables: one row per cell of the grid, means with intervals over seeds."""
+"""The report's tables: one row per cell of the grid, with means and intervals over seeds."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from recsys.runs.report.numbers import mean_and_half_width, setting
 
 @dataclass(frozen=True)
 class Cell:
-    """Records that differ in nothing but their seed.
+    """Records that differ only in their seed.
 
     Attributes:
         settings: the parameters (and the profile) that vary between the cells of the experiment.
@@ -32,7 +32,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Text for the template: `key_columns` headings come first, each row has one text per heading."""
+    """Text for the template; the first `key_columns` headings are settings, each row has one text each."""
 
     headings: list[str]
     key_columns: int
@@ -40,7 +40,7 @@ class Table:
 
 
 def varying_settings(records: list[Record]) -> list[str]:
-    """Names of the parameters, seed apart, that do not have one value in all records; `profile` last."""
+    """Names of the parameters that vary between records, without the seed; `profile` last."""
     names = list(dict.fromkeys(name for record in records for name in record.parameters if name != "seed"))
     varying = [n for n in names if len({repr(record.parameters.get(n)) for record in records}) > 1]
     return varying + (["profile"] if len({record.profile for record in records}) > 1 else [])
@@ -75,14 +75,14 @@ def _setting_of(record: Record, name: str) -> Any:
 
 
 def _sort_key(value: Any) -> tuple[int, float, str]:
-    """Numbers by size, then words by alphabet."""
+    """Sort key: numbers by size, then texts alphabetically."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return (0, float(value), "")
     return (1, 0.0, str(value))
 
 
 def results_table(found: list[Cell], metrics: list[str]) -> Table:
-    """The cells as text, with `metrics` in that order; what else was recorded stands in the records."""
+    """The cells as text, with `metrics` in that order; further metrics are in the records."""
     settings = list(found[0].settings) if found else []
     headings = [*(name.replace("_", " ") for name in settings), *metrics, "seeds", "time a run"]
     rows = []

@@ -1,4 +1,4 @@
-"""The verdict table: what the committed records say about each claim, and whether the reader's runs agree."""
+"""The verdict table: the committed verdict on each claim, and whether the reader's runs agree."""
 
 import math
 from collections import Counter
@@ -20,7 +20,7 @@ DECIDED = ("supported", "refuted", "undecided")
 
 @dataclass(frozen=True)
 class VerdictRow:
-    """One claim with both verdicts and how the second relates to the first."""
+    """One claim with both verdicts and whether they agree."""
 
     claim: Claim
     reference: Verdict
@@ -38,7 +38,7 @@ class VerdictRow:
 
     @property
     def notes(self) -> list[str]:
-        """What must be known beside the reference's state, such as "fragile (q = .07)" and what is open."""
+        """Notes to the reference's state, such as "fragile (q = .07)", and what would decide it."""
         verdict, told = self.reference, []
         if verdict.words:
             told.append(verdict.words)
@@ -55,7 +55,7 @@ class VerdictRow:
 
     @property
     def later_changes(self) -> list[str]:
-        """Commits after the first record that changed what the verdict rests on, and what was disclosed."""
+        """Commits after the first record that changed what the verdict depends on, and disclosed changes."""
         by_commit: dict[str, list[str]] = {}
         for change in self.history.later if self.history else ():
             by_commit.setdefault(change.commit[:7], []).append(change.what)
@@ -72,7 +72,7 @@ def verdict_rows(
     """Pair the verdicts by claim.
 
     Args:
-        histories: what git says of the reference's verdicts, by claim.
+        histories: pre-registration of the reference's verdicts, by claim.
         changed: by origin ("reference", "yours"), what has changed since a record was made, by its name.
     """
     mine = {verdict.claim.id: verdict for verdict in own}
@@ -88,7 +88,7 @@ def verdict_rows(
 
 
 def _aged(verdict: Verdict, old: Collection[str]) -> str:
-    """How many of the records that it rests on are older than their code; "" when none is."""
+    """How many of a verdict's records are older than their code, in words; "" if none is."""
     count, of = sum(run in old for run in verdict.records), len(verdict.records)
     if not count:
         return ""
@@ -98,7 +98,7 @@ def _aged(verdict: Verdict, old: Collection[str]) -> str:
 
 
 def agreement(reference: str, own: str) -> tuple[str, str]:
-    """How the reader's runs relate to the committed verdict, in words and as a tone."""
+    """Whether the reader's runs agree with the committed verdict, in words and as a tone (colour)."""
     if own not in DECIDED:
         return "did not test it", "none"
     if reference not in DECIDED:
@@ -113,13 +113,13 @@ def agreement(reference: str, own: str) -> tuple[str, str]:
 
 
 def counts(rows: list[VerdictRow]) -> dict[str, int]:
-    """Claims by the state that the committed records give, every state named."""
+    """Number of claims by state, from the committed records, including empty states."""
     found = Counter(row.reference.state for row in rows)
     return {state: found[state] for state in CLAIM_STATES}
 
 
 def effect(finding: Finding) -> tuple[str, str]:
-    """The difference (a ratio where it is one), and its interval, line and p-value, in words."""
+    """The effect (a difference or ratio), and its interval, line and p-value, as text."""
     if not math.isfinite(finding.effect):
         return finding.message, ""
     absolute = finding.ratio or finding.rule in ("level", "fact")
@@ -135,7 +135,7 @@ def effect(finding: Finding) -> tuple[str, str]:
 
 
 def sides(finding: Finding) -> str:
-    """What was compared with what, where, and over how many pairs."""
+    """What was compared with what, in which setting, and over how many pairs."""
     criterion = finding.criterion
     treatment, control = criterion.treatment, criterion.control
     if control is None:
@@ -145,7 +145,7 @@ def sides(finding: Finding) -> str:
         text = f"{setting(*treatment.values())} against {setting(*control.values())}"
     else:
         text = f"{_settings(treatment)} against {_settings(control)}"
-    # what a model is left to choose by itself need not be said here: "How it was decided" lists all
+    # defaults chosen by the model are left out here: "How it was decided" lists all
     said = {name: value for name, value in criterion.where.items() if value not in ("", "none", 0)}
     places = [v if isinstance(v, str) else f"{name}={setting(v)}" for name, v in said.items()]
     pairs = (
@@ -168,7 +168,7 @@ def _settings(parameters: dict[str, Any]) -> str:
 
 
 def interval_picture(finding: Finding, width: int = 132, height: int = 16) -> Markup:
-    """The interval against the line it must pass, as a small drawing; the words beside it say the same."""
+    """A small drawing of the interval and the line; the text beside it says the same."""
     values = [finding.low, finding.high, finding.line, finding.effect]
     if not all(map(math.isfinite, values)):
         return Markup("")
@@ -178,7 +178,7 @@ def interval_picture(finding: Finding, width: int = 132, height: int = 16) -> Ma
     def x(value: float) -> str:
         return f"{6 + (width - 12) * (value - low) / span:.1f}"
 
-    # nothing that a browser would take for granted: the index holds two of these for each claim
+    # no redundant attributes, because the index has two of these for each claim
     return Markup(
         '<svg class="interval" width="{w}" height="{h}" aria-hidden="true">'
         '<path class="line" d="M{line} 0V{h}"/><path class="range" d="M{low} {m}H{high}"/>'

@@ -1,1 +1,1 @@
-"""Users' feedback on search results: what logged clicks say of products and of policies."""
+"""Implicit feedback on search results: position bias, click rates, reviews, off-policy evaluation."""

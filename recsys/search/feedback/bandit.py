@@ -1,8 +1,7 @@
-"""Open Bandit: what would the learning policy earn, judged from the random one's log, and against its own
-log?
+"""Off-policy evaluation on Open Bandit: a policy's value from the random policy's log, and from its own log.
 
-The learning policy's probabilities are its own frequencies of each product at each place, as its log tells
-them; the random policy's propensity is 1/34 everywhere.
+The probabilities of the evaluated policy (Thompson sampling) are estimated by its frequencies of each product
+at each position; the random policy's propensity is 1/34 everywhere.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from recsys.search.feedback.off_policy import estimate_policy
 def learned_policy_value(
     logged: pd.DataFrame, learned: pd.DataFrame, seed: int = 0, folds: int = 2
 ) -> pd.DataFrame:
-    """Estimates of the learned policy's click rate from the other policy's log, and its own mean.
+    """Estimates of the learned policy's click rate from the other policy's log, and from its own log.
 
     Args:
-        logged: impressions of the policy whose propensities are known (`recsys.data.logs.open_bandit`).
-        learned: impressions of the policy that is judged.
-        folds: the reward model r̂ (clicks by product and place, shrunk) of an impression is fitted on the
-            others.
+        logged: impressions of the policy with known propensities (`recsys.data.logs.open_bandit`).
+        learned: impressions of the policy that is evaluated.
+        folds: number of folds; the reward model r̂ (shrunken click rates by product and position) of an
+            impression is fitted on the other folds.
 
     Returns:
         Rows as from `estimate_policy`, and "on-policy": the learned policy's own log.
@@ -51,7 +50,7 @@ def learned_policy_value(
 
 
 def _frequencies(impressions: pd.DataFrame, n_items: int) -> np.ndarray:
-    """[places, n_items] rows sum to one."""
+    """[positions, n_items] frequencies; rows sum to one."""
     places = int(impressions["position"].max()) + 1
     counts = np.zeros((places, n_items))
     np.add.at(counts, (impressions["position"], impressions["item"]), 1)
@@ -59,7 +58,7 @@ def _frequencies(impressions: pd.DataFrame, n_items: int) -> np.ndarray:
 
 
 def _rates(impressions: pd.DataFrame, n_items: int, prior: float = 100.0) -> np.ndarray:
-    """[places, n_items] clicks by views, shrunk towards the mean."""
+    """[positions, n_items] clicks per view, shrunk towards the mean."""
     places = int(impressions["position"].max()) + 1
     views, clicks = np.zeros((places, n_items)), np.zeros((places, n_items))
     np.add.at(views, (impressions["position"], impressions["item"]), 1)

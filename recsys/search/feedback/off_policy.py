@@ -1,14 +1,14 @@
-"""What a policy would have earned, from the log of another one with known propensities.
+"""Off-policy evaluation: a policy's value from the log of another policy with known propensities.
 
 With action a, reward r and propensity p = π₀(a | x) logged, and the new policy's probability q = π(a | x):
 
-    IPW    1/n Σ q/p · r                              unbiased; a small p makes it jump
+    IPW    1/n Σ q/p · r                              unbiased; high variance where p is small
     SNIPW  Σ q/p · r / Σ q/p                          bounded by the rewards, biased by O(1/n)
     DM     1/n Σ Σ_a π(a | x) r̂(x, a)                 as good as r̂
     DR     DM + 1/n Σ q/p · (r − r̂(x, a))             unbiased if p or r̂ is right
 
 Horvitz & Thompson 1952; Swaminathan & Joachims 2015; Dudík, Langford & Li 2011 (arXiv:1103.4601). Intervals
-are percentile bootstraps over impressions, or over given groups (a search's list is one draw).
+are percentile bootstraps over impressions, or over given groups (the impressions of one list, say).
 
 n: impressions. A: actions.
 """
@@ -27,8 +27,10 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Estimate:
-    """value of the policy per impression; low, high: its 95 % interval. effective: (Σ w)² / Σ w²
-    impressions."""
+    """An estimate: the policy's value per impression, with its 95 % interval (low, high).
+
+    effective: effective sample size (Σ w)² / Σ w² in impressions, w the importance weights.
+    """
 
     method: str
     value: float
@@ -47,17 +49,24 @@ def estimate_policy(
     clip: float = np.inf,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Every estimator that the arguments allow, one row each: method, value, low, high, effective; and
-    "naive", the log's own mean, which is what one gets by forgetting that another policy chose.
+    """All estimators that the arguments allow, one row each: method, value, low, high, effective.
+
+    Also "naive", the log's own mean, which ignores that another policy chose the actions.
 
     Args:
         reward: [n] r. propensity: [n] p in (0, 1]. probability: [n] q in [0, 1].
         predicted: [n] r̂ of the logged action; predicted_policy: [n] Σ_a π(a | x) r̂(x, a). Both: DM and DR.
-        groups: [n] what is resampled together; None: each impression alone.
-        clip: largest weight q/p; ∞ leaves them as they are.
+        groups: [n] group of each impression, resampled together; None: each impression alone.
+        clip: largest weight q/p; ∞ does not clip.
 
     Raises:
         SearchError: lengths differ, a propensity is not in (0, 1], one prediction without the other.
+
+    Example:
+        >>> reward, half = np.array([1.0, 0.0, 1.0, 0.0]), np.full(4, 0.5)
+        >>> table = estimate_policy(reward, half, probability=np.array([1.0, 0.0, 1.0, 0.0]))
+        >>> table.set_index("method")["value"].loc[["naive", "ipw"]].tolist()
+        [0.5, 1.0]
     """
     reward, propensity, probability = (np.asarray(x, float) for x in (reward, propensity, probability))
     if not len(reward) == len(propensity) == len(probability) > 0:

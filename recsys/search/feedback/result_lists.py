@@ -1,4 +1,4 @@
-"""A shop's log as result lists: what was shown where, with which propensity, and what was clicked.
+"""A shop's log as result lists (views, positions, propensities, clicks), and position bias.
 
 n: views (one product at one position of one list).
 """
@@ -15,7 +15,7 @@ POLICIES = ("production", "random")
 
 
 def result_lists(events: pd.DataFrame) -> pd.DataFrame:
-    """One row a view.
+    """Result lists of a log, one row per view.
 
     Args:
         events: of a shop whose log has searches, views and clicks with positions and propensities.
@@ -55,12 +55,11 @@ def result_lists(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def policy_probability(lists: pd.DataFrame, policy: str) -> np.ndarray:
-    """[n] probability with which a policy shows the view's product at the view's place.
+    """[n] probability with which a policy shows the view's product at the view's position.
 
-    The log mixes two orders: production's (probability 1 at its own place) and a random one (the same at
-    every place for each of a search's candidates). The random share ε and the number of candidates w follow
-    from the two values
-    that a propensity takes: ε / w, and 1 − ε + ε / w.
+    The log mixes two orders: the production order (probability 1 at its own position) and a random one (the
+    same probability at every position for each of a search's candidates). The random share ε and the number
+    of candidates w follow from the two values that a propensity takes: ε / w, and 1 − ε + ε / w.
 
     Args:
         lists: from `result_lists`.
@@ -84,13 +83,13 @@ def policy_probability(lists: pd.DataFrame, policy: str) -> np.ndarray:
 
 
 def examination_curve(lists: pd.DataFrame) -> pd.Series:
-    """How often each position is looked at, relative to the first: clicks weighted by 1 / propensity.
+    """Examination probability of each position relative to the first: clicks weighted by 1 / propensity.
 
-    The weights make every candidate as likely at each position as at the others, so what is left of the
-    differences in clicks is the position's own (Joachims, Swaminathan & Schnabel 2017, arXiv:1608.04468).
+    With these weights every candidate is equally likely at each position, so the remaining differences in
+    clicks are due to position (Joachims, Swaminathan & Schnabel 2017, arXiv:1608.04468).
 
     Returns:
-        position -> examination, the first is 1.
+        Position -> examination; the first is 1.
     """
     weight = 1 / lists["propensity"]
     rate = (lists["click"] * weight).groupby(lists["position"]).sum() / weight.groupby(
@@ -102,12 +101,12 @@ def examination_curve(lists: pd.DataFrame) -> pd.Series:
 def click_rates(
     lists: pd.DataFrame, n_items: int, examination: pd.Series | None = None, prior_views: float = 20.0
 ) -> np.ndarray:
-    """[n_items] f: each product's clicks by looks, shrunk towards the mean of all; NaN for one never shown.
+    """[n_items] f: clicks per examined view, shrunk towards the overall mean; NaN if never shown.
 
     Args:
-        examination: from `examination_curve`: a view at a position counts as so many looks. None: each counts
-            one, and a product that stood low looks worse than it is.
-        prior_views: looks of the mean that every product starts with; the rarer the views, the more it says.
+        examination: from `examination_curve`: weight of a view at each position. None: every view counts 1,
+            so that products shown at low positions are underrated.
+        prior_views: strength of the shrinkage, as a number of views with the mean click rate.
     """
     looks = np.ones(len(lists)) if examination is None else examination[lists["position"]].to_numpy()
     clicks = np.bincount(lists["item"], lists["click"], n_items)

@@ -1,9 +1,9 @@
-"""Sentiment of reviews as feedback f, and only of those that were there when the list was asked for.
+"""Sentiment of reviews as feedback f, from reviews that existed when the list was requested.
 
-A review is written days after the purchase: one that is younger than the ranked event tells of the future.
-`sentiment_before` looks up a running mean by time, so a later review cannot reach an earlier list.
+A review is written days after the purchase: a later review than the ranked event would leak the future.
+`sentiment_before` looks up a running mean by time, so that a later review cannot influence an earlier list.
 
-R: reviews. n: rows asked for.
+R: reviews. n: requested rows.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def review_table(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def predict_sentiment(reviews: pd.DataFrame, until: pd.Timestamp) -> np.ndarray:
-    """[R] probability that a review is Positive, by words (TF-IDF) under a logistic regression.
+    """[R] probability that a review is Positive, by logistic regression on TF-IDF features.
 
     Args:
         reviews: from `review_table`.
-        until: only reviews known before are learnt from; O reviews are not learnt from but are predicted.
+        until: only reviews known before are used for training; O reviews are predicted, but not trained on.
 
     Raises:
-        SearchError: the reviews before hold not both classes.
+        SearchError: the reviews before `until` do not contain both classes.
     """
     early = reviews[reviews["time"] < until]
     early = early[(early["rating"] >= GOOD) | (early["rating"] <= BAD)]
@@ -55,13 +55,13 @@ def sentiment_before(
     times: np.ndarray,
     prior_reviews: float = 5.0,
 ) -> np.ndarray:
-    """[n] f: mean sentiment of an item's reviews known strictly before a time, shrunk to the mean known then.
+    """[n] f: mean sentiment of an item's reviews known strictly before a time, shrunk towards the mean.
 
     Args:
-        reviews: item and time, by time. sentiment: [R].
-        items, times: [n] what is asked, and when.
-        prior_reviews: with which every product starts, at the mean of all reviews known before; NaN where
-            nothing of any product is known yet.
+        reviews: item and time, sorted by time. sentiment: [R].
+        items, times: [n] requested items and times.
+        prior_reviews: strength of the shrinkage, as a number of reviews with the mean of all reviews known
+            before; f is NaN where no review of any product is known yet.
 
     Raises:
         SearchError: lengths differ, or the reviews are not in order of time.

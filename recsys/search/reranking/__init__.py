@@ -1,1 +1,1 @@
-"""Learning beyond the plain bi-encoder: a cross-encoder for the last step, hard negatives for the first."""
+"""Re-ranking by a cross-encoder, and mining of hard negatives for training."""

@@ -1,10 +1,10 @@
-"""A cross-encoder (交叉编码器): query and title read in one sequence, the last step over a few candidates.
+"""A cross-encoder (交叉编码器): re-ranks a few candidates by reading query and title in one sequence.
 
-Score = w · first stage + head(h) with h of "query [SEP] title". The head starts at 0 and w at 1, so an
-untrained re-ranker keeps the first stage's order: encoders made for cosines say nothing of joined texts, and
-a few hundred pairs do not teach it (see `recsys.models.labelled.pair_grader`). That the first stage's score
-helps a cross-encoder: Askari et al. 2023 (arXiv:2301.09728); the cross-encoder: Nogueira & Cho 2019
-(arXiv:1901.04085).
+Score = w · first-stage score + head(h), with h the vector of "query [SEP] title". The head starts at 0 and w
+at 1, so an untrained re-ranker keeps the first stage's order: encoders trained for cosines have never seen
+joined texts, and a few hundred pairs are too few to learn it (see `recsys.models.labelled.pair_grader`).
+Cross-encoders: Nogueira & Cho 2019 (arXiv:1901.04085); with the first stage's score: Askari et al. 2023
+(arXiv:2301.09728).
 
 P: pairs. B: pairs of a batch. D: width.
 """
@@ -28,11 +28,11 @@ from recsys.training.loop import train
 from recsys.training.result import TrainingResult
 from recsys.training.settings import TrainingSettings
 
-READ_AT_ONCE = 64  # pairs of one pass when scoring
+READ_AT_ONCE = 64  # batch size in pairs when scoring
 
 
 class CrossEncoder(nn.Module):
-    """backbone: reads both texts. head: D weights and a bias from 0. weight: of the first stage, from 1."""
+    """The network: `backbone` reads both texts, `head` starts at 0, `weight` (of the first stage) at 1."""
 
     def __init__(self, backbone: Backbone):
         super().__init__()
@@ -49,7 +49,7 @@ class CrossEncoder(nn.Module):
 
 
 class JoinedPairs:
-    """Samples: P pairs as one sequence each, with the first stage's score and a grade."""
+    """`Samples`: P pairs as one sequence each, with the first stage's score and a grade."""
 
     lengths = None
 
@@ -80,14 +80,19 @@ class JoinedPairs:
 
 
 class ReRanker:
-    """Learns from graded pairs to correct a first stage.
+    """A re-ranker of a first stage's candidates, trained on graded pairs.
 
     Args:
-        backbone: is trained in place; start from the tuned bi-encoder's, or an untuned one.
+        backbone: trained in place; start from the tuned bi-encoder's, or an untuned one.
         settings: of training.
 
     Example:
-        >>> ReRanker(backbone).fit(queries, titles, cosines, grades).score(queries, titles, cosines)
+        >>> from recsys.encoders.backbone import load_backbone
+        >>> queries, titles = ["mug", "mug"], ["red shoe", "blue mug"]
+        >>> cosines, grades = np.array([0.2, 0.6]), np.array([1.0, 3.0])
+        >>> model = ReRanker(load_backbone("random-bert")).fit(queries, titles, cosines, grades)
+        >>> model.score(queries, titles, cosines).shape
+        (2,)
     """
 
     def __init__(self, backbone: Backbone, settings: TrainingSettings = SETTINGS):
@@ -107,11 +112,11 @@ class ReRanker:
         """Train on P pairs: every better one above every worse one (`recsys.losses.cosine_order`, scale 1).
 
         Args:
-            first: [P] first-stage scores; standardised by this part's mean and spread.
+            first: [P] first-stage scores; standardised by their mean and standard deviation here.
             grades: [P], higher is better.
 
         Raises:
-            SearchError: numbers differ, scores that are not finite, grades all alike.
+            SearchError: lengths differ, scores are not finite, or all grades are equal.
         """
         first = np.asarray(first, float)
         if len(first) == 0 or np.ptp(grades) == 0:
@@ -149,7 +154,7 @@ class ReRanker:
 
 
 def _joined(backbone: Backbone, queries: Sequence[str], titles: Sequence[str]) -> Tokens:
-    """Tokens of the query, then those of the title without the mark that a sequence begins with."""
+    """Tokens of the query, then those of the title without its start token."""
     left = tokenise(backbone, queries, max_tokens=QUERY_TOKENS)
     right = tokenise(backbone, titles, max_tokens=TITLE_TOKENS)
     begin = backbone.tokenizer.cls_token_id

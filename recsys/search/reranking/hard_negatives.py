@@ -1,8 +1,8 @@
-"""Hard negatives (难负例): titles that the untuned search puts high for a query and that nobody judged good.
+"""Hard negatives (难负例): titles that rank high for a query but were not judged relevant.
 
-In-batch negatives are mostly of other categories and soon teach nothing. A mined one is near, and sometimes
-it is a product that nobody judged but that is right: so the first ranks are skipped, and what lies nearer to
-the query than its own good title does is left out ("denoised": Qu et al. 2021, arXiv:2010.08191, §3.2).
+In-batch negatives are mostly from other categories and soon too easy. A mined negative is similar, and may be
+a relevant product that nobody judged: so the first ranks are skipped, and titles that are nearer to the query
+than its own relevant title are left out ("denoised": Qu et al. 2021, arXiv:2010.08191, §3.2).
 
 Q: queries. N: titles.
 """
@@ -34,18 +34,18 @@ def mine(
 
     Args:
         pairs: columns query, title, grade of the *train* part.
-        titles: N strings to mine in; no query of validation or test is looked at.
-        backbone: untuned, or the model of the round before.
-        per_query: of each query at most.
-        skip, depth: ranks skip … depth - 1 of the cosine's order are candidates.
-        margin: a candidate's cosine lies at least so far below the best title's of the query.
+        titles: N candidate titles; queries of validation and test are not used.
+        backbone: untuned, or the model of the previous round.
+        per_query: most negatives of a query.
+        skip, depth: ranks skip … depth − 1 by cosine are candidates.
+        margin: a candidate's cosine is at least this much below that of the query's best title.
         seed: of the draw among candidates.
 
     Returns:
         Rows query, title, grade (the lowest of `pairs`), cosine; no pair that was judged.
 
     Raises:
-        SearchError: ranks that hold nothing.
+        SearchError: an empty range of ranks.
     """
     if not 0 <= skip < depth or per_query < 1:
         raise SearchError(f"0 ≤ skip < depth and per_query ≥ 1 are needed, got {skip}, {depth}, {per_query}")

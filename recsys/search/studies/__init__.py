@@ -1,1 +1,1 @@
-"""Studies on graded queries and logged searches: each asks one question of one data set, list by list."""
+"""Studies on graded queries and logged searches: one question each, with paired differences per list."""

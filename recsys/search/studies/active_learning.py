@@ -1,10 +1,10 @@
-"""Which queries to have judged (主动学习): those the model is least sure of, or any?
+"""Active learning (主动学习): is it better to judge the queries with the highest uncertainty, or random ones?
 
-The model is Bayesian linear regression of the grade on what a frozen encoder says of a pair: the products of
-the two unit vectors' dimensions, their cosine and BM25's score. Its predictive variance xᵀ A⁻¹ x is known in
-closed form and changes with every judged query, so that choosing and learning are quick and can be repeated.
-Uncertainty of a query: the mean variance of its pairs (Settles 2009, §3.6, variance reduction's first term).
-Both ways pay for the same number of *judged pairs*.
+The model is a Bayesian linear regression of the grade on features of a pair by a frozen encoder: the products
+of the two unit vectors' dimensions, their cosine, and BM25's score. Its predictive variance xᵀ A⁻¹ x has a
+closed form and changes with every judged query, so that selection and learning are fast. Uncertainty of a
+query: the mean variance of its pairs (Settles 2009, §3.6, first term of variance reduction). Both strategies
+pay for the same number of *judged pairs*.
 
 P: pairs. F: features.
 """
@@ -24,17 +24,16 @@ from recsys.search.lexical import LexicalIndex
 from recsys.search.studies.study import Study, StudySettings, study
 
 BUDGETS = (100, 200, 400, 800, 1600)  # judged pairs
-FIRST = 5  # queries drawn at random before any choice, the same ones for both
+FIRST = 5  # queries judged at random at the start, the same ones for both strategies
 NOISE, PRIOR = 1.0, 1.0  # variance of a grade, and of a weight
 # of the products' block against cosine and BM25: of 1, .3, .1, .03, 0 the best on validation (Crowdflower)
 PRODUCTS = 0.1
 
 
 def active_learning(settings: StudySettings) -> Study:
-    """NDCG@10 of the test part after each budget, chosen by uncertainty and at random, `repeats` times.
+    """NDCG@10 on test after each budget, with queries chosen by uncertainty or at random, `repeats` times.
 
-    Lists: `active:difference`, uncertainty minus random, mean over budgets that the train part can pay and
-    over repeats.
+    Lists: `active:difference`, uncertainty minus random, mean over the affordable budgets and over repeats.
     """
     data = load_graded(settings.dataset, settings.fold, settings.salt)
     if not len(data.parts["train"]):
@@ -47,7 +46,7 @@ def active_learning(settings: StudySettings) -> Study:
     found: dict[str, list[pd.DataFrame]] = {"random": [], "uncertainty": []}
     for repeat in range(settings.repeats):
         for way, tables in found.items():
-            rng = np.random.default_rng([settings.seed, repeat])  # the same first queries for both ways
+            rng = np.random.default_rng([settings.seed, repeat])  # the same first queries for both strategies
             order = choose(x, rows, budgets[-1], way == "uncertainty", rng)
             curve = {}
             for budget in budgets:
@@ -82,7 +81,7 @@ def pair_features(data: Graded, backbone: str) -> np.ndarray:
 
 
 def fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """[F] posterior mean of the weights; the constant's prior lies at the mean grade."""
+    """[F] posterior mean of the weights; the constant's prior mean is the mean grade."""
     centre = np.zeros(x.shape[1])
     centre[-1] = y.mean()
     precision = x.T @ x / NOISE + np.eye(x.shape[1]) / PRIOR
@@ -92,12 +91,12 @@ def fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def choose(
     x: np.ndarray, queries: list[np.ndarray], budget: int, by_variance: bool, rng: np.random.Generator
 ) -> np.ndarray:
-    """Rows in the order in which they are judged, whole queries, until `budget` rows are reached and no more.
+    """Rows in the order in which they are judged, query by query, `budget` rows in all.
 
     Args:
         x: [P, F]. queries: rows of each query.
-        by_variance: after the first queries take the one with the largest mean predictive variance, else the
-            next in random order.
+        by_variance: after the first queries take the one with the largest mean predictive variance; otherwise
+            the next in random order.
 
     Raises:
         SearchError: fewer rows than the budget.

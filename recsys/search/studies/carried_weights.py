@@ -1,9 +1,8 @@
-"""Model and weight chosen on one data set, carried to Chorus's judged lists; and how well one judge does
-there.
+"""Transfer: model and weights chosen on one data set, evaluated on Chorus; and the ceiling by human judges.
 
-Chorus has no part to choose on. α and the normalisation come from the other set's validation part; queries
-that both have are left out of the judgement. The ceiling: one judge's grades as scores, against the mean of
-the other two, and against the final grade, which includes his own and so flatters him.
+Chorus has no validation part. α and the normalisation come from the other data set's validation part; queries
+in both are left out. The ceiling: one judge's grades as scores, evaluated against the mean of the other two,
+and against the final grade, which includes the judge's own and so is biased upwards.
 
 L: lists. P: pairs.
 """
@@ -33,14 +32,14 @@ TARGET = "chorus_electronics"
 def carried_weights(settings: StudySettings) -> Study:
     """NDCG@10 on Chorus by BM25, the untuned and the tuned encoder, and both convex combinations.
 
-    Everything is chosen and tuned on `settings.dataset`. On the demo store, which has no second shop, its own
-    test part takes Chorus's place.
+    Everything is chosen and tuned on `settings.dataset`. For the demo store, which has no second shop, its
+    own test part is used instead of Chorus.
 
     Lists: `carried_words:difference` (combination with the untuned encoder − BM25),
     `carried_meaning:difference` (− untuned alone), `carried_tuned:difference` (with the tuned − untuned).
 
     Raises:
-        SearchError: the data set has no part to choose on.
+        SearchError: the data set has no validation part.
     """
     source = load_graded(settings.dataset, settings.fold, settings.salt)
     if not len(source.parts["validation"]):
@@ -86,8 +85,8 @@ def carried_weights(settings: StudySettings) -> Study:
 
 
 def title_scores(table: pd.DataFrame, described: bool = False) -> np.ndarray:
-    """[P] BM25 of each pair over the distinct titles; `described`: over Chorus's catalogue, title and
-    description."""
+    """[P] BM25 score of each pair over the distinct titles; `described`: over Chorus's titles with
+    descriptions."""
     if described:
         products = chorus_electronics.catalogue(sources.all_sources()[TARGET])
         texts = (products["title"] + " " + products["description"]).tolist()

@@ -1,8 +1,8 @@
-"""Does encoded feedback predict the next click better than popularity, and do two stages beat text alone?
+"""Does encoded feedback predict clicks better than popularity, and are two stages better than text alone?
 
-Both on the demo store's log, judged user by user on lists in random order of the last time. Three points that
-004 §3.1 leaves open and 000 §6.3 too: clicks are corrected for places by showing order at random; popularity
-is as fresh as what the model knows; and α, or the model, sees none of the time that judges.
+Both are evaluated per user on the demo store's randomly ordered lists of the last period. Three points that
+004 §3.1 and 000 §6.3 leave open: clicks are free of position bias because of the random order; popularity is
+as fresh as the model's features; and α, or the model, is fitted on earlier periods only.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ WITHOUT_OWN = ["match", "rate", "price"]
 
 
 def next_feedback(settings: StudySettings) -> Study:
-    """AUC of later clicks by user: feedback model − popularity of the same freshness.
+    """AUC of later clicks by user: feedback model − equally fresh popularity.
 
-    Lists (users): `auc_feedback:difference`, and `auc_own:difference`, what the user's own encoded clicks add
-    to the same model without them.
+    Lists (users): `auc_feedback:difference`, and `auc_own:difference`, the gain by the user's own encoded
+    clicks over the same model without them.
     """
     logged = logged_lists(settings.backbone, settings.seed)
     judged = logged.part("judging").copy()
@@ -60,10 +60,9 @@ def two_stages(settings: StudySettings) -> Study:
 
 
 def predicted(logged: LoggedLists, features: list[str], rows: pd.DataFrame) -> np.ndarray:
-    """[n] probability of a click, by a logistic regression of the learning time on features and place.
+    """[n] probability of a click, by a logistic regression on features and position in the learning period.
 
-    The place is learnt, so that it explains what it explains, and held at the first where a product is
-    scored: what is asked is the product's worth, not where it happened to stand.
+    The position is a feature in training, to absorb position bias, and set to the first for scoring.
     """
     learnt = logged.part("learning")
     columns = [*features, "log_place"]
@@ -73,23 +72,21 @@ def predicted(logged: LoggedLists, features: list[str], rows: pd.DataFrame) -> n
 
 
 def user_auc(rows: pd.DataFrame, score: str) -> pd.Series:
-    """AUC of column click by column `score` within each user; users without a click or without a miss have
-    none."""
+    """AUC of column click by column `score` per user; users without clicks or non-clicks are left out."""
     clicks = rows.groupby("user")["click"].agg(["min", "max"])
     kept = rows[rows["user"].isin(clicks.index[(clicks["min"] == 0) & (clicks["max"] == 1)])]
     return pd.Series({user: roc_auc_score(own["click"], own[score]) for user, own in kept.groupby("user")})
 
 
 def user_ndcg(rows: pd.DataFrame, score: str) -> pd.Series:
-    """NDCG@10 of clicks (gain 1) of each list, mean by user; lists without a click, or full of them, are
-    dropped."""
+    """NDCG@10 of clicks (gain 1), mean over each user's lists; lists with no or only clicks are dropped."""
     found = judged_ndcg(rows["search"].to_numpy(), rows["click"].to_numpy(), rows[score].to_numpy(), 10, 0.0)
     user = rows.drop_duplicates("search").set_index("search")["user"]
     return found.per_list.groupby(user.reindex(found.per_list.index)).mean()
 
 
 def _calibration(rows: pd.DataFrame, bins: int = 10) -> float:
-    """Expected calibration error of column feedback on views of the first place, which it is asked for."""
+    """Expected calibration error of column feedback, on views of the first position."""
     first = rows[rows["position"] == 0]
     bin_of = (first["feedback"].rank(pct=True) * bins).astype(int).clip(upper=bins - 1)
     means = first.groupby(bin_of)[["feedback", "click"]].mean()

@@ -1,10 +1,10 @@
-"""A shop's logged result lists, divided by time, with what was known of query, product and user before each.
+"""A shop's logged result lists, split by time, with features known before each list.
 
-Four times follow each other: counts (click rates are counted), learning, choosing (α), judging. A list's
-features look at what happened before the list alone: of products, clicks of the first time; of the user, his
-own earlier clicks; of reviews, those that were published before (`recsys.search.feedback.review_feedback`).
+Four periods follow each other: counts (for click rates), learning, choosing (of α), judging. A list's
+features use only what happened before it: for products, clicks of the first period; for users, their own
+earlier clicks; of reviews, those published before (`recsys.search.feedback.review_feedback`).
 
-n: views (one product at one place of one list). D: width.
+n: views (one product at one position of one list). D: width.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TIMES = {
     "learning": 0.7,
     "choosing": 0.85,
     "judging": 1.0,
-}  # ends, as shares of the log's span
+}  # ends of the periods, as shares of the log's time span
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class LoggedLists:
     backbone: str
 
     def part(self, name: str) -> pd.DataFrame:
-        """Rows of one time."""
+        """Rows of one period."""
         return self.table[self.table["part"] == name]
 
 

@@ -1,7 +1,7 @@
-"""Queries as people really type them: slips of the keyboard, other words for one thing, other word orders.
+"""Noisy queries: typing errors, synonyms, other word orders.
 
-Each function changes a query with a generator of its own draw, so that one seed gives one set of noisy
-queries to every scorer.
+Each function changes a query by its own random generator, so that a seed gives the same noisy queries to
+every scorer.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 NEIGHBOURS = dict(zip("qwertyuiopasdfghjklzxcvbnm", "wqwertyuiosasdfghjkxzxcvbn", strict=True))
-SHORTEST = 4  # letters: a slip in "tv" makes another word
-# groups of everyday shop words; the demo store's own synonyms are of its vocabulary and not used here
+SHORTEST = 4  # letters; a typing error in a shorter word, such as "tv", makes another word
+# groups of common shop words; the demo store's own synonyms are part of its vocabulary and not used here
 _GROUPS = """
 sofa couch settee | rug carpet mat | lamp light | tap faucet | refrigerator fridge | television tv |
 laptop notebook | sneakers trainers | trousers pants | sweater jumper pullover | purse handbag | bag
@@ -30,7 +30,7 @@ SYNONYMS = {
 
 
 def typed_errors(query: str, rng: np.random.Generator) -> str:
-    """One slip in the longest word: two letters change places, one is missing, doubled, or its neighbour."""
+    """One typing error in the longest word: letters swapped, or one missing, doubled or mistyped."""
     words = query.split()
     lengths = [len(word) if word.isalpha() else 0 for word in words]
     if not words or max(lengths) < SHORTEST:
@@ -71,7 +71,7 @@ NOISES: dict[str, Callable[[str, np.random.Generator], str]] = {
 
 
 def noisy(queries: list[str], kind: str, seed: int) -> list[str]:
-    """Each distinct query changed once, by a draw that depends on seed and query alone.
+    """Change each distinct query once, by random draws that depend on seed and query only.
 
     Raises:
         KeyError: no such kind.

@@ -1,4 +1,4 @@
-"""How far each scorer falls when queries are noisy: is contrastive training more robust than pointwise?"""
+"""Robustness to noisy queries: does quality fall less after contrastive training than after pointwise?"""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ SCORERS = ("bm25", "zero_shot", "pointwise", "contrastive")
 
 
 def noise_falls(settings: StudySettings) -> Study:
-    """NDCG@10 on clean and on noisy test queries, by BM25, an untuned encoder, and the same encoder tuned in
-    two ways on the same pairs for the same steps.
+    """NDCG@10 on clean and noisy test queries: BM25, an untuned encoder, and the encoder tuned in two ways.
 
-    `settings.loss` names the contrastive one. Lists: for each noise, `<noise>:difference` = fall of the
-    pointwise model − fall of the contrastive one, above 0 where the contrastive one holds better; queries
-    that the noise leaves as they are count with their fall of 0.
+    Both are tuned on the same pairs for the same steps; `settings.loss` names the contrastive loss. Lists:
+    for each kind of noise, `<noise>:difference` = fall of the pointwise model − fall of the contrastive one,
+    above 0 where the contrastive one is more robust; queries that the noise does not change count as 0.
 
     Raises:
-        SearchError: the contrastive loss is pointwise, or the data set has no part to learn from.
+        SearchError: the contrastive loss is pointwise, or the data set has no training part.
     """
     if settings.loss == "pointwise":
         raise SearchError("loss is the contrastive model's here: in_batch, both or order, not pointwise")

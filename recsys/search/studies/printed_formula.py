@@ -1,5 +1,4 @@
-"""S = α s + β f as 004 §4.2 prints it, on a real log: what each of its gaps does to the order, and the
-mended form.
+"""S = α s + β f as printed in 004 §4.2, on a log: the effect of each of its errors, and the corrected form.
 
 n: views. L: lists.
 """
@@ -16,11 +15,11 @@ from recsys.search.ranking import rank_scores
 from recsys.search.studies.logged_feedback import user_ndcg
 from recsys.search.studies.logged_lists import LoggedLists
 
-WIDTH = 3  # of a feedback vector: O, Positive, Negative
+WIDTH = 3  # classes of a feedback vector: O, Positive, Negative
 
 
 def printed_faults(logged: LoggedLists) -> pd.DataFrame:
-    """One row an erratum (its id in experiments/claims): what was measured, as printed, mended.
+    """One row per erratum (its id in experiments/claims): what was measured, as printed, corrected.
 
     f-vector-and-function: orders that a scalar plus a vector leaves one list with. scales-of-s-and-f: share
     of lists that s + f, with f a count of clicks, orders as the count alone does. feedback-before-display:
@@ -75,7 +74,7 @@ def _by_pooling(logged: LoggedLists, rows: pd.DataFrame) -> list[np.ndarray]:
 
 
 def _same_order(keys: np.ndarray, score: np.ndarray, other: np.ndarray) -> float:
-    """Share of lists in which no pair that `other` tells apart stands the other way round by `score`."""
+    """Share of lists in which `score` reverses no pair that `other` orders."""
     same = []
     for rows in pd.Series(np.arange(len(keys))).groupby(keys).indices.values():
         by, against = score[rows], other[rows]
@@ -85,7 +84,7 @@ def _same_order(keys: np.ndarray, score: np.ndarray, other: np.ndarray) -> float
 
 
 def _differs(rows: pd.DataFrame, score: np.ndarray) -> float:
-    """Share of (query, product) pairs, shown to two users or more, whose score is not one."""
+    """Share of (query, product) pairs, shown to two users or more, with different scores."""
     grouped = rows.assign(score=score).groupby(["query", "item"])
     users, spread = grouped["user"].nunique(), grouped["score"].agg(np.ptp)
     return float((spread[users > 1] > 1e-6).mean())

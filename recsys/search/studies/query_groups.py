@@ -1,5 +1,4 @@
-"""Two questions of graded queries: does the cosine follow the grade, and does the encoder help most where
-queries are long?
+"""Does the cosine correlate with the grade, and does the encoder help more on long queries?
 
 L: lists.
 """
@@ -18,13 +17,13 @@ from recsys.search.lexical import words
 from recsys.search.matching import judge, match
 from recsys.search.studies.study import Study, StudySettings, study
 
-FEWEST = 3  # products of a list: with two a rank correlation is only a sign
+FEWEST = 3  # products of a list; with two a rank correlation is only a sign
 
 
 def cosine_and_grade(settings: StudySettings) -> Study:
-    """Spearman's correlation of cosine and grade in each test query's list, beside the dot product's.
+    """Spearman's correlation of cosine and grade in each test query's list, and that of the dot product.
 
-    Lists: `spearman:difference` (from 0), `cosine_over_dot:difference`.
+    Lists: `spearman:difference` (to 0), `cosine_over_dot:difference`.
     """
     data = load_graded(settings.dataset, settings.fold, settings.salt)
     part = data.part("test")
@@ -44,8 +43,8 @@ def cosine_and_grade(settings: StudySettings) -> Study:
 def spearman(table: pd.DataFrame) -> pd.Series:
     """[L] rank correlation of columns score and grade by column list.
 
-    Lists of fewer than three products, or of one grade, have none and are left out; a scorer that gives all
-    products one score orders nothing: 0.
+    Lists with fewer than three products, or with one grade only, are left out; a list with equal scores only
+    has correlation 0.
 
     Raises:
         SearchError: no list is left.
@@ -72,11 +71,11 @@ def spearman(table: pd.DataFrame) -> pd.Series:
 def long_queries(settings: StudySettings) -> Study:
     """Encoder minus BM25 in NDCG@10: mean over long test queries minus mean over short ones.
 
-    Long: more words than the median test query. The two groups are different queries, so `long:difference`
-    holds each list's influence on the difference of the means: its mean is that difference, and its spread
-    over √L is the standard error of two independent groups. `meaning_words:difference` and
-    `meaning_random:difference`: the encoder minus BM25, and minus the expectation of a random order, over
-    all lists.
+    Long: more words than the median test query. The two groups are independent samples of queries, so
+    `long:difference` contains each list's influence on the difference of the means: its mean is that
+    difference, and its standard deviation over √L the standard error of two independent groups.
+    `meaning_words:difference` and `meaning_random:difference`: the encoder minus BM25, and minus the
+    expectation of a random order, over all lists.
     """
     data = load_graded(settings.dataset, settings.fold, settings.salt)
     found = match(data, ("bm25", "zero_shot"), settings.backbone, seed=settings.seed)

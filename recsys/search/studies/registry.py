@@ -1,4 +1,4 @@
-"""The studies by name; a new one is one function `(StudySettings) -> Study` and one line here."""
+"""The studies by name; a new one is a function `(StudySettings) -> Study` and one line here."""
 
 from recsys.code.registry import Registry
 

@@ -1,7 +1,7 @@
-"""Does the sentiment of reviews, as f in S = α s + β f, improve lists (004 §4.3)?
+"""Does review sentiment, as f in S = α s + β f, improve rankings (004 §4.3)?
 
-α and the normalisation are chosen on the time before the one that judges. A second f, the click rate, stands
-beside it: what a shop knows without reading a review.
+α and the normalisation are chosen on the period before the test period. The click rate as f is a baseline
+that needs no reviews.
 """
 
 from __future__ import annotations

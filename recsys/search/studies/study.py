@@ -1,4 +1,4 @@
-"""What a study is asked with, and what it answers."""
+"""Settings and results of a study."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ ALL_FOLDS = -1
 
 @dataclass(frozen=True)
 class StudySettings:
-    """dataset: of `recsys.search.graded.LOWEST`; studies of logged searches take the demo store's log.
+    """Settings of a study.
 
-    fold, salt: of the division; fold −1 asks every fold in turn, each with its own train part. loss: of the
-    contrastive model. max_steps: of each training; 0 the settings' own two passes. repeats: of what is drawn
-    again within one run. seed: of training and of draws.
+    dataset: of `recsys.search.graded.LOWEST`; studies of logged searches use the demo store's log.
+    fold, salt: of the split; fold −1 runs all folds, each with its own train part. loss: of the contrastive
+    model. max_steps: of each training; 0: the settings' two epochs. repeats: of random draws within one run.
+    seed: of training and of draws.
     """
 
     dataset: str = "demo_store"
@@ -33,8 +34,11 @@ class StudySettings:
 
 @dataclass(frozen=True)
 class Study:
-    """metrics: of the whole. lists: index "list" (a query or a user), columns "*:difference" whose mean is
-    judged. table: what a reader sees."""
+    """Results of a study.
+
+    metrics: of the whole. lists: index "list" (a query or a user), columns "*:difference", whose means are
+    tested. table: for display.
+    """
 
     metrics: dict[str, float]
     lists: pd.DataFrame
@@ -42,8 +46,10 @@ class Study:
 
 
 def study(lists: pd.DataFrame, table: pd.DataFrame, **metrics: float) -> Study:
-    """A study's answer; each difference's mean over lists stands among the metrics under its own name, and
-    that of the first, which the study is about, as `difference`, with its standard error over lists."""
+    """A study's results; adds the means over lists of its differences to the metrics.
+
+    The first difference, the main one, is also added as `difference`, with its standard error over lists.
+    """
     means = {name: float(value) for name, value in lists.mean().items() if name.endswith(":difference")}
     first = lists.iloc[:, 0]
     own = {"difference": float(first.mean()), "difference_error": float(first.sem())}
@@ -51,13 +57,15 @@ def study(lists: pd.DataFrame, table: pd.DataFrame, **metrics: float) -> Study:
 
 
 def ask(name: str, settings: StudySettings) -> Study:
-    """A study by name; with fold −1 the lists of all test parts, each judged by what its own fold learnt.
+    """Run a study by name; with fold −1 on the test parts of all folds, each by its own fold's model.
 
     Raises:
         RegistryError: no such study. SearchError: as the study.
 
     Example:
-        >>> ask("cosine", StudySettings(dataset="demo_store")).metrics["spearman:difference"]
+        >>> found = ask("cosine", StudySettings(dataset="demo_store", backbone="random-bert"))
+        >>> -1 <= found.metrics["spearman:difference"] <= 1
+        True
     """
     function = STUDIES.load(name)
     if settings.fold != ALL_FOLDS:
@@ -66,7 +74,7 @@ def ask(name: str, settings: StudySettings) -> Study:
     lists = pd.concat([one.lists for one in found])
     lists = lists.groupby(
         level=0
-    ).mean()  # the demo store's folds are divisions of their own: a query can recur
+    ).mean()  # the demo store's folds are independent splits, so a query can occur in several
     tables = pd.concat([one.table for one in found])
     words = [column for column in tables if not pd.api.types.is_numeric_dtype(tables[column])]
     table = tables.groupby(list(dict.fromkeys([tables.columns[0], *words])), sort=False).mean().reset_index()

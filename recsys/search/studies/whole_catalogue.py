@@ -1,8 +1,8 @@
-"""Recall over the whole catalogue: are the products that judges found relevant among the first 10 and 100?
+"""Recall over the whole catalogue: are the judged-relevant products among the first 10 and 100?
 
-A judged pool comes from some search's results; a product that nobody judged is not irrelevant. So beside the
-recall of the judged relevant stand judged@10 (the share of the first ten that anybody judged: where it is
-low, a low recall says little) and NDCG@10 of the condensed list (unjudged products taken out; Sakai 2007).
+A judged pool comes from some search engine's results; an unjudged product need not be irrelevant. So beside
+the recall of judged-relevant products are reported judged@10 (share of the first ten that were judged; where
+it is low, recall says little) and NDCG@10 of the condensed list (without unjudged products; Sakai 2007).
 
 Q: queries. N: products.
 """
@@ -24,8 +24,8 @@ from recsys.search.graded import Graded, load_graded
 from recsys.search.lexical import LexicalIndex
 from recsys.search.studies.study import Study, StudySettings, study
 
-RELEVANT = 2 / 3  # of the way from the lowest grade to the highest
-SHARE = 0.5  # of meaning in the combination: nothing is chosen on the queries that are judged
+RELEVANT = 2 / 3  # a product is relevant from this share of the way from the lowest to the highest grade on
+SHARE = 0.5  # weight of the cosine in the combination, fixed, so that nothing is chosen on test queries
 DEPTHS = (10, 100)
 
 
@@ -60,8 +60,8 @@ def whole_catalogue(settings: StudySettings) -> Study:
 
 
 def catalogue(data: Graded) -> tuple[list[str], np.ndarray]:
-    """(N texts, place of each pair's product among them): the shop's own where it is known (Chorus), else the
-    distinct titles of all pairs."""
+    """(N texts, index of each pair's product among them): the shop's catalogue where it is known (Chorus),
+    else the distinct titles of all pairs."""
     if data.name == "chorus_electronics":
         products = chorus_electronics.catalogue(sources.all_sources()[data.name])
         return products["title"].tolist(), data.table["product"].to_numpy()
@@ -77,7 +77,7 @@ def _of_part(
     lexical: LexicalIndex,
     rng: np.random.Generator,
 ) -> dict[str, pd.DataFrame]:
-    """Scorer -> measures, one row a query with a relevant product."""
+    """Scorer -> metrics, one row per query with a relevant product."""
     highest = float(data.table["grade"].max())
     limit = data.lowest + RELEVANT * (highest - data.lowest)
     kept = table.groupby("list")["grade"].transform("max") >= limit

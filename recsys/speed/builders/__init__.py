@@ -1,1 +1,1 @@
-"""Builders of variants: graphs and rounded weights, made once for a machine."""
+"""Builders of variants: exported graphs and quantised weights, made once per machine."""

@@ -1,4 +1,4 @@
-"""Builders of the onnxruntime variants: one export, one fusion, then a way of rounding.
+"""Builders of the onnxruntime variants: one export, operator fusion, then a kind of quantisation.
 
 All graphs take ids and mask [B, T] and give pooled vectors [B, D]; see `recsys.speed.onnx_export`.
 """
@@ -38,12 +38,12 @@ from recsys.speed.rounding.linear_maps import linear_maps, named
 from recsys.speed.word_pieces import rows_of
 
 CALIBRATION_TOKENS = 1024  # of a padded batch
-BLOCK = 32  # weights that share a scale
+BLOCK = 32  # inputs whose weights share a scale
 INT8_ACTIVATIONS = 4  # onnxruntime's "accuracy level": activations rounded to int8, block by block
 
 
 def fp32(backbone: Backbone, folder: Path, texts: Sequence[str]) -> None:
-    """Attention, layer norms, and GELUs with their bias as one operator each."""
+    """float32 with fused operators for attention, layer norms, and GELU with bias."""
     _save(fused(backbone), folder)
 
 
@@ -57,14 +57,14 @@ def int8_dynamic(
     smooth: float = 0.0,
     second_order: bool = False,
 ) -> None:
-    """int8 products; activations are rounded with one scale a matrix, found as they come.
+    """Dynamic int8 quantisation: activations are quantised at run time, one scale per matrix.
 
     Args:
-        unrounded: parts of names of the matrix products that stay as they are, for instance "output/dense".
-        embedding: how the tables of the embeddings are stored, see `onnx_embedding.round_embedding`.
-        smooth: share of the channels' reach on `texts` that goes over to the weights first, see
-            `recsys.speed.builders.smoothing`; 0: none. A backbone with divisors of its own keeps those.
-        second_order: choose the weights by the products' inputs on `texts`, see `int8_grid.on_grid`.
+        unrounded: parts of names of matrix products that stay float32, for instance "output/dense".
+        embedding: how the embedding tables are stored, see `embedding_table.round_embedding`.
+        smooth: share of the channels' range on `texts` that is moved into the weights first (SmoothQuant's
+            α), see `recsys.speed.builders.smoothing`; 0: none. A backbone with divisors keeps its own.
+        second_order: round the weights by the products' inputs on `texts` (GPTQ), see `int8_grid.on_grid`.
     """
     backbone, divisors = _prepared(backbone, texts, smooth, second_order)
     model = fused(backbone)
@@ -76,7 +76,7 @@ def int8_dynamic(
 def weights_8_bit(
     backbone: Backbone, folder: Path, texts: Sequence[str], *, block: int = BLOCK, embedding: str = "int8"
 ) -> None:
-    """8-bit weights with a scale for each block of `block` inputs; so are the activations, as they come."""
+    """8-bit weights and activations (at run time), with a scale for each block of `block` inputs."""
     model = _blocks(fused(backbone, whole_attention=False), block, ())
     _save(round_embedding(model, embedding), folder)
 
@@ -91,10 +91,11 @@ def mixed(
     smooth: float = 0.0,
     second_order: bool = False,
 ) -> None:
-    """Some products with a scale a block, all others int8 with a scale a matrix.
+    """Some products with a scale per block, all others dynamic int8 with a scale per matrix.
 
     Args:
-        blockwise: regular expressions of names of the former's maps, see `fake_quantisation.fake_int8`.
+        blockwise: regular expressions of names of the maps quantised by block, see
+            `fake_quantisation.fake_int8`.
         block: inputs that share a scale.
         smooth, second_order: see `int8_dynamic`; inputs of the blockwise maps are not divided.
     """
@@ -116,7 +117,7 @@ def int8_static(
     unrounded: Sequence[str] = (),
     smooth: bool = False,
 ) -> None:
-    """int8 products; activations are rounded with scales found beforehand on `texts`."""
+    """Static int8 quantisation: the scales of the activations are calibrated on `texts`."""
     model = fused(backbone, whole_attention=False)
     with _file(model) as source, tempfile.TemporaryDirectory() as work, quiet_logs():
         target = Path(work) / "int8.onnx"
@@ -137,16 +138,16 @@ def int8_static(
 
 
 def fused(backbone: Backbone, whole_attention: bool = True) -> ModelProto:
-    """The graph with onnxruntime's fusions for BERT: right without them too, where it finds none to make.
+    """The exported graph with onnxruntime's operator fusions for BERT, as far as they apply.
 
     Args:
-        whole_attention: the projections are part of the attention operator; without, they are matrix
-            products of their own, which is what rounding by blocks needs.
+        whole_attention: whether the projections are part of the attention operator; block-wise quantisation
+            needs them as separate matrix products (False).
     """
     config = backbone.model.config
     options = FusionOptions("bert")
     options.use_multi_head_attention = not whole_attention
-    options.enable_embed_layer_norm = False  # it hides the table, which `round_embedding` looks for
+    options.enable_embed_layer_norm = False  # it would hide the table from `round_embedding`
     # see onnx_engine.SLOWER
     options.enable_skip_layer_norm = options.enable_bias_skip_layer_norm = False
     with tempfile.TemporaryDirectory() as work, quiet_logs():
@@ -176,8 +177,8 @@ def _prepared(
     blockwise: Sequence[str] = (),
     block: int = BLOCK,
 ) -> tuple[Backbone, dict[str, Tensor]]:
-    """The backbone to export, and what its maps' inputs are divided by, those of blockwise maps not: its own
-    divisors where it has any."""
+    """The backbone to export, and the divisors of its maps' inputs (its own where it has any), without those
+    of blockwise maps."""
     divisors = divisors_of(backbone) if smooth else {}
     if second_order and not divisors:
         backbone = on_grid(backbone, texts, smooth, blockwise, block)
@@ -189,8 +190,8 @@ def _prepared(
 
 
 def _count_heads(model: ModelProto, head_width: int) -> None:
-    """Each attention's own number of heads, from its weights: the fusion writes the config's, and a pruned
-    layer has fewer."""
+    """Set each attention's number of heads from its weights: the fusion writes the config's number, and a
+    pruned layer has fewer."""
     columns = {entry.name: entry.dims[-1] for entry in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type in ("Attention", "MultiHeadAttention"):
@@ -200,7 +201,7 @@ def _count_heads(model: ModelProto, head_width: int) -> None:
 
 
 def _dynamic(model: ModelProto, exclude: Sequence[str]) -> ModelProto:
-    """Matrix products and attention in int8, weights with a scale an output."""
+    """Matrix products and attention in int8, with one weight scale per output."""
     with _file(model) as source, tempfile.TemporaryDirectory() as work, quiet_logs():
         target = Path(work) / "int8.onnx"
         quantize_dynamic(
@@ -217,7 +218,7 @@ def _dynamic(model: ModelProto, exclude: Sequence[str]) -> ModelProto:
 
 
 def _blocks(model: ModelProto, block: int, exclude: Sequence[str]) -> ModelProto:
-    """Matrix products with weights in 8 bits, block by block, and activations rounded to int8 so too."""
+    """Matrix products with weights and activations in 8 bits, one scale per block."""
     with quiet_logs():
         rounder = MatMulNBitsQuantizer(
             model,
@@ -248,7 +249,7 @@ def _named(model: ModelProto, parts: Sequence[str]) -> list[str]:
 
 
 def _without_weights(model: ModelProto) -> list[str]:
-    """Products of two activations: pooling's. Rounding them costs digits and saves nothing."""
+    """Products of two activations (in pooling), which quantisation would only make less exact."""
     graph = model.graph
     constant = {entry.name for entry in graph.initializer}
     return [n.name for n in graph.node if n.op_type == "MatMul" and not constant & set(n.input)]
@@ -268,7 +269,7 @@ def _file(model: ModelProto) -> Iterator[Path]:
 
 @contextmanager
 def quiet_logs() -> Iterator[None]:
-    """Without a line on every operator; what failed is raised all the same."""
+    """Context manager that silences the log lines per operator; errors are still raised."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

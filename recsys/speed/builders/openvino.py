@@ -1,4 +1,4 @@
-"""Builders of the OpenVINO variants: the ONNX export, converted, and a way of rounding (nncf)."""
+"""Builders of the OpenVINO variants: the ONNX export, converted, and quantised with nncf."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CALIBRATION_TOKENS = 1024  # of a padded batch
 
 
 def plain(backbone: Backbone, folder: Path, texts: Sequence[str], **options) -> None:
-    """No rounding of the weights: the precision of the products is the loader's."""
+    """No quantisation: the loader chooses the precision of the products."""
     _save(_converted(backbone), folder)
 
 
 def weights_8_bit(backbone: Backbone, folder: Path, texts: Sequence[str], **options) -> None:
-    """8-bit weights, a scale an output; products in the precision of the loader."""
+    """8-bit weights, one scale per output; products in the loader's precision."""
     import nncf
 
     nncf.set_log_level(logging.ERROR)
@@ -39,7 +39,7 @@ def int8(
     """int8 products, calibrated on `texts`, with SmoothQuant (arXiv:2211.10438).
 
     Args:
-        unrounded: regular expressions of names of operators that are not rounded.
+        unrounded: regular expressions of names of operators that are not quantised.
     """
     import nncf
 

@@ -1,10 +1,9 @@
-"""The packed encoder with some of its products in int8, others in bfloat16.
+"""The packed encoder (`recsys.speed.engines.packed`) with some products in int8, the others in bfloat16.
 
-Static: one scale a matrix of activations, found on texts beforehand. Channels with large activations are made
-smaller and their weights larger, half of the way each (SmoothQuant, Xiao et al. 2022, arXiv:2211.10438);
-dividing by channel costs no more than dividing by one number. Weights are rounded by what they multiply
-(`recsys.speed.rounding.weights`); what that still shifts on average is added back to the bias (Nagel et al.
-2019, arXiv:1906.04721).
+Static quantisation: one scale per matrix of activations, calibrated on texts. Channels with large activations
+are scaled down and their weights up (SmoothQuant with α = ½, Xiao et al. 2022, arXiv:2211.10438); dividing by
+channel costs no more than dividing by one number. Weights are rounded by GPTQ, and the remaining mean shift
+is added back to the bias (bias correction, Nagel et al. 2019, arXiv:1906.04721).
 
 K: tokens of a batch. D: width.
 """
@@ -30,8 +29,7 @@ TINY = 1e-6  # a channel that is always 0
 
 
 class Watched:
-    """A linear map that remembers the rows that it was given: span and mean by channel, and products of
-    channels, summed."""
+    """A linear map that records statistics of its inputs: range and mean by channel, and the Gram matrix."""
 
     def __init__(self, dense: Dense):
         self.dense = dense
@@ -55,7 +53,7 @@ class Watched:
 
 
 def build(backbone: Backbone, folder: Path, texts: Sequence[str], *, maps: Sequence[str]) -> None:
-    """Write the weights: those of the linear maps named in int8, the others in bfloat16.
+    """Write the weights: of the linear maps in `maps` in int8, of the others in bfloat16.
 
     Args:
         texts: for calibration, at least one.
@@ -63,7 +61,7 @@ def build(backbone: Backbone, folder: Path, texts: Sequence[str], *, maps: Seque
 
     Raises:
         ValueError: no text.
-        NotForThisModel: no BERT.
+        NotForThisModel: the model is no BERT.
     """
     if not texts:
         raise ValueError("rounding activations needs texts to find their span on")
@@ -90,13 +88,14 @@ def build(backbone: Backbone, folder: Path, texts: Sequence[str], *, maps: Seque
 
 
 def load(folder: Path, words: WordPieces, *, maps: Sequence[str]) -> Engine:
+    """The engine of weights that `build` wrote."""
     return PackedBert(*packed.read(folder))
 
 
 def _watched(
     backbone: Backbone, weights: dict[str, Tensor], texts: Sequence[str], maps: Sequence[str]
 ) -> dict[str, Watched]:
-    """What went into each of the maps, by its weights' prefix."""
+    """Input statistics of each map, by the prefix of its weights' names."""
     engine = PackedBert(weights, packed.shape_of(backbone))
     found = {}
     for index, layer in enumerate(engine.layers):

@@ -1,9 +1,10 @@
-"""Inputs of products divided channel by channel before they are rounded: one scale then serves all of them.
+"""SmoothQuant for ONNX graphs: inputs of products are divided channel by channel before quantisation.
 
-SmoothQuant (Xiao et al. 2022, arXiv:2211.10438) folds the division into the layer norm before. In a post-norm
-Transformer the norm's output is the residual too, and behind a GELU nothing can be folded, so there it is an
-operator of its own: one pass over [B, T, D], small beside the product. Behind attention it goes into the
-weights of the values. onnxruntime's own SmoothQuant serves static scales only.
+One scale then suits all channels better. SmoothQuant (Xiao et al. 2022, arXiv:2211.10438) folds the division
+into the preceding layer norm. In a post-norm Transformer the norm's output is the residual too, and after a
+GELU nothing can be folded, so there the division is an operator of its own: one pass over [B, T, D], cheap
+compared with the product. After attention it is folded into the weights of the values. onnxruntime's own
+SmoothQuant supports static scales only.
 
 D: inputs of a product.
 """
@@ -21,17 +22,17 @@ from torch import Tensor
 from recsys.encoders.backbone import Backbone
 from recsys.speed.rounding.linear_maps import linear_maps
 
-# operators that multiply with a weight: of how many maps of the same input it holds the weights side by side
+# operators that multiply with a weight -> number of maps with the same input whose weights it concatenates
 MAPS = {"MatMul": 1, "Attention": 3}
 
 
 def smoothed(model: ModelProto, backbone: Backbone, divisors: Mapping[str, Tensor]) -> ModelProto:
-    """Divide the inputs of products by channel and multiply their weights: the outputs stay the same.
+    """Divide the inputs of products by channel and multiply their weights; the outputs do not change.
 
     Args:
-        model: float32, of `recsys.speed.builders.onnx.fused`; changed in place.
-        backbone: that it was exported from; a product is known by its weights.
-        divisors: by name of the map, [D], of `fake_quantisation.smoothing`.
+        model: float32, from `recsys.speed.builders.onnx.fused`; changed in place.
+        backbone: that it was exported from; products are identified by their weights.
+        divisors: by name of the map, [D], from `fake_quantisation.smoothing`.
 
     Raises:
         ValueError: a map whose product is not found.
@@ -60,7 +61,7 @@ def smoothed(model: ModelProto, backbone: Backbone, divisors: Mapping[str, Tenso
 def maps_of(model: ModelProto, backbone: Backbone) -> dict[str, list[str]]:
     """Name of each product -> names of the maps whose weights it holds: one, or query, key and value."""
     weights = {entry.name: entry for entry in model.graph.initializer}
-    names = defaultdict(list)  # layers of the same weights come in the graph's order
+    names = defaultdict(list)  # layers with equal weights are in the graph's order
     for name, module in linear_maps(backbone).items():
         names[_key(module.weight.detach().numpy().T)].append(name)
     found = {}
@@ -74,7 +75,7 @@ def maps_of(model: ModelProto, backbone: Backbone) -> dict[str, list[str]]:
 
 
 def _divide(model: ModelProto, node: NodeProto, divisor: np.ndarray) -> NodeProto:
-    """The operator that divides the node's input, which now reads that."""
+    """The operator that divides the node's input; the node is changed to read its output."""
     factor, result = f"{node.name}/smooth", f"{node.name}/smoothed"
     model.graph.initializer.append(numpy_helper.from_array(1 / divisor, factor))
     product = helper.make_node("Mul", [node.input[0], factor], [result], name=f"{node.name}/divide")
@@ -83,14 +84,14 @@ def _divide(model: ModelProto, node: NodeProto, divisor: np.ndarray) -> NodeProt
 
 
 def _divide_values(model: ModelProto, attention: NodeProto, divisor: np.ndarray) -> None:
-    """Attention's outputs are means of its values, whose columns of weights and bias are the last third."""
+    """Fold the division into the weights of the values (last third of the columns of weights and bias)."""
     factor = np.r_[np.ones(2 * len(divisor), np.float32), 1 / divisor]
     _rescale(model, attention, 1, factor)
     _rescale(model, attention, 2, factor)
 
 
 def _rescale(model: ModelProto, node: NodeProto, place: int, factor: np.ndarray) -> None:
-    """Let the node read a weight of its own, times the factor: another may share the old one."""
+    """Give the node its own copy of a weight, times the factor, because other nodes may share the old one."""
     old = next(entry for entry in model.graph.initializer if entry.name == node.input[place])
     own = numpy_helper.from_array(numpy_helper.to_array(old) * factor, f"{old.name}/{node.name}")
     model.graph.initializer.append(own)

@@ -1,1 +1,1 @@
-"""Engines: what computes the vectors once a variant is built."""
+"""Engines: they compute the vectors of a built variant (onnxruntime, OpenVINO, torch)."""

@@ -1,4 +1,4 @@
-"""Run an OpenVINO graph. Nothing else is imported: a server needs no torch for it."""
+"""Runs an OpenVINO graph; a server needs no torch for it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 
 
 def load(folder: Path, words: WordPieces, *, products: str = "bf16", **options) -> Engine:
-    """An engine of one thread a call.
+    """An engine that uses one thread per call.
 
     Args:
         products: "fp32" or "bf16": precision of the matrix products that are not rounded to int8.
     """
-    # a stream serves one call at a time, with one thread: as many as there are cores, so that no call waits
+    # a stream serves one call at a time with one thread; one stream per core, so that no call waits
     cores = os.cpu_count() or 1
     settings = {"INFERENCE_PRECISION_HINT": PRECISIONS[products], "ENABLE_CPU_PINNING": False}
     settings |= {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores}

@@ -1,9 +1,9 @@
-"""BERT without padding, in plain torch: the tokens of all texts of a batch in one row after the other.
+"""A BERT without padding ("packed"), in plain torch: the tokens of a batch's texts are concatenated.
 
-All but attention works on single tokens, so padding is needed nowhere else. Attention is computed for runs of
-texts of equal length, which lie side by side because batches are sorted: no padding and no mask either (the
-idea of ByteTransformer, arXiv:2210.03052, without its kernels). Matrix products are oneDNN's, with weights in
-its own layout, and bias, GELU or residual fused into them: the operators that torch.compile uses on a CPU.
+Everything but attention works on single tokens, so it needs no padding. Attention is computed for runs of
+texts of equal length, which are neighbours because batches are sorted: no padding and no mask (the idea of
+ByteTransformer, arXiv:2210.03052, without its kernels). Matrix products are oneDNN's, with weights in its own
+layout and bias, GELU or residual fused into them: the operators that torch.compile uses on a CPU.
 
 K: tokens of a batch. B: texts. D: width. H: heads.
 """
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from recsys.speed.word_pieces import WordPieces
 
 FILE = "packed.safetensors"
-LAYOUT_ROWS = 2048  # tokens that the layout of a weight is made for; others work too
-SHORT = 64  # tokens: of texts up to there, attention is faster as two batched products than as one operator
+LAYOUT_ROWS = 2048  # number of tokens that a weight's layout is optimised for; others work too
+SHORT = 64  # tokens: for shorter texts attention is faster as two batched products than as one operator
 MAPS = ("qkv", "attention", "up", "down")  # the linear maps of a layer
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the weights do not say: columns of a head, the epsilon of the layer norms, the pooling."""
+    """Settings that the weights do not contain: width of a head, epsilon of the layer norms, pooling."""
 
     head_width: int
     epsilon: float
@@ -48,7 +48,7 @@ class Shape:
 
 
 class Dense:
-    """x W' + b in oneDNN's layout. GELU or a residual are applied before the result leaves the registers."""
+    """x W' + b in oneDNN's layout, with GELU or a residual fused."""
 
     def __init__(self, weight: Tensor, bias: Tensor):
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), LAYOUT_ROWS)
@@ -62,12 +62,12 @@ class Dense:
 
 
 class RoundedDense:
-    """x W' + b in int8: weights with a scale an output, rows with one scale and zero found beforehand.
+    """x W' + b in int8: weights with a scale per output, inputs with one calibrated scale and zero point.
 
     Args:
         weight: [out, in] int8. scale: [out]. bias: [out].
-        smooth: [in], what rows are divided by before they are rounded; the weights hold its inverse.
-        span: [2], the least and largest entry of rows so divided.
+        smooth: [in], divisors of the inputs before quantisation; the weights are multiplied by them.
+        span: [2], the smallest and largest entry of the divided inputs.
     """
 
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor, smooth: Tensor, span: Tensor):
@@ -91,7 +91,7 @@ class RoundedDense:
 
 
 class ThinDense:
-    """Two maps in a row, the first without bias: a map of low rank (`recsys.compression.low_rank`)."""
+    """A linear map of low rank as two maps, the first without bias (`recsys.compression.low_rank`)."""
 
     def __init__(self, first: Tensor, weight: Tensor, bias: Tensor):
         self.first, self.second = Dense(first, first.new_zeros(len(first))), Dense(weight, bias)
@@ -120,11 +120,11 @@ class Layer:
 
 
 class PackedBert:
-    """A BERT encoder over the tokens of all texts of a batch in one row, as an `Engine`.
+    """A BERT encoder over the concatenated tokens of a batch, as an `Engine`.
 
     Args:
-        weights: as `packed_weights` names them; the type of the layers' weights is the precision, and a map
-            with a `scale` and a `span` is rounded (`recsys.speed.builders.packed_int8`).
+        weights: as `packed_weights` names them; the dtype of the layers' weights is the precision, and a map
+            with a `scale` and a `span` is quantised (`recsys.speed.builders.packed_int8`).
         shape: heads, epsilon, pooling.
     """
 
@@ -154,11 +154,17 @@ class PackedBert:
 
 
 def norm(rows: Tensor, weights: tuple[Tensor, Tensor], epsilon: float) -> Tensor:
+    """Layer normalisation of rows [K, D] with (weight, bias)."""
     return layer_norm(rows, (rows.shape[1],), *weights, epsilon)
 
 
 def runs_of(lengths: np.ndarray) -> list[tuple[int, int]]:
-    """Neighbours of equal length as (texts, tokens of each)."""
+    """Runs of neighbouring texts of equal length, as (number of texts, tokens of each).
+
+    Example:
+        >>> runs_of(np.array([5, 5, 3]))
+        [(2, 5), (1, 3)]
+    """
     starts = np.flatnonzero(np.r_[True, lengths[1:] != lengths[:-1]])
     counts = np.diff(np.r_[starts, len(lengths)])
     return [(int(count), int(lengths[start])) for start, count in zip(starts, counts, strict=True)]
@@ -188,7 +194,7 @@ def _short_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def pool_packed(hidden: Tensor, lengths: np.ndarray, pooling: str) -> Tensor:
-    """[K, D] -> [B, D] float32."""
+    """Pooled vectors: hidden states [K, D] -> [B, D] float32."""
     counts = torch.from_numpy(lengths)
     if pooling == "mean":
         return torch.segment_reduce(hidden.float(), "mean", lengths=counts, axis=0)
@@ -197,12 +203,12 @@ def pool_packed(hidden: Tensor, lengths: np.ndarray, pooling: str) -> Tensor:
 
 
 def packed_weights(backbone: Backbone, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The weights of a BERT under short names; query, key and value in one matrix.
+    """The weights of a BERT under short names, with query, key and value in one matrix.
 
-    words [V, D] and positions [P, D] (token type 0 included) hold the embeddings.
+    The embeddings are words [V, D] and positions [P, D] (with token type 0 added).
 
     Raises:
-        NotForThisModel: another architecture, or modules that a BERT has not (adapters, unmerged LoRA).
+        NotForThisModel: another architecture, or additional modules (adapters, unmerged LoRA).
     """
     check_bert(backbone)
     state = backbone.model.state_dict()
@@ -244,24 +250,28 @@ def check_bert(backbone: Backbone) -> None:
 
 
 def shape_of(backbone: Backbone) -> Shape:
+    """The `Shape` of a BERT backbone."""
     attention = backbone.model.encoder.layer[0].attention.self
     return Shape(attention.attention_head_size, backbone.model.config.layer_norm_eps, backbone.pooling)
 
 
 def build(backbone: Backbone, folder: Path, texts: list[str], *, precision: str) -> None:
-    """Write the weights, at that precision ("fp32" or "bf16"), and the shape beside them."""
+    """Write the weights in a precision ("fp32" or "bf16"), and the shape."""
     save(folder, packed_weights(backbone, DTYPES[precision]), shape_of(backbone))
 
 
 def load(folder: Path, words: WordPieces, *, precision: str) -> Engine:
+    """The engine of weights that `build` wrote, in the same precision."""
     return PackedBert(*read(folder))
 
 
 def save(folder: Path, weights: dict[str, Tensor], shape: Shape) -> None:
+    """Write weights and shape into a folder."""
     save_file(weights, folder / FILE, metadata={key: str(value) for key, value in vars(shape).items()})
 
 
 def read(folder: Path) -> tuple[dict[str, Tensor], Shape]:
+    """Weights and shape of a folder that `save` wrote."""
     with safe_open(folder / FILE, framework="pt") as file:
         told = file.metadata()
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping

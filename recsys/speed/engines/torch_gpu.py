@@ -1,7 +1,7 @@
-"""The backbone on a GPU: bfloat16, torch's fused attention; compiled with CUDA graphs.
+"""The backbone on a GPU: bfloat16 with fused attention, optionally compiled with CUDA graphs.
 
-A captured graph serves one shape. So batches are padded to powers of two in both directions: a query of 9
-tokens and one of 14 take the same graph.
+A captured CUDA graph works for one shape. So batches are padded to powers of two in both directions: a query
+of 9 tokens and one of 14 use the same graph.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class NoGpu(RuntimeError):
 
 
 def bf16(folder: Path, words: WordPieces) -> Engine:
-    """Module by module, products in bfloat16."""
+    """Eager execution, products in bfloat16."""
     return on_device(load_backbone(str(folder / FOLDER)), words, _gpu())
 
 
@@ -59,10 +59,10 @@ def on_device(graph: nn.Module, words: WordPieces, device: torch.device, rounded
 
 
 def to_powers_of_two(ids: Tensor, mask: Tensor, longest: int, left: bool = False) -> tuple[Tensor, Tensor]:
-    """[B, T] ids and mask, with rows and columns added; an added row has one token, since none has no mean.
+    """Pad [B, T] ids and mask to powers of two; an added row has one token, so that its mean exists.
 
     Args:
-        longest: tokens that a row may have. left: columns are added before the others.
+        longest: most tokens of a row. left: pad on the left.
     """
     rows, columns = ids.shape
     more = min(_next_power(columns), longest) - columns

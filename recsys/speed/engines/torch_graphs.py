@@ -1,7 +1,7 @@
-"""The whole backbone in torch: as a user would call it, sorted by length, exported, compiled, rounded.
+"""The backbone in torch: eager, exported (torch.export), compiled (torch.compile), int8 by torchao.
 
-These are built when they are loaded, so they are no artefacts to come back to: what torch.export and
-torch.compile write down can only be read again by unpickling.
+These are built anew at every load: saved torch.export and torch.compile graphs could only be read again by
+unpickling.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ POOLINGS = {"mean": "mean", "cls": "cls", "last": "lasttoken"}
 
 
 def build(backbone: Backbone, folder: Path, texts: list[str], **options) -> None:
+    """Save the backbone; the graphs are made when it is loaded."""
     backbone.save(folder / FOLDER)
 
 
 def eager(folder: Path, words: WordPieces) -> Engine:
-    """Module by module, float32."""
+    """Eager execution, float32."""
     return _padded(load_backbone(str(folder / FOLDER)), words)
 
 
 def exported(folder: Path, words: WordPieces) -> Engine:
-    """torch.export's graph with free numbers of texts and tokens, run by torch."""
+    """torch.export's graph with dynamic batch size and length, run by torch."""
     backbone = load_backbone(str(folder / FOLDER))
     free = {0: Dim("texts", min=1, max=1 << 16), 1: Dim("tokens", min=2, max=backbone.max_tokens)}
     with torch.inference_mode(False), torch.no_grad():
@@ -44,13 +45,13 @@ def exported(folder: Path, words: WordPieces) -> Engine:
 
 
 def compiled(folder: Path, words: WordPieces) -> Engine:
-    """torch.compile with free shapes. It compiles at the first call and again where a shape is special."""
+    """torch.compile with dynamic shapes; compiles at the first call, and again for special shapes."""
     graph = PooledGraph(load_backbone(str(folder / FOLDER))).eval()
     return _padded(torch.compile(graph, dynamic=True), words)
 
 
 def torchao_int8(folder: Path, words: WordPieces) -> Engine:
-    """torchao: int8 weights, activations rounded token by token as they come."""
+    """torchao: int8 weights, activations quantised dynamically per token."""
     from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
 
     backbone = load_backbone(str(folder / FOLDER))
@@ -59,14 +60,16 @@ def torchao_int8(folder: Path, words: WordPieces) -> Engine:
 
 
 def reference(model: str | Path | Backbone, folder: Path | None = None, max_tokens: int | None = None):
-    """`SentenceTransformer` of this model: the original that everything is compared with.
+    """The model as a `SentenceTransformer`: the reference that all variants are compared with.
 
     Args:
-        model: "minilm", a folder that sentence-transformers wrote, or a backbone, for which the folder
-            `folder` is written.
+        model: "minilm", a folder that sentence-transformers wrote, or a backbone, which is first written
+            into `folder`.
+        folder: see `model`.
+        max_tokens: truncation of texts; None: the model's own.
 
     Returns:
-        an object with sentence-transformers' `encode`.
+        An object with sentence-transformers' `encode`.
 
     Raises:
         ImportError: sentence-transformers is not installed.

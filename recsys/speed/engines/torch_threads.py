@@ -1,4 +1,4 @@
-"""One thread for one call, so that several calls can run side by side without a fight for cores."""
+"""Limits torch to one thread per call, so that parallel calls do not compete for cores."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from contextlib import contextmanager
 import torch
 
 _lock = threading.Lock()
-_inside: list[int] = []  # of the threads that are within: how many torch threads each had before
+_inside: list[int] = []  # previous numbers of torch threads of the callers inside `one_thread`
 _seen = threading.local()
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within it, torch's operators called by this thread use no other; afterwards as many as before.
+    """Context manager: torch operators called by this thread use one thread; restored afterwards.
 
-    A new thread begins with the number that any thread set last: one that is born while another is within
-    begins with 1, which is not its own and would stay with it. It gets the number of that other one.
+    A new thread starts with the number that any thread set last. One that starts while another is inside
+    would start with 1 and keep it; it gets the other one's previous number instead.
     """
     with _lock:
         before = torch.get_num_threads()

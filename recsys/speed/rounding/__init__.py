@@ -1,1 +1,1 @@
-"""Rounding weights and activations to int8."""
+"""Quantisation of weights, activations and embedding tables to int8, and training for it."""

@@ -1,4 +1,4 @@
-"""The table of word embeddings in 8 bits: half of a small encoder's file is that table.
+"""Embedding tables in 8 bits: half of a small encoder's file is its word embeddings.
 
 V: words. D: width.
 """
@@ -12,7 +12,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from recsys.speed.rounding.weights import LARGEST
 
-LARGE = 100_000  # entries: smaller tables are not worth it
+LARGE = 100_000  # entries; smaller tables are not rounded
 BLOCK = 64  # entries of a row that share a scale: half of the error of one scale a row, for 2 % more bytes
 FLOAT = 1  # ONNX's number for float32
 
@@ -20,8 +20,8 @@ FLOAT = 1  # ONNX's number for float32
 def round_embedding(model: ModelProto, to: Literal["int8", "fp16"] = "int8") -> ModelProto:
     """Round every large embedding table, in place: to int8 with a scale a block, or to half precision.
 
-    Standard operators: a row is looked up as it is stored and made float32 then, so no copy of the table in
-    float32 ever exists.
+    Uses standard operators: a stored row is looked up and then converted to float32, so no float32 copy of
+    the table ever exists.
     """
     graph = model.graph
     tables = {entry.name: entry for entry in graph.initializer}

@@ -1,11 +1,10 @@
-"""Quantisation-aware training: while it lasts, linear maps compute what int8 products would give.
+"""Quantisation-aware training: linear maps compute in float32 what int8 products would give.
 
-Rounding is put into the forward pass and left out of the backward pass (the straight-through estimator;
-Jacob et al. 2018, arXiv:1712.05877, section 3), so that the weights learn to suit it. What is mimicked are
-the graphs of `recsys.speed.builders.onnx`: weights symmetric int8 with a scale an output, activations
-asymmetric uint8 with one scale a matrix, found as it comes. There a query is a batch of its own, so here each
-text has a scale of its own, whatever else is in its batch. Embedding tables are rounded to int8 block by
-block.
+Rounding is applied in the forward pass and skipped in the backward pass (straight-through estimator; Jacob et
+al. 2018, arXiv:1712.05877, section 3), so that the weights adapt to it. It simulates the graphs of
+`recsys.speed.builders.onnx`: symmetric int8 weights with one scale per output, asymmetric uint8 activations
+with one dynamic scale per matrix. There a query is a batch of its own, so here each text has its own scale,
+whatever else is in its batch. Embedding tables are rounded to int8 block by block.
 
 B: texts of a batch. T: tokens of the longest. D: inputs of a map.
 """
@@ -26,9 +25,9 @@ from recsys.speed.rounding.linear_maps import linear_maps, named
 from recsys.speed.rounding.weights import LARGEST
 from recsys.speed.variants import SHARE
 
-LEVELS = 255  # of uint8, between the least and the largest
-TINY = 1e-12  # a matrix of zeros
-DEAD = 1e-3  # least reach of a channel
+LEVELS = 255  # steps of uint8 between the smallest and the largest value
+TINY = 1e-12  # avoids division by 0 for a matrix of zeros
+DEAD = 1e-3  # lower bound on a channel's largest magnitude
 
 
 @contextmanager
@@ -40,24 +39,25 @@ def fake_int8(
     block: int = 32,
     smooth: Mapping[str, Tensor] | None = None,
 ) -> Iterator[None]:
-    r"""Within, all linear maps of the transformer layers and large embedding tables are rounded.
+    r"""Context manager: linear maps of the transformer layers and large embedding tables are rounded.
 
-    Parameters stay what they are, float32, trainable, under their names; afterwards the backbone computes
-    without rounding again, and `fast_encoder(backbone, variant="onnx-int8")` builds the real thing from it.
+    Parameters stay float32 and trainable, with their names; afterwards the backbone computes without rounding
+    again, and `fast_encoder(backbone, variant="onnx-int8")` builds the int8 encoder from it.
 
     Args:
         backbone: an encoder with `nn.Linear` maps, such as BERT.
         unrounded: regular expressions of names of maps that are not rounded. The names begin with the layer's
             number: r"5\..*" is the sixth layer, `variants.FFN` the FFNs' maps in a BERT.
-        blockwise: the same for maps that are rounded with a scale for each `block` inputs, weights as well as
-            activations, token by token, as `onnx_build.mixed` does. Their inputs are not divided.
+        blockwise: regular expressions of names of maps that are rounded, weights and activations, with a
+            scale for each `block` inputs, token by token, as `builders.onnx.mixed` does. Their inputs are not
+            divided.
         block: inputs that share a scale there; divides their number.
-        smooth: by name of a map, [D] numbers that its inputs are divided by before they are rounded and its
-            weights multiplied with, see `smoothing`. None: none.
+        smooth: by name of a map, [D] divisors of its inputs before rounding, by which its weights are
+            multiplied, see `smoothing`. None: none.
 
     Raises:
-        ValueError: no linear map in the layers (GPT-2 has none), a name that fits none, a block that does
-            not divide a map's inputs, a backbone that is rounded already.
+        ValueError: no linear map in the layers (GPT-2 has none), a pattern that matches none, a block that
+            does not divide a map's inputs, or a backbone that is rounded already.
     """
     maps = linear_maps(backbone)
     chosen_unrounded, chosen_blockwise = named(maps, unrounded), named(maps, blockwise)
@@ -86,16 +86,16 @@ def fake_int8(
 def smoothing(
     backbone: Backbone, texts: Sequence[str], share: float = SHARE, max_tokens: int = 64
 ) -> dict[str, Tensor]:
-    """What each channel of each map's inputs is divided by, so that one scale serves all channels better.
+    """Divisors of each map's input channels (SmoothQuant), so that one scale suits all channels better.
 
-    s = reach^share, reach the largest magnitude of the channel on the texts: SmoothQuant (Xiao et al. 2022,
-    arXiv:2211.10438, equation 4) without its second factor, the weights' own reach, which hardly differs.
-    A dynamic scale follows the one channel with the largest entries; weights have a scale an output and bear
-    more of the difference between channels than activations do, hence a share above their one half.
+    s = reach^share, with reach the largest magnitude of the channel on the texts: SmoothQuant (Xiao et al.
+    2022, arXiv:2211.10438, equation 4) without its second factor, the weights' magnitudes, which hardly
+    differ. A dynamic scale is set by the channel with the largest entries; weights have a scale per output
+    and tolerate more of the difference between channels, hence a share (α) above the paper's one half.
 
     Args:
         texts: at least one.
-        share: 0 leaves all as it is; 1 makes all channels reach equally far.
+        share: α in [0, 1]: 0 changes nothing; 1 gives all channels the same largest magnitude.
 
     Returns:
         By name of the map, [D] float32 with a mean of 1.
@@ -130,19 +130,18 @@ def channel_scale(reach: Tensor, share: float) -> Tensor:
 
 
 def round_by_text(rows: Tensor, real: Tensor) -> Tensor:
-    """uint8 with one scale and zero a text, as DynamicQuantizeLinear does for a batch of one text.
+    """Round to uint8 with one scale and zero point per text, as DynamicQuantizeLinear for a single text.
 
     Args:
         rows: [B, T, D] float32.
-        real: [B, T] bool; padding has no say in the scale.
+        real: [B, T] bool; padding does not influence the scale.
 
     Returns:
-        [B, T, D] float32; the gradient passes as if nothing had happened, but not at padding beyond the
-        span.
+        [B, T, D] float32; gradients pass unchanged, except at padding outside the range.
     """
     with torch.no_grad():
         seen = rows.masked_fill(~real[:, :, None], 0)
-        # 0 is always in the span: uint8's zero has to be one of its levels
+        # the range always contains 0, because 0 must be one of uint8's levels
         least, most = seen.amin(dim=(1, 2)).clamp(max=0), seen.amax(dim=(1, 2)).clamp(min=0)
         step = ((most - least) / LEVELS).clamp(min=TINY)
         zero = (-least / step).round()
@@ -150,14 +149,14 @@ def round_by_text(rows: Tensor, real: Tensor) -> Tensor:
 
 
 def round_by_row(table: Tensor, scales: torch.dtype = torch.float32) -> Tensor:
-    """[R, D] -> [R, D]: symmetric int8, one scale a row, of this type; the gradient passes."""
+    """Round [R, D] to symmetric int8 with one scale per row (stored as dtype `scales`); gradients pass."""
     step = (table.detach().abs().amax(dim=1) / LARGEST).to(scales).float().clamp(min=TINY)
     zeros = torch.zeros(len(table), dtype=torch.int32, device=table.device)
     return torch.fake_quantize_per_channel_affine(table, step, zeros, 0, -LARGEST, LARGEST)
 
 
 def round_weights_by_block(weight: Tensor, block: int) -> Tensor:
-    """[O, D] -> [O, D]: int8 by `weight_rounding.block_scale`; the gradient passes."""
+    """Round weights [O, D] to int8 with the scales of `weights.block_scale`; gradients pass."""
     blocks = weight.detach().reshape(-1, block)
     largest = blocks.gather(1, blocks.abs().argmax(dim=1, keepdim=True))
     step = -torch.where(largest == 0, 1, largest) / (LARGEST + 1)
@@ -166,17 +165,18 @@ def round_weights_by_block(weight: Tensor, block: int) -> Tensor:
 
 
 def round_by_block(rows: Tensor, block: int) -> Tensor:
-    """[..., D] -> [..., D]: symmetric int8, a scale for each `block` neighbours; the gradient passes."""
+    """Round [..., D] to symmetric int8 with a scale for each `block` neighbours; gradients pass."""
     return round_by_row(rows.reshape(-1, block)).view(rows.shape)
 
 
 class RealTokens:
-    """Which tokens of the batch that is being computed are real."""
+    """Remembers which tokens of the current batch are real, not padding."""
 
     def __init__(self):
         self.real: Tensor | None = None
 
     def see(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
+        """Forward pre-hook of the model: stores the attention mask."""
         mask = kwargs["attention_mask"] if "attention_mask" in kwargs else args[1]
         self.real = mask != 0
 
@@ -201,7 +201,7 @@ def _by_blocks(module: nn.Linear, block: int) -> Callable[[Tensor], Tensor]:
 
 def _rounded_table(module: nn.Embedding) -> Callable[[Tensor], Tensor]:
     def forward(ids: Tensor) -> Tensor:
-        rows = embedding(ids, module.weight, module.padding_idx)  # only these are rounded
+        rows = embedding(ids, module.weight, module.padding_idx)  # only these rows are rounded
         return round_by_row(rows.reshape(-1, block_of(rows.shape[-1])), torch.float16).view(rows.shape)
 
     return forward

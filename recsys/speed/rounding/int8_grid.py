@@ -1,7 +1,7 @@
-"""A backbone whose weights int8 holds exactly, with what its maps' inputs are divided by beside them.
+"""A backbone whose weights are exactly representable in int8, together with its maps' input divisors.
 
-What `recsys.speed.rounding.fake_quantisation` trains and what `recsys.speed.builders.onnx` builds has to be
-one and the same grid: moved by a hundredth, it rounds half of what was learnt to the other side.
+Training (`recsys.speed.rounding.fake_quantisation`) and building (`recsys.speed.builders.onnx`) must use the
+same quantisation grid: a grid shifted by a hundredth would round half of the trained weights differently.
 
 D: inputs of a map.
 """
@@ -27,13 +27,13 @@ MAX_TOKENS = 64
 
 
 def divide_inputs(backbone: Backbone, divisors: Mapping[str, Tensor]) -> None:
-    """Keep the divisors beside the maps, in place: all that rounds this backbone later uses them.
+    """Attach divisors to the maps, in place; later quantisation of this backbone uses them.
 
-    They are buffers of the modules and go with copies and into the model's identity. `Backbone.save` and the
-    loading of a folder do not keep them: what is kept for use is the artefact.
+    They are buffers of the modules, so copies have them and the model's digest includes them. `Backbone.save`
+    does not store them; the built artefact does.
 
     Args:
-        divisors: by name of the map, [D] > 0, of `fake_quantisation.smoothing`.
+        divisors: by name of the map, [D] > 0, from `fake_quantisation.smoothing`.
     """
     maps = linear_maps(backbone)
     for name, divisor in divisors.items():
@@ -41,7 +41,7 @@ def divide_inputs(backbone: Backbone, divisors: Mapping[str, Tensor]) -> None:
 
 
 def divisors_of(backbone: Backbone) -> dict[str, Tensor]:
-    """What `divide_inputs` put there; empty without."""
+    """The divisors that `divide_inputs` attached; {} without any."""
     kept = {name: getattr(module, DIVISOR, None) for name, module in linear_maps(backbone).items()}
     return {name: divisor for name, divisor in kept.items() if divisor is not None}
 
@@ -49,19 +49,19 @@ def divisors_of(backbone: Backbone) -> dict[str, Tensor]:
 def on_grid(
     backbone: Backbone, texts: Sequence[str], share: float, blockwise: Sequence[str] = (), block: int = 32
 ) -> Backbone:
-    """A copy with weights rounded by what they multiply, see `recsys.speed.rounding.weights`.
+    """A copy whose weights are rounded to int8 by GPTQ, see `recsys.speed.rounding.weights`.
 
     Args:
-        texts: to see the maps' inputs on, at least one.
-        share: of the channels' reach that goes over to the weights, see `fake_quantisation.smoothing`.
-        blockwise: regular expressions of names of maps that have a scale for each `block` inputs, and no
+        texts: for calibration, at least one.
+        share: α of `fake_quantisation.smoothing`.
+        blockwise: regular expressions of names of maps with a scale for each `block` inputs and without
             divisors, see `fake_quantisation.fake_int8`.
 
     Returns:
         The copy, with its divisors. Rounding its weights times the divisors to int8 changes nothing.
 
     Raises:
-        ValueError: no text, no linear map, a name that fits none, see `smoothing`.
+        ValueError: no text, no linear map, a pattern that matches none, see `smoothing`.
     """
     rounded = copy.deepcopy(backbone)
     maps = linear_maps(rounded)
@@ -84,7 +84,7 @@ def on_grid(
 
 
 def _grams(backbone: Backbone, divisors: Mapping[str, Tensor], texts: Sequence[str]) -> dict[str, np.ndarray]:
-    """Sums of x xᵀ over the divided inputs of each map, [D, D], padding left out."""
+    """Gram matrices [D, D] of each map's divided inputs, without padding."""
     found: dict[str, np.ndarray] = {}
     tokens = RealTokens()
 

@@ -1,4 +1,4 @@
-"""The linear maps inside a backbone's transformer layers, by name: what is rounded, cut or measured here.
+"""The linear maps (`nn.Linear`) inside a backbone's transformer layers, by name.
 
 Names begin with the layer's number: "0.attention.self.query".
 """
@@ -28,10 +28,14 @@ def linear_maps(backbone: Backbone) -> dict[str, nn.Linear]:
 
 
 def named(maps: Collection[str], patterns: Sequence[str]) -> set[str]:
-    """Names that any of the regular expressions fits as a whole.
+    """Names that any of the regular expressions matches in full.
 
     Raises:
-        ValueError: a pattern that fits none.
+        ValueError: a pattern that matches none.
+
+    Example:
+        >>> sorted(named(["0.output.dense", "1.output.dense"], [r"1\\..*"]))
+        ['1.output.dense']
     """
     found = set()
     for pattern in patterns:

@@ -1,8 +1,8 @@
-"""Weights rounded to int8 with an eye on what they multiply: one weight's error is made good by others.
+"""GPTQ: weights rounded to int8 so that the outputs on given inputs change least.
 
-GPTQ (Frantar et al. 2022, arXiv:2210.17323, algorithm 1): inputs are taken one after the other; what rounding
-one of them costs is spread over those that are still to come, so that the product's output changes least on
-the texts seen. The format stays that of rounding to the nearest: int8, a scale an output.
+Frantar et al. 2022 (arXiv:2210.17323, algorithm 1): inputs are rounded one after the other, and the error of
+each is compensated by the weights that are not rounded yet. The format is that of rounding to nearest: int8
+with one scale per output.
 
 D: inputs. O: outputs.
 """
@@ -13,19 +13,19 @@ import numpy as np
 from scipy.linalg import cholesky, lapack
 
 LARGEST = 127  # of a symmetric int8
-DAMPING = 0.01  # of the mean of the diagonal: directions that the texts hardly show
-BLOCK = 64  # inputs whose errors are spread within the block first
+DAMPING = 0.01  # times the mean of the diagonal, added to it: for directions that hardly occur in the texts
+BLOCK = 64  # inputs that are rounded before their errors are passed on to the later ones
 
 
 def round_weights(weight: np.ndarray, gram: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Integers that times `scale` stand for the weights.
+    """Integers that represent the weights when multiplied by `scale`.
 
-    The largest weight of each scale stays: who finds the scale from what is rounded finds the same one, and
+    The largest weight of each scale is kept, so that the same scale is found from the rounded weights and
     rounding again changes nothing.
 
     Args:
         weight: [D, O] float.
-        gram: [D, D], the sum of x xᵀ over inputs x seen; not all zero.
+        gram: [D, D], the sum of x xᵀ over the inputs x; not all zero.
         scale: [O], an output's largest magnitude / 127; or [N, O] for N blocks of neighbouring inputs, see
             `block_scale`; N divides D.
 
@@ -52,7 +52,7 @@ def round_weights(weight: np.ndarray, gram: np.ndarray, scale: np.ndarray) -> np
     top = np.zeros(weight.shape, dtype=bool)
     np.put_along_axis(top, largest, True, axis=0)
     scale = by_weight(scale, inputs)
-    order = np.argsort(-reach)  # the strongest first, while most others can still make it good
+    order = np.argsort(-reach)  # the strongest first, while most others can still compensate
     spread = _spread(gram[np.ix_(order, order)])
     left = weight[order].astype(np.float64)
     found = np.empty((inputs, outputs), dtype=np.int8)
@@ -77,7 +77,7 @@ def by_weight(scale: np.ndarray, inputs: int) -> np.ndarray:
 
 
 def block_scale(weight: np.ndarray, block: int) -> np.ndarray:
-    """[D, O] -> [D / block, O]: onnxruntime's, by which a block's largest is −128, whatever its sign."""
+    """Scales [D, O] -> [D / block, O]: as in onnxruntime, a block's largest magnitude becomes −128."""
     blocks = weight.reshape(-1, block, weight.shape[1])
     largest = np.abs(blocks).argmax(axis=1, keepdims=True)
     return -np.take_along_axis(blocks, largest, axis=1)[:, 0] / (LARGEST + 1)

@@ -1,1 +1,1 @@
-"""What the engine needs around it: Spark and its Java, sources of lines, a Redis server, a producer."""
+"""The engine's environment: Spark and its Java, data sources, a Redis server, a producer."""

@@ -1,7 +1,7 @@
-"""A producer that sends until it has an answer: after a broken connection the same lines go out again.
+"""A producer with at-least-once delivery: it sends again until it gets an answer.
 
-So a line may stand twice in the stream, never nowhere. The ids of its events are the producer's own, which
-is how the engine knows the repeat.
+After a broken connection a line may be in the stream twice, but is never lost. Events have ids given by the
+producer, by which the engine recognises repeats.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ def send(address: str, stream: str, lines: Sequence[str], patience: float = 60.0
     """Append lines to a Redis stream in order.
 
     Args:
-        patience: seconds of failing after which it gives up.
+        patience: seconds of failures after which it gives up.
 
     Returns:
-        how many calls had to be repeated.
+        Number of calls that had to be repeated.
 
     Raises:
-        NoRedis: the server stayed away longer than `patience`.
+        NoRedis: the server was not available for `patience` seconds.
     """
     import redis
 

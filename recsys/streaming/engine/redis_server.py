@@ -1,6 +1,6 @@
-"""A Redis server of our own: on a free port of the loopback, with a password, ended with the block it serves.
+"""A temporary Redis server on a free loopback port, with a password, for tests, drills and the notebook.
 
-For tests, drills and the notebook; a shop gives the address of its server instead.
+A shop uses the address of its own server instead.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ loglevel warning
 
 @dataclass
 class RedisServer:
-    """address: "redis://127.0.0.1:port/0". process: the server, which `kill` and `start` replace."""
+    """A server process. address: "redis://127.0.0.1:port/0"."""
 
     address: str
     settings: Path
     process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        """Start it, or start it again on what its append-only file holds.
+        """Start it, or restart it from its append-only file.
 
         Raises:
             NoRedis: it does not answer in time.
@@ -62,7 +62,7 @@ class RedisServer:
                 time.sleep(0.02)
 
     def kill(self) -> None:
-        """SIGKILL: what had not reached its file is gone."""
+        """Kill it (SIGKILL); data that was not yet in its file is lost."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -75,13 +75,13 @@ def installed() -> bool:
 
 @contextlib.contextmanager
 def redis_server(folder: Path | None = None) -> Iterator[RedisServer]:
-    """A running server; its password is in the environment (`PASSWORD`) while the block runs.
+    """Context manager: a running server; its password is in the environment (`PASSWORD`) meanwhile.
 
-    Where there is one already it is taken: a Spark session hands its workers the environment of its start,
-    so either this block begins first, or the password was set before both.
+    An existing password is used: a Spark session passes the environment of its start to its workers, so
+    either enter this context first, or set the password before both.
 
     Args:
-        folder: for its files; a fresh one by default, removed afterwards.
+        folder: for its files; by default a temporary one.
 
     Raises:
         NoRedis: redis-server is not installed, or does not start.

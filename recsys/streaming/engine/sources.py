@@ -1,9 +1,9 @@
-"""Where the engine reads from: a folder of log segments, or a Redis stream. Both are Spark data sources.
+"""The engine's Spark data sources: a folder of log segments, and a Redis stream.
 
-Both give checked rows: lines are parsed once, where they are read, and only typed columns are shuffled.
+Both return checked rows: lines are parsed once, where they are read, and only typed columns are shuffled.
 
-Folder: files `<name>-<number>.jsonl`, written whole under another name and then renamed; numbers count up.
-The offset of a line is number · 2^32 + its place in the file. Redis: each entry of the stream has a field
+Folder: files `<name>-<number>.jsonl`, written under another name and then renamed; numbers ascend.
+The offset of a line is number · 2^32 + its index in the file. Redis: each entry of the stream has a field
 `line`; the offset is its id, milliseconds · 2^20 + sequence.
 """
 
@@ -40,7 +40,7 @@ ARROW = pa.schema([*((name, pa.int64()) for name in NUMBERS), *((name, pa.string
 
 
 def to_arrow(lines: Sequence[str], offsets: Sequence[int], shards: int) -> pa.RecordBatch:
-    """Lines as checked rows; a bad one has a reason and itself in place of its fields."""
+    """Lines as checked rows; a bad line has the reason and the line itself instead of the fields."""
     events, letters = parse_lines(lines, offsets)
     good, bad = len(events), len(letters)
     bad_offsets = np.array([letter.offset for letter in letters], dtype=np.int64)
@@ -56,7 +56,7 @@ def to_arrow(lines: Sequence[str], offsets: Sequence[int], shards: int) -> pa.Re
 
 
 def from_arrow(table: pa.Table) -> tuple[np.ndarray, list[Letter]]:
-    """Rows of `to_arrow`, of one shard, as events and letters."""
+    """Rows of `to_arrow`, of one shard, as events and dead letters."""
     bad = table.column("reason").is_valid().to_numpy()
     events = np.empty(int((~bad).sum()), dtype=EVENT)
     for name in COLUMNS:
@@ -96,7 +96,7 @@ class _Entries(InputPartition):
 
 
 class _BoundedReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
-    """A batch takes at most so much, and a run "with what is there now" stops where that was at its start."""
+    """A reader with bounded batches; a trigger-available-now run stops at the offset of its start."""
 
     target: dict | None = None
 
@@ -110,7 +110,7 @@ class _BoundedReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
 
 
 class LogFolder(DataSource):
-    """Options: folder; shards; segments: at most so many a batch."""
+    """A folder of segments. Options: folder; shards; segments (most in a batch)."""
 
     @classmethod
     def name(cls) -> str:
@@ -156,7 +156,7 @@ class LogFolderReader(_BoundedReader):
 
 
 class RedisStream(DataSource):
-    """Options: address; stream; shards; entries: at most so many a batch; trim: delete what has been read."""
+    """A Redis stream. Options: address; stream; shards; entries (most in a batch); trim (delete if read)."""
 
     @classmethod
     def name(cls) -> str:
@@ -204,7 +204,7 @@ class RedisStreamReader(_BoundedReader):
 
 
 def offset_of(entry: str) -> int:
-    """The offset that stands for a Redis entry id such as "1700000000000-3"."""
+    """The offset of a Redis entry id such as "1700000000000-3"."""
     milliseconds, _, sequence = entry.partition("-")
     if int(sequence) >= SEQUENCES_A_MILLISECOND:
         raise StreamError(f"entry {entry}: more than {SEQUENCES_A_MILLISECOND} entries in a millisecond")
@@ -212,5 +212,5 @@ def offset_of(entry: str) -> int:
 
 
 def as_options(values: dict[str, object]) -> dict[str, str]:
-    """Options as Spark wants them: text."""
+    """Options as texts, as Spark requires."""
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}

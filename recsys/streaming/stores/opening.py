@@ -1,6 +1,6 @@
-"""One door to feature stores: a folder is SQLite, "redis://…" is Redis.
+"""Opens a feature store by its address: a folder is SQLite, "redis://…" is Redis.
 
-Redis' password comes from the environment variable RECSYS_REDIS_PASSWORD, as addresses end up in logs.
+The Redis password is read from the variable RECSYS_REDIS_PASSWORD, because addresses may be logged.
 """
 
 from __future__ import annotations
@@ -14,15 +14,24 @@ from recsys.streaming.user_state import StateSpec
 
 
 def open_store(address: str | Path, spec: StateSpec | None = None, shards: int | None = None) -> FeatureStore:
-    """The store at an address; made when it is not there.
+    """Open the store at an address; creates it if it does not exist.
 
     Args:
         address: a folder, or "redis://host:port/database".
-        spec, shards: of a new store (default `StateSpec()` and 4); None takes what an existing one has.
+        spec, shards: of a new store (default `StateSpec()` and 4); None: those of an existing one.
 
     Raises:
-        StoreMismatch: it was made with other settings than asked for.
+        StoreMismatch: it exists with other settings than requested.
         NoRedis: the server cannot be reached.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = open_store(folder)
+        ...     shards = store.shards
+        ...     store.close()
+        >>> shards
+        4
     """
     if str(address).startswith(("redis://", "rediss://")):
         return RedisStore(str(address), spec, shards)

@@ -1,4 +1,4 @@
-"""The feature store in a Redis server, for engines and readers on several machines.
+"""A feature store in a Redis server, for engines and readers on several machines.
 
 Keys, with p the prefix and s the shard: p:identity; p:s:meta (hash); p:s:users (hash of packed rows);
 p:s:due (users by their earliest waiting event); p:s:windows (hash "window:item" → count); p:s:letters (hash
@@ -57,7 +57,7 @@ def connect(address: str, **options):
 
 
 class RedisStore(FeatureStore):
-    """See `stores.opening.open_store`."""
+    """A feature store in Redis; open it by `stores.opening.open_store`."""
 
     def __init__(self, address: str, spec: StateSpec | None, shards: int | None, prefix: str = "recsys"):
         self.client, self.prefix = connect(address), prefix

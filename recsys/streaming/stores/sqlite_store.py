@@ -1,4 +1,4 @@
-"""The embedded feature store: one SQLite file a shard, write-ahead log, synced at every commit."""
+"""The embedded feature store: one SQLite file per shard, write-ahead log, synced at every commit."""
 
 from __future__ import annotations
 
@@ -37,11 +37,14 @@ create table if not exists windows (window integer, item integer, count integer,
 create table if not exists letters (offset_ integer primary key, reason text, line text);
 """
 USERS_A_QUERY = 30_000  # SQLite takes at most 32,766 values in one statement
-SECONDS_TO_WAIT = 60  # for another writer of the shard: a task of ours that Spark gave up
+SECONDS_TO_WAIT = 60  # for another writer of the shard, such as a task that Spark has given up
 
 
 class SQLiteStore(FeatureStore):
-    """See `stores.opening.open_store`. Safe for many readers and one writer a shard, across processes."""
+    """A feature store in SQLite; open it by `stores.opening.open_store`.
+
+    Safe for many readers and one writer per shard, across processes.
+    """
 
     def __init__(self, folder: Path, spec: StateSpec | None, shards: int | None):
         self.folder = folder
@@ -51,7 +54,7 @@ class SQLiteStore(FeatureStore):
             fresh = folder / f"store.json.{id(self)}"
             fresh.write_text(identity(spec or StateSpec(), shards or SHARDS))
             with contextlib.suppress(FileExistsError):
-                told.hardlink_to(fresh)  # atomic, and never over another process's
+                told.hardlink_to(fresh)  # atomic, and does not overwrite another process's file
             fresh.unlink()
         found = told.read_text()
         self.spec, self.shards = spec_from(found)
@@ -77,7 +80,7 @@ class SQLiteStore(FeatureStore):
     def snapshot(self, user: int) -> tuple[Meta, UserRow | None]:
         shard = shard_of_user(user, self.shards)
         connection = self._connection(shard)
-        connection.execute("begin")  # of a reader: what it sees stands still until it ends
+        connection.execute("begin")  # a read transaction, for a consistent snapshot
         try:
             meta, rows = self.meta(shard), self.rows(shard, [user], NEVER)
         finally:

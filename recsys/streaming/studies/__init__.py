@@ -1,1 +1,1 @@
-"""What notebook 08 measures: freshness, newness, drift, load, latency, faults."""
+"""The studies of notebook 08: freshness, new items, drift, throughput, latency, faults."""

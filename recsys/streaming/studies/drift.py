@@ -1,8 +1,8 @@
-"""Online learning against a nightly batch on a stream that changes: the demo store, with a break put in.
+"""Online learning against nightly batches on the demo store's stream with an abrupt change point.
 
-The demo store's tastes drift slowly. To see a break, one moment is made a redesign: from then on items go by
-other codes (item i is what item π(i) was, π drawn by the seed), and places are counted from the bottom of the
-list. What was learnt of items and places is wrong at once, what was learnt of users is not.
+The demo store's tastes drift slowly. For an abrupt change, a site redesign is simulated: from then on item
+codes are permuted (item i is what item π(i) was, π drawn by the seed), and positions are counted from the
+bottom of the list. What was learned about items and positions is then wrong, about users it is not.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ RESAMPLES = 2_000
 
 
 def impressions(dataset: Dataset, most: int = 0) -> list[Impression]:
-    """Every product shown in a result list and whether it was clicked, by time; the newest `most` (0: all).
+    """All products shown in result lists, with clicks, sorted by time; the newest `most` (0: all).
 
     Raises:
-        ValueError: the data set does not log what was shown.
+        ValueError: the data set does not log impressions.
     """
     events = dataset.events
     if not (events["kind"] == "view").any() or "position" not in events:
@@ -31,7 +31,7 @@ def impressions(dataset: Dataset, most: int = 0) -> list[Impression]:
     listed = events[events["position"].notna()].sort_values("time", kind="stable")
     shown = listed[listed["kind"] == "view"].reset_index(drop=True)
     clicks = listed[listed["kind"] == "click"]
-    # the same list may be shown twice in a session: a click belongs to the last showing before it
+    # the same list may be shown twice in a session: a click belongs to the last one before it
     keys = ["user", "session", "query", "position", "item"]
     found = pd.merge_asof(
         clicks[[*keys, "time"]], shown[[*keys, "time"]].reset_index(names="view"), on="time", by=keys
@@ -53,7 +53,7 @@ def impressions(dataset: Dataset, most: int = 0) -> list[Impression]:
 
 
 def with_break(stream: list[Impression], at: int, seed: int = 0) -> list[Impression]:
-    """The same stream, with a redesign at the time `at` (ms)."""
+    """The same stream, with the simulated redesign at the time `at` (ms)."""
     random = np.random.default_rng(seed)
     group_of = {shown.item: shown.group for shown in stream}
     items = sorted(group_of)
@@ -69,10 +69,10 @@ def with_break(stream: list[Impression], at: int, seed: int = 0) -> list[Impress
 
 
 def compare_learners(stream: list[Impression], kinds: list[str], cut_share: float = 0.3) -> pd.DataFrame:
-    """What each learner said: columns time, user, clicked, and a probability for each kind, after the cut.
+    """Predictions of each learner after the cut: columns time, user, clicked, and a probability per kind.
 
     Args:
-        cut_share: of the stream, which all learn from before they are judged.
+        cut_share: share of the stream that all learn from before evaluation starts.
     """
     first = int(cut_share * len(stream))
     cut = stream[first].time
@@ -90,7 +90,7 @@ def compare_learners(stream: list[Impression], kinds: list[str], cut_share: floa
 
 
 def learner_table(table: pd.DataFrame, control: str = "nightly", seed: int = 0) -> pd.DataFrame:
-    """One row a learner: log loss, AUC, loss less the control's, paired by user, with its interval."""
+    """One row per learner: log loss, AUC, and loss minus the control's, paired by user, with its interval."""
     kinds = [name for name in table if name not in ("time", "user", "clicked")]
     losses = {kind: user_losses(table, kind) for kind in kinds}
     rows = {}
@@ -112,7 +112,7 @@ def user_losses(table: pd.DataFrame, kind: str) -> pd.Series:
 
 
 def daily_losses(table: pd.DataFrame, days: int = 7) -> pd.DataFrame:
-    """Mean log loss of every learner by stretches of so many days; index: their first day."""
+    """Mean log loss of every learner by periods of `days` days; index: their first day."""
     kinds = [name for name in table if name not in ("time", "user", "clicked")]
     stretch = pd.to_datetime(table["time"] // (days * DAY) * (days * DAY), unit="ms").rename("from")
     return pd.DataFrame({kind: _losses(table, kind).groupby(stretch).mean() for kind in kinds})

@@ -1,8 +1,8 @@
-"""What fresh behaviour is worth: the same recommender, its state and its parameters older or newer.
+"""The value of freshness: the same recommender with older or newer user state and parameters.
 
-Every arm ranks the whole catalogue for the same users at the same moments, without what they had met. Equal
-scores, and users of whom nothing is known, are ordered by popularity *of the same freshness*, which is an arm
-of its own too: a personal list has to beat the best sellers of the same hour, not those of last month.
+Every arm ranks the whole catalogue for the same users at the same moments, without items that they had
+before. Ties, and users without history, are ordered by popularity *of the same freshness*, which is also an
+arm: a personal list has to beat the best sellers of the same hour, not those of last month.
 
 C: moments. M: items.
 """
@@ -29,17 +29,17 @@ from recsys.streaming.studies.moments import Freshness, Moments
 
 SCORERS = ("item_knn", "sequence", "title_sequence", "text", "popularity", "random")
 BATCH = 256
-TIE = 1e-6  # of a list's largest score: what popularity may add
+TIE = 1e-6  # largest contribution of popularity as tie-breaker, relative to a list's largest score
 
 
 @dataclass(frozen=True)
 class Arm:
     """One recommender at one freshness.
 
-    scorer: one of `SCORERS`. freshness: of the state. refit: parameters are fitted anew every night, on all
-    events before it; otherwise once, on those before the cut. window_days: of popularity. last_items: of a
-    history that item kNN reads. text: [M, D] unit-length title vectors ("text", "title_sequence").
-    epochs: of the sequence models. seed: of chance.
+    scorer: one of `SCORERS`. freshness: of the user state. refit: refit parameters every night on all events
+    before it; otherwise once, on those before the cut. window_days: of popularity. last_items: how many items
+    of a history item kNN reads. text: [M, D] unit-length title vectors ("text", "title_sequence"). epochs: of
+    the sequence models. seed: of random draws.
     """
 
     scorer: str = "item_knn"
@@ -54,8 +54,11 @@ class Arm:
 
 @dataclass(frozen=True)
 class Outcome:
-    """positions: as of `rank_positions`, user codes of the data set. fits, fit_seconds, lists, list_seconds:
-    how often and for how many processor seconds the model was fitted and a list was made."""
+    """Result of an arm.
+
+    positions: as from `rank_positions`, with user codes of the data set. fits, fit_seconds, lists,
+    list_seconds: how often the model was fitted and lists were made, and the processor seconds for it.
+    """
 
     positions: pd.DataFrame
     fits: int
@@ -69,14 +72,14 @@ class Outcome:
 
 
 class ArmError(ValueError):
-    """An arm that can't be run: an unknown scorer, or one that can't be refitted."""
+    """An arm cannot be run: an unknown scorer, or one that cannot be refitted."""
 
 
 def judge(dataset: Dataset, asked: Moments, arm: Arm) -> Outcome:
-    """Rank the targets of all moments.
+    """Rank the targets of all moments by one arm.
 
     Raises:
-        ArmError: see there.
+        ArmError: an unknown scorer, or one that cannot be refitted.
     """
     if arm.scorer not in SCORERS:
         raise ArmError(f"scorer must be one of {', '.join(SCORERS)}, not {arm.scorer!r}")
@@ -89,7 +92,7 @@ def judge(dataset: Dataset, asked: Moments, arm: Arm) -> Outcome:
         else np.full(len(asked.time), asked.cut)
     )
     if arm.scorer in ("popularity", "random", "text"):
-        nights = np.full(len(asked.time), asked.cut)  # nothing is fitted
+        nights = np.full(len(asked.time), asked.cut)  # not refitted
     parts, fits, fit_seconds, list_seconds = [], 0, 0.0, 0.0
     fresh = _popularity(dataset, asked, known_until, arm.window_days)
     for night in np.unique(nights):
@@ -112,7 +115,7 @@ def curve(dataset: Dataset, asked: Moments, arms: dict[str, Arm]) -> dict[str, O
 
 
 def ladder(arm: Arm, inside_session: bool = False) -> dict[str, Arm]:
-    """The arm's scorer and popularity at every freshness, and refitted nightly where that can be done."""
+    """The arm's scorer and popularity at every freshness, also refitted nightly where possible."""
     steps = ["cut", "month", "day", "hour", *(["session"] if inside_session else []), "event"]
     arms = {f"{arm.scorer}, {step}": replace(arm, freshness=step, refit=False) for step in steps}
     if arm.scorer == "item_knn":
@@ -134,7 +137,7 @@ Score = Callable[[np.ndarray], np.ndarray]
 
 def _ranked(asked: Moments, block: np.ndarray, score: Score, fresh: Score) -> pd.DataFrame:
     scores, popular = score(block).astype(np.float64), fresh(block)
-    # ties, and a row of zeros altogether, are ordered by popularity of the same freshness
+    # ties, and rows of zeros, are ordered by popularity of the same freshness
     top = np.abs(scores).max(axis=1, keepdims=True)
     scores += np.where(top > 0, TIE * top, 1.0) * popular
     seen = asked.seen[asked.seen["user"].isin(block)]
@@ -143,7 +146,7 @@ def _ranked(asked: Moments, block: np.ndarray, score: Score, fresh: Score) -> pd
 
 
 def _popularity(dataset: Dataset, asked: Moments, known_until: np.ndarray, window_days: float) -> Score:
-    """Share of the window's largest count, [B, M] in [0, 1], by what was known at each moment's freshness."""
+    """Popularity as a share of the window's largest count, [B, M] in [0, 1], at each moment's freshness."""
     order = np.argsort(asked.rows["time"], kind="stable")
     times, items = asked.rows["time"][order], asked.rows["item"][order]
     stops = np.searchsorted(times, known_until)

@@ -1,4 +1,4 @@
-"""Freshness in tables: gains with intervals, for whom, and what they cost."""
+"""Tables of the freshness study: gains with intervals, by user activity, and costs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RESAMPLES = 2_000
 
 
 def gains(outcomes: Mapping[str, Outcome], control: str, seed: int = 0) -> pd.DataFrame:
-    """One row an arm: mean NDCG@10, and the difference to `control` paired by user with a 95 % interval."""
+    """One row per arm: mean NDCG@10, and the difference to `control`, paired by user, with 95 % interval."""
     base = outcomes[control].per_user()
     table = {}
     for name, outcome in outcomes.items():
@@ -28,7 +28,7 @@ def gains(outcomes: Mapping[str, Outcome], control: str, seed: int = 0) -> pd.Da
 
 
 def for_whom(asked: Moments, treatment: Outcome, control: Outcome, seed: int = 0) -> pd.DataFrame:
-    """The gain of one arm over another by how much users did between the cut and their moment."""
+    """The gain of one arm over another by the users' number of events between the cut and their moment."""
     new = pd.Series(np.select([asked.new == 0, asked.new <= 5], GROUPS[:2], GROUPS[2]), index=asked.users)
     a, b = treatment.per_user(), control.per_user()
     rows = {}
@@ -42,7 +42,7 @@ def for_whom(asked: Moments, treatment: Outcome, control: Outcome, seed: int = 0
 
 
 def refreshes_a_day(asked: Moments, freshness: Freshness) -> float:
-    """How many lists a shop makes a day at this freshness: one a user whose state was brought up to date."""
+    """Number of lists that a shop computes a day at this freshness: one per updated user state."""
     late = asked.rows[asked.rows["time"] >= asked.cut]
     days = max(1.0, (late["time"].max() - asked.cut) / PERIODS["day"])
     if freshness == "cut":
@@ -54,9 +54,9 @@ def refreshes_a_day(asked: Moments, freshness: Freshness) -> float:
 
 
 def cost(asked: Moments, outcomes: Mapping[str, Outcome], arms: Mapping, control: str) -> pd.DataFrame:
-    """Processor seconds a day of each arm, and for one per cent of the control's NDCG@10 gained.
+    """Processor seconds a day of each arm, and per gain of one per cent of the control's NDCG@10.
 
-    Lists by how many are made a day at that freshness; a nightly fit once a day, a single fit not at all.
+    Counts the lists made a day at that freshness, and a nightly fit once a day; a single fit is not counted.
     """
     base = outcomes[control].per_user().mean()
     seconds, share = {}, {}

@@ -1,4 +1,4 @@
-"""Throughput, latency and size: of the pure logic, of the engine, of the low-latency path."""
+"""Throughput, latency and storage of the pure logic, the engine, and the low-latency path."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MILLISECONDS = 1000.0
-REQUESTED_USERS = 1000  # the newest, whom requests are drawn from
+REQUESTED_USERS = 1000  # most recent users, from whom requests are drawn
 
 
 def pure_rates(rows: np.ndarray, vectors: np.ndarray, spec: StateSpec, batch: int = 10_000) -> pd.Series:
-    """Events a second of the pure logic on rows sorted by time: `step` one by one, `fold` in batches."""
+    """Events a second of the pure logic on rows sorted by time: `step` per event, `fold` in batches."""
     events, states = as_events(rows), {}
     started = time.perf_counter()
     for event in events:
@@ -58,13 +58,13 @@ def make_log(
 
 
 def engine_run(spark: SparkSession, folder: Path, per_batch: int, top_k: int = 0) -> pd.DataFrame:
-    """Fold the log of `make_log` to its end.
+    """Process the log of `make_log` to its end.
 
     Args:
-        per_batch: segments a batch.
+        per_batch: segments in a batch.
 
     Returns:
-        one row a batch: lines, users, lists (changed), milliseconds, lines_per_second.
+        One row per batch: lines, users, lists (changed), milliseconds, lines_per_second.
     """
     from recsys.streaming.dataflow import Flow, run_to_end
 
@@ -75,13 +75,13 @@ def engine_run(spark: SparkSession, folder: Path, per_batch: int, top_k: int = 0
 
 
 def accounts(store: FeatureStore, injected: Injected) -> pd.DataFrame:
-    """What was put into a log and what the engine counted: rows by kind of line, columns put_in, found."""
+    """Lines injected into a log and lines counted by the engine, by kind; columns put_in, found."""
     found = store.tallies()
     return pd.DataFrame({"put_in": pd.Series(injected.counts)[list(found)], "found": pd.Series(found)})
 
 
 def equals_batch(store: FeatureStore, injected: Injected, vectors: np.ndarray) -> pd.Series:
-    """How the engine's states compare with one computation over the whole log in event-time order.
+    """Compare the engine's states with a batch computation over the whole log in event-time order.
 
     Returns:
         whole_numbers_equal (1 or 0), largest_difference of interest and intent, users.
@@ -100,13 +100,13 @@ def equals_batch(store: FeatureStore, injected: Injected, vectors: np.ndarray) -
 
 
 def store_bytes_per_user(folder: Path, store: FeatureStore) -> float:
-    """Bytes on disk a user, of the embedded store after its log has been folded in."""
+    """Bytes on disk per user of the embedded store, after its write-ahead log was merged."""
     users = sum(len(store.all_rows(shard)) for shard in range(store.shards))
     return sum(path.stat().st_size for path in folder.glob("shard-*")) / max(1, users)
 
 
 def state_bytes(spec: StateSpec) -> int:
-    """Bytes of one user's state."""
+    """Size of one user's state in bytes."""
     return state_dtype(spec).itemsize
 
 
@@ -118,14 +118,14 @@ def live_latency(
     requests_per_second: float = 50.0,
     seed: int = 0,
 ) -> pd.Series:
-    """Send rows at a fixed rate while lists are asked for; waits count from the *due* time of each event.
+    """Send rows at a fixed rate while lists are requested; waits count from each event's *scheduled* time.
 
     Args:
-        rows: of `EVENT`, newer than what the store holds; how many there are says how long it takes.
+        rows: of `EVENT`, newer than the store's; their number determines the duration.
 
     Returns:
-        p50, p99 and max of both in milliseconds: "event_…" until the user's list was readable, "request_…"
-        to read a list (of a user who has none yet: to wait for nothing). Also the lists made.
+        p50, p99 and max in milliseconds of "event_…", until the user's updated list can be read, and
+        "request_…", to read a list (of a user without one: to find that). Also the number of lists made.
     """
     waits: list[float] = []
     done = threading.Event()

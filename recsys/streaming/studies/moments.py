@@ -1,9 +1,9 @@
-"""Who is asked for a list, when, and what is known of them by then.
+"""Evaluation moments: for which user and time a list is requested, and which events are known by then.
 
-After a cut in time each user is asked once, at a moment drawn from those at which the user meets something
-new; what is met there are the targets. So users are the sample, each weighs the same, and a list is judged
-by ordinary metrics. Freshness says up to when the user's behaviour is known: the moment itself, or an earlier
-point at which the state was last brought up to date.
+After a cut in time each user gets one moment, drawn from those at which the user interacts with new items,
+which are the targets. So users are the sample, with equal weights, and lists are evaluated by ordinary
+metrics. Freshness determines up to when the user's behaviour is known: the moment itself, or an earlier time
+at which the state was last updated.
 
 K: events. C: moments, one a user.
 """
@@ -24,16 +24,19 @@ Freshness = Literal["cut", "month", "day", "hour", "session", "event", "session_
 Targets = Literal["all", "new_items", "new_categories"]
 PERIODS = {"month": 30 * DAY, "day": DAY, "hour": HOUR}
 PAUSE = 30 * MINUTE
-WITHHELD = 0.2  # share of the categories that open at the cut, with targets "new_categories"
+WITHHELD = 0.2  # share of the categories that are new at the cut, with targets "new_categories"
 LONG_AGO = 0  # ms: before every event
 MOST_HISTORY = 50  # newest events of a user that are read
 
 
 @dataclass(frozen=True)
 class Moments:
-    """rows: [K] of `EVENT` with an item, by user, time, id. cut: ms. time: [C] ms. session: [C] start of the
-    running session, ms. users: [C] codes. targets, seen: columns user (the place of the moment, 0 … C − 1)
-    and item. new: [C] events of the user between the cut and the moment. old: [C] events before the cut."""
+    """C evaluation moments, one per user.
+
+    rows: [K] of `EVENT` with an item, by user, time, id. cut: ms. time: [C] ms. session: [C] start of the
+    current session, ms. users: [C] codes. targets, seen: columns user (index of the moment, 0 … C − 1) and
+    item. new: [C] number of the user's events between the cut and the moment. old: [C] before the cut.
+    """
 
     rows: np.ndarray
     cut: int
@@ -46,14 +49,14 @@ class Moments:
     new: np.ndarray
 
     def known_until(self, freshness: Freshness) -> np.ndarray:
-        """[C] ms up to which (not at which) events are known.
+        """[C] ms before which events are known.
 
-        "cut": nothing since the cut. "month", "day", "hour": states are brought up to date at the cut and
-        every so long after it. "session": at the start of the running session. "event", "session_only": all
-        that came before the moment.
+        "cut": no events since the cut. "month", "day", "hour": states are updated at the cut and at this
+        interval after it. "session": at the start of the current session. "event", "session_only": all events
+        before the moment.
 
         Raises:
-            ValueError: another word.
+            ValueError: another value.
         """
         if freshness not in get_args(Freshness):
             raise ValueError(f"freshness must be one of {', '.join(get_args(Freshness))}, not {freshness!r}")
@@ -65,7 +68,7 @@ class Moments:
         return self.session if freshness == "session" else self.time
 
     def history(self, freshness: Freshness) -> pd.DataFrame:
-        """What is known of each user: columns user (place of the moment), item, order; newest events only."""
+        """Known events of each user: columns user (index of the moment), item, order; newest ones only."""
         ends = self._places(self.known_until(freshness))
         begin = self.session if freshness == "session_only" else np.full(len(self.users), LONG_AGO)
         starts = np.maximum(self._places(begin), ends - MOST_HISTORY)
@@ -93,12 +96,12 @@ def moments(
     """Draw each user's moment after the cut.
 
     Args:
-        test_share: of the events, after the cut; in (0, 1).
-        kinds: behaviour that is read. target_kinds: behaviour that is to be foreseen.
-        targets: "new_items": only items without any event before the cut. "new_categories": a share of
-            the categories is made new, all their events before the cut are taken away.
+        test_share: share of the events after the cut, in (0, 1).
+        kinds: kinds of events that are read. target_kinds: kinds that are to be predicted.
+        targets: "new_items": only items without events before the cut. "new_categories": a share of the
+            categories is made new by removing all their events before the cut.
         inside_session: only moments that are not the first of their session.
-        most_users: draw so many of them; 0 takes all.
+        most_users: number of users drawn; 0 takes all.
         seed: of the draw.
 
     Raises:
@@ -137,7 +140,7 @@ def moments(
 
 
 def session_starts(rows: np.ndarray, pause: int = PAUSE) -> np.ndarray:
-    """[K] time (ms) at which each event's session began; rows by user and time."""
+    """[K] time (ms) at which each event's session began; rows sorted by user and time."""
     if not len(rows):
         return np.zeros(0, dtype=np.int64)
     same = rows["user"][1:] == rows["user"][:-1]

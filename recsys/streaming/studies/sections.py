@@ -1,4 +1,4 @@
-"""The sections of notebook 08 that a run may leave out: then with empty tables and no metrics."""
+"""The optional sections of notebook 08; if left out, they have empty tables and no metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recsys.streaming.studies.moments import Moments, moments
 from recsys.streaming.studies.shop import DEMO, Shop
 
 FAULTS = Disorder(duplicates=0.05, out_of_order=0.05, late=0.01, malformed=0.01)
-BREAK_AT = 0.65  # of the stream of impressions
+BREAK_AT = 0.65  # change point, as a share of the stream of impressions
 WEEK = 7  # days
 SPAN_SECONDS = 6 * 3600  # of the made-up log's event time
 
@@ -43,16 +43,16 @@ def engine(
     cores: int,
     seed: int = 0,
 ) -> Section:
-    """Made-up events with faults through Spark. Tables: batches, accounts.
+    """Synthetic events with injected disorder through Spark. Tables: batches, accounts.
 
     Raises:
-        NoJava: there is nothing to run Spark on.
+        NoJava: Java or pyspark is missing.
     """
     if not events:
         return Section()
     from recsys.streaming.engine.spark_session import spark_session
 
-    # a span that is long beside the watermark's delay, however few events: else all would go on waiting
+    # a time span much longer than the watermark's delay, otherwise all events would remain waiting
     rows = synthetic_rows(events, users, shop.dataset.n_items, seed, rate=events / SPAN_SECONDS)
     injected = load.make_log(rows, shop.vectors, folder, shop.spec, FAULTS, segment_lines)
     with spark_session(f"local[{cores}]") as spark:
@@ -82,7 +82,7 @@ def live(
     requests_per_second: float,
     seed: int = 0,
 ) -> Section:
-    """The shop's newest events over the overlay at a fixed rate. Table: waits."""
+    """Latency of the overlay for the shop's newest events at a fixed rate. Table: waits."""
     if not events:
         return Section()
     rows = shop.rows[-events:].copy()
@@ -94,7 +94,7 @@ def live(
 
 
 def ladder(shop: Shop, asked: Moments, arm: freshness.Arm, inside_session: bool) -> Section:
-    """Every freshness of the arm's scorer and of popularity. Tables: gains, for_whom, cost."""
+    """The arm's scorer and popularity at every freshness. Tables: gains, for_whom, cost."""
     arms = freshness.ladder(arm, inside_session)
     outcomes = freshness.curve(shop.dataset, asked, arms)
     cut, event = f"{arm.scorer}, cut", f"{arm.scorer}, event"
@@ -119,8 +119,10 @@ def new_items(shop: Shop, test_share: float, arm: freshness.Arm, picked: dict[st
 
 
 def learners(shop: Shop, impressions: int, seed: int = 0) -> Section:
-    """Online learners over the demo store's impressions with a break. Tables: learners, weekly (attrs:
-    break_at and drifts, ms); empty for shops that do not log what was shown."""
+    """Online learners on the demo store's impressions with a change point.
+
+    Tables: learners, weekly (attrs: break_at and drifts, ms); empty for shops without logged impressions.
+    """
     if not impressions or shop.dataset.name != DEMO:
         return Section()
     stream = drift.impressions(shop.dataset, impressions)

@@ -1,4 +1,4 @@
-"""A data set as notebook 08 needs it: its events as rows, cut in time, with vectors of its items."""
+"""A data set prepared for notebook 08: events as rows, cut in time, with item vectors."""
 
 from __future__ import annotations
 
@@ -31,8 +31,11 @@ DEMO = "demo_store"
 
 @dataclass(frozen=True)
 class Shop:
-    """dataset. kinds: of behaviour that is read. rows: [K] of `EVENT` by time. first: place of the first row
-    after the cut. vectors: [M, D] from the rows before it. spec: of states."""
+    """A prepared data set.
+
+    kinds: kinds of events that are read. rows: [K] of `EVENT` by time. first: index of the first row after
+    the cut. vectors: [M, D] item vectors from the rows before it. spec: of the user states.
+    """
 
     dataset: Dataset
     kinds: tuple[str, ...]
@@ -43,16 +46,16 @@ class Shop:
 
     @property
     def titles(self) -> list[str]:
-        """M titles; source ids where a shop has none."""
+        """M titles; source ids where the data set has none."""
         items = self.dataset.items
         return [str(text) for text in items["title" if "title" in items else "source_id"]]
 
     def ranker(self, kind: str = "state", epochs: float = 8.0, seed: int = 0) -> Ranker:
-        """What makes lists of states, from the rows before the cut.
+        """A ranker of user states, fitted on the rows before the cut.
 
         Args:
-            kind: "state": interest and intent against the item vectors. "sequence": the sequence model of
-                notebook 02, trained for so many epochs.
+            kind: "state": interest and intent with the item vectors. "sequence": the sequence model of
+                notebook 02, trained for `epochs` epochs.
 
         Raises:
             ValueError: another kind.
@@ -79,7 +82,7 @@ class Shop:
         return embed_texts(load_backbone(backbone), texts, max_tokens=TITLE_TOKENS)
 
     def store_at(self, folder: Path, place: int):
-        """An embedded feature store that holds the rows before `place`."""
+        """An embedded feature store with the rows before index `place`."""
         store = open_store(folder, self.spec, 4)
         apply_rows(store, 0, self.rows[:place], self.vectors)
         return store
@@ -88,11 +91,11 @@ class Shop:
 def load_shop(
     name: str, kinds: str, test_share: float, size: str = "full", spec: StateSpec | None = None
 ) -> Shop:
-    """Load and cut.
+    """Load a data set and cut it in time.
 
     Args:
         kinds: separated by commas, such as "click,cart,purchase".
-        test_share: of the rows, after the cut.
+        test_share: share of the rows after the cut.
         size: of the demo store.
 
     Raises:

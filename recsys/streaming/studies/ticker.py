@@ -1,4 +1,4 @@
-"""A window onto a running stream: throughput, lag, state, and one user's lists as they change."""
+"""Monitoring of a running stream: throughput, lag, state, and changes of one user's list."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from recsys.streaming.user_state import StateSpec, step
 def ticker(
     overlay: Overlay, ranker: Ranker, rows: np.ndarray, user: int, titles: Sequence[str], every: int = 200
 ) -> pd.DataFrame:
-    """Feed rows to the overlay in small steps and write one line a step.
+    """Feed rows to the overlay in small steps, with one line per step.
 
     Args:
         rows: of `EVENT`, by time.
         user: whose list is shown. titles: of the items.
-        every: events a step.
+        every: events in a step.
 
     Returns:
-        One row a step: events, events_per_second, users, behind_s (event time between the newest event and
-        the engine's clock), changed (places of the user's list that are new), first (the title on top).
+        One row per step: events, events_per_second, users, behind_s (event time between the newest event and
+        the engine's clock), changed (number of new items in the user's list), first (the top title).
     """
     told, before, seen = [], np.zeros(0, dtype=np.int64), set()
     for start in range(0, len(rows), every):
@@ -76,7 +76,7 @@ def state_by_state(
 
 
 def busiest_user(rows: np.ndarray) -> int:
-    """The user with most events: whose list moves most."""
+    """The user with the most events, whose list changes most."""
     users, counts = np.unique(rows["user"][rows["user"] >= 0], return_counts=True)
     return int(users[counts.argmax()])
 

@@ -1,1 +1,1 @@
-"""What a trial of a sweep can run: one file each, one line in `registry`."""
+"""Functions that a sweep's trials can run, one per file, each a line in `registry`."""

@@ -1,7 +1,7 @@
-"""One setting of a next-item model, fitted on training events and measured on validation.
+"""Fit a next-item model with given hyperparameters on training events and measure it on validation.
 
-Data sets and models are those of the comparison: a new registry entry of either can be swept at once. The
-data that a trial gets hold no event of the test period.
+Data sets and models are those of `recsys.models.next_item.comparison`: a new registry entry of either can be
+swept at once. The data that a trial sees hold no event of the test period.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ OWN = {
     "dataset": Declared((str,), "demo_store"),
     "model": Declared((str,), "item_knn"),
     "seed": Declared((int,), 0),
-    "judged_users": Declared((int,), 5000),  # of validation; 0: all
-    "epochs": Declared((float, int), 0.0),  # of a trained model; 0: the model's own
+    "judged_users": Declared((int,), 5000),  # number of validation users; 0: all
+    "epochs": Declared((float, int), 0.0),  # of a trained model; 0: the model's default
 }
-FROZEN_TEXTS = ("titles", "title_sequence", "title_cosine")  # models of vectors that are made once
+FROZEN_TEXTS = ("titles", "title_sequence", "title_cosine")  # models on text vectors that are computed once
 
 
 def declared(fixed: Mapping[str, Any]) -> dict[str, Declared]:
-    """`OWN`, and the settings of the chosen model.
+    """`OWN`, and the hyperparameters of the chosen model.
 
     Raises:
-        ValueError: a model without settings to search.
+        ValueError: the model has no hyperparameters to search.
     """
     model = fixed.get("model", OWN["model"].default)
     ranges = search_ranges(model)
@@ -53,9 +53,10 @@ def declared(fixed: Mapping[str, Any]) -> dict[str, Declared]:
 
 
 def run(settings: dict[str, Any], report: Report) -> dict[str, float]:
-    """ndcg@10, recall@10 and mrr of validation, parameters that learned, and milliseconds a user scored.
+    """Returns ndcg@10, recall@10 and mrr of validation, the number of trained parameters, and ms per user
+    scored.
 
-    A setting that is left out is the model's own. Trained models report ndcg@10 after each epoch.
+    Settings left out take the model's defaults. Trained models report ndcg@10 after each epoch.
     """
     data = trial_data(settings["dataset"])
     name, seed = settings["model"], settings["seed"]
@@ -77,7 +78,7 @@ def prepare(settings: dict[str, Any]) -> None:
 
 
 def fit_baseline(name: str, data: NextItemData, chosen: dict[str, Any], seed: int) -> NewUsersGetPopular:
-    """A baseline with these settings, its defaults where there are none."""
+    """A baseline fitted with these settings, and its defaults for the rest."""
     baseline = BASELINES.load(name)
     model = NewUsersGetPopular(baseline.make(**baseline.default | chosen, **baseline.seeds(seed)))
     return model.fit(data.train, data.split.n_users, data.split.n_items)
@@ -86,7 +87,7 @@ def fit_baseline(name: str, data: NextItemData, chosen: dict[str, Any], seed: in
 def fit_trained(
     name: str, data: NextItemData, chosen: dict[str, Any], settings: Mapping[str, Any], report: Report
 ) -> Any:
-    """A trained model with these settings, judged after each epoch."""
+    """A neural model trained with these settings, evaluated after each epoch."""
     shortened = {"epochs": float(settings["epochs"])} if settings["epochs"] else {}
     asked = with_settings(ModelSettings(seed=settings["seed"], settings=shortened), chosen)
     asked = replace(asked, judged_users=settings["judged_users"] or data.split.n_users)
@@ -100,7 +101,7 @@ def fit_trained(
 
 
 def measured(model: Any, data: NextItemData, judged_users: int) -> dict[str, float]:
-    """Validation metrics, and milliseconds of scoring one user alone (median of 20)."""
+    """Validation metrics, and the milliseconds that scoring a single user takes (median of 20)."""
     parts, users = data.split, data.split.validation["user"]
     if judged_users:
         chosen = parts.validation[users.isin(evenly(users, judged_users))]

@@ -1,4 +1,4 @@
-"""A function whose optimum is known, for trying out a sweep: and with every fault that a trial can have."""
+"""A test function for sweeps with a known optimum, which can also simulate every kind of failing trial."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ FAULTS = ("none", "crash", "nan", "hang", "memory", "death")
 
 
 def declared(fixed: Mapping[str, Any]) -> dict[str, Declared]:
+    """The parameters of `run`."""
     return {
         "x": Declared((float,), 0.0),
         "y": Declared((float,), 0.0),
@@ -27,7 +28,7 @@ def declared(fixed: Mapping[str, Any]) -> dict[str, Declared]:
 
 
 def run(settings: dict[str, Any], report: Report) -> dict[str, float]:
-    """Height 1 at (.3, −.6) and a cost that grows with x: "quality" and "cost".
+    """A bump of height 1 at x = 0.3, y = −0.6 ("quality"), and a cost that grows with x ("cost").
 
     Args:
         settings: x, y: numbers. kind: "round", or "flat" where y does nothing. epochs: the height is

@@ -1,6 +1,7 @@
-"""The functions that trials run, by name; a new one is a file and a line here.
+"""The functions that trials run, by name; to add one, write a file beside this and a line here.
 
-A function is a `TrialFunction`: what it takes and what it gives are known before anything starts.
+A function is a `TrialFunction`: its parameters and metrics are declared, so a sweep is checked before it
+starts.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ FUNCTIONS = Registry(
 
 @dataclass(frozen=True)
 class Declared:
-    """A parameter: the types that its values may have, and what it is without a say."""
+    """A parameter: the types that its values may have, and its default."""
 
     types: tuple[type, ...]
     default: Any
@@ -50,12 +51,13 @@ class Declared:
 
 @dataclass(frozen=True)
 class TrialFunction:
-    """One trial in a process that is kept warm: imports and loaded data are there for the next one.
+    """A function that runs one trial, in a process that is reused so that imports and loaded data stay.
 
     Attributes:
-        run: `run(settings, report)` gives the metrics, of validation only; `report(metrics)` says how it
-            stands after an epoch, and ends the trial where a scheduler wants it to.
-        declared: `declared(fixed)` names the parameters, which may depend on the fixed ones (a model's own).
+        run: `run(settings, report)` returns the metrics, of validation only; `report(metrics)` sends
+            intermediate results after an epoch and raises to end the trial if the scheduler stops it.
+        declared: `declared(fixed)` returns the parameters, which may depend on the fixed ones (the
+            hyperparameters of the chosen model).
         metrics: the names that `run` returns; those that it reports are among them.
         prepare: what a process does once for all its trials, such as loading data: it is called before each
             trial's clock starts, or the first trial of a process would pay for all.

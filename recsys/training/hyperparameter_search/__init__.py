@@ -1,1 +1,1 @@
-"""The one search over settings: typed spaces, samplers behind one interface, equal and logged budgets."""
+"""Hyperparameter search: typed search spaces, samplers behind one interface, equal and logged budgets."""

@@ -1,8 +1,8 @@
-"""Which settings to try next: one interface for every way of searching.
+"""Samplers: which settings to try next, with one interface for grid, random, quasi-random and TPE search.
 
-A sampler is asked for the settings of trial k and told what the trials before gave. Grid, random and
-quasi-random samplers answer from k alone, so that a search that was cut off goes on as if it had not been,
-whatever the order in which parallel trials end. TPE answers from the history (`tpe`).
+A sampler proposes the settings of trial k from k and the results of earlier trials. Grid, random and
+quasi-random samplers use k alone, so that an interrupted search resumes exactly, whatever the order in which
+parallel trials end. TPE uses the history (`tpe`).
 """
 
 from __future__ import annotations
@@ -47,19 +47,28 @@ def make_sampler(name: str, space: Space, seed: int = 0, **options: Any) -> Samp
     """The sampler of that name.
 
     Args:
-        options: of the sampler's class; `tpe` takes `metrics`, the metrics that it is told of, and
+        name: "grid", "random", "quasi_random", "tpe", or another entry of `SAMPLERS`.
+        space: parameter → range (`spaces`).
+        seed: of the draws.
+        options: of the sampler's class; `tpe` takes `metrics`, the metrics that it learns from, and
             `directions`, "max" or "min" for each.
 
     Raises:
-        recsys.code.registry.RegistryError: no such sampler. SpaceError: the sampler cannot search it.
+        recsys.code.registry.RegistryError: no such sampler. SpaceError: the sampler cannot search the space.
+
+    Example:
+        >>> from recsys.training.hyperparameter_search.spaces import Choice
+        >>> sampler = make_sampler("grid", {"factors": Choice((32, 64))})
+        >>> sampler.propose(1, history=[])
+        {'factors': 64}
     """
     return SAMPLERS.load(name)(space, seed, **options)
 
 
 class Listed:
-    """Given settings, one after the other; then another sampler, or nothing.
+    """The given settings, one after the other; then another sampler, or nothing.
 
-    Put a library's defaults first: a search then never does worse on validation than not searching.
+    With a library's defaults first, a search never does worse on validation than the defaults.
     """
 
     def __init__(self, settings: Sequence[Mapping[str, Any]], then: Sampler | None = None):
@@ -100,7 +109,7 @@ class Random:
 
 
 class QuasiRandom:
-    """A scrambled Halton sequence: as even as a grid however long it grows, no two values alike."""
+    """A scrambled Halton sequence: covers the space evenly at every length, without repeating values."""
 
     def __init__(self, space: Space, seed: int = 0, **_: Any):
         self.space = dict(space)

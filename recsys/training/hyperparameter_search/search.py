@@ -1,9 +1,9 @@
-"""The kit's one search over settings, for baselines and new models alike.
+"""The hyperparameter search of the kit, the same for baselines and new models.
 
-Choose by validation, never by test: the objective is given data that the test part was taken out of. The
-budget is a number of trials or of core seconds (processor time of all threads), which a busy machine does
-not shorten; a trial that ends after the budget is spent is logged and not chosen, so that nobody gains by a
-long last trial. The first trial always counts: it is what the model does without a search.
+Settings are chosen on validation, never on test: the objective gets data without the test part. The budget is
+a number of trials or of core seconds (processor time of all threads), which does not depend on how busy the
+machine is. A trial that ends after the budget is spent is logged but not chosen, so that a long last trial is
+no advantage. The first trial always counts: it is the model without a search.
 """
 
 from __future__ import annotations
@@ -24,20 +24,24 @@ from recsys.training.hyperparameter_search.trial_log import TrialLog
 from recsys.training.hyperparameter_search.validation_only import without_test
 from recsys.training.result import TrainingDiverged
 
-# what one setting may do without taking the search with it; a programming error is not among them
+# errors of one setting that do not end the search; programming errors are not among them
 SURVIVABLE = (TrainingDiverged, MemoryError, ArithmeticError)
 
 
 class SearchError(ValueError):
-    """A search cannot be done as asked, or nothing came of it."""
+    """The search cannot be done as asked, or no trial succeeded."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Exactly one of the two: trials ≥ 1, or core seconds > 0.
+    """How much a search may spend: trials (≥ 1) or core seconds (> 0), exactly one of the two.
 
     Raises:
         SearchError: none or both, or out of range.
+
+    Example:
+        >>> Budget(trials=20).left(started=19, spent=0.0)
+        True
     """
 
     trials: int | None = None
@@ -52,17 +56,22 @@ class Budget:
             raise SearchError(f"a budget needs more than 0 core seconds, got {self.core_seconds!r}")
 
     def left(self, started: int, spent: float) -> bool:
-        """May another trial start?"""
+        """Whether another trial may start after `started` trials and `spent` core seconds."""
         return started < self.trials if self.trials is not None else spent < self.core_seconds
 
     def counts(self, number: int, spent: float) -> bool:
-        """May a trial be chosen that ended when so much was spent?"""
+        """Whether trial `number` may be chosen, which ended when `spent` core seconds were used."""
         return number == 0 or self.core_seconds is None or spent <= self.core_seconds
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What an objective returns: metrics of validation, and what to keep of the best trial (a model)."""
+    """What an objective returns.
+
+    Attributes:
+        metrics: on validation, name → number.
+        kept: what to keep of the best trial, such as the fitted model.
+    """
 
     metrics: Mapping[str, float]
     kept: Any = None
@@ -70,7 +79,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Found:
-    """The chosen trial, what it kept, and all trials in their order."""
+    """Result of a search: the best trial, what it kept, and all trials in order."""
 
     best: Trial
     kept: Any
@@ -78,7 +87,7 @@ class Found:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """See `trial.as_frame`; with a column chosen."""
+        """All trials as `trial.as_frame`, with a column `chosen` (bool)."""
         table = as_frame(self.trials)
         return table.assign(chosen=table["number"] == self.best.number)
 
@@ -101,19 +110,33 @@ def search(
     """Try settings until the budget is spent and keep the best.
 
     Args:
-        objective: `objective(settings, data)`; `data` is `without_test(data)`.
-        data: see `validation_only.without_test`.
+        objective: called as `objective(settings, without_test(data))`; returns a `Measured`.
+        data: a split, or anything that `validation_only.without_test` takes.
         sampler: what to try; `samplers.Listed` puts defaults first.
-        metric: by which the best is chosen. direction: "max" or "min".
-        log: file of the trials; a search that was cut off goes on from it.
+        budget: when to stop.
+        metric: name of the metric to choose by. direction: "max" or "min".
+        log: file of the trials; an interrupted search resumes from it.
         identity: what is searched, for the log: names of model and data, seed, space.
-        after_trial: told each new trial and what it kept, in the caller's hands and not the objective's.
+        after_trial: called with each new trial and what it kept.
 
     Raises:
         SearchError: nothing to try, an unknown metric or direction, or every trial failed.
         TrialLogError: the log is of another search.
-        Exception: what an objective raises, but for what a bad setting can cause (`SURVIVABLE`, a metric
-            that is not finite): such a trial is logged as failed and the search goes on.
+        Exception: what the objective raises, except what a bad setting can cause (`SURVIVABLE`, a metric
+            that is not finite): such a trial is logged as failed and the search continues.
+
+    Example:
+        >>> from recsys.training.hyperparameter_search.samplers import make_sampler
+        >>> from recsys.training.hyperparameter_search.spaces import Real
+        >>> class Parabola:  # stands for a data split
+        ...     def without_test(self):
+        ...         return self
+        >>> def objective(settings, data):
+        ...     return Measured({"ndcg@10": 1 - (settings["rate"] - 0.3) ** 2})
+        >>> sampler = make_sampler("quasi_random", {"rate": Real(0.0, 1.0)})
+        >>> found = search(objective, Parabola(), sampler, Budget(trials=16), metric="ndcg@10")
+        >>> found.best.metrics["ndcg@10"] > 0.99
+        True
     """
     if direction not in ("max", "min"):
         raise SearchError(f"direction must be 'max' or 'min', not {direction!r}")
@@ -143,7 +166,7 @@ def search(
 
 
 class _Keeper:
-    """Holds what the best trial so far kept, and nothing else."""
+    """Holds what the best trial so far kept, so that only one model is in memory."""
 
     def __init__(self, metric: str, direction: str):
         self.metric, self.direction = metric, direction
@@ -190,7 +213,7 @@ def _found(trials: list[Trial], keeper: _Keeper, objective: Objective, data: Any
     if best is None:
         reasons = "; ".join(f"{trial.settings}: {trial.reason}" for trial in trials[:3])
         raise SearchError(f"none of {len(trials)} settings could be used: {reasons}")
-    # the best may come from the log of a search that was cut off: what it kept is made once more
+    # the best trial may come from the log of an interrupted search: then it is repeated to get what it kept
     again = keeper.best is None or keeper.best.number != best.number
     kept = objective(dict(best.settings), data).kept if again else keeper.kept
     return Found(best, kept, trials)

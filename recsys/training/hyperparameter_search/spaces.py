@@ -1,8 +1,8 @@
-"""Typed ranges of settings, shared by small searches and by sweeps.
+"""Search spaces: typed ranges of settings, shared by small searches and by sweeps.
 
-A point of the unit cube maps to settings (`settings_at`), so that any sequence over the cube searches any
-space. Numbers that are spread over their logarithm keep three significant digits: a setting can then be
-typed in again.
+A point of the unit cube maps to settings (`settings_at`), so that any sequence of points searches any space.
+Numbers on a logarithmic scale are rounded to three significant digits, so that a setting can be typed in
+again.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 
 
 class SpaceError(ValueError):
-    """A range is empty, of the wrong type, or written in a way that means nothing."""
+    """A range is empty, of the wrong type, or not in the form that `read_space` describes."""
 
 
 @dataclass(frozen=True)
 class Real:
-    """Numbers of [low, high]; with `log` spread over their logarithm.
+    """Real numbers in [low, high]; with `log` on a logarithmic scale.
 
     Raises:
         SpaceError: not finite, low ≥ high, or a logarithm of a number that is not above 0.
@@ -38,12 +38,13 @@ class Real:
         return min(max(float(f"{value:.3g}"), self.low), self.high) if self.log else value
 
     def holds(self, value: Any) -> bool:
+        """Whether the value lies in the range and is of its type."""
         return _is_number(value, (int, float)) and self.low <= value <= self.high
 
 
 @dataclass(frozen=True)
 class Whole:
-    """Whole numbers of low … high, both included; with `log` spread over their logarithm.
+    """Whole numbers low … high, both included; with `log` on a logarithmic scale.
 
     Raises:
         SpaceError: not whole, low ≥ high, or a logarithm of a number that is not above 0.
@@ -63,6 +64,7 @@ class Whole:
         return self.low + min(int(unit * (self.high - self.low + 1)), self.high - self.low)
 
     def holds(self, value: Any) -> bool:
+        """Whether the value lies in the range and is of its type."""
         return _is_number(value, (int,)) and self.low <= value <= self.high
 
 
@@ -91,6 +93,7 @@ class Choice:
         return self.values[int(unit * len(self.values))]
 
     def holds(self, value: Any) -> bool:
+        """Whether the value is one of the choices."""
         return any(type(value) is type(one) and value == one for one in self.values)
 
 

@@ -1,8 +1,8 @@
 """Tree-structured Parzen estimators (Bergstra et al. 2011; Optuna, Akiba et al. 2019, arXiv:1907.10902).
 
-Optuna's study is kept here only as a way to ask: it is told every finished trial of our own log, so that a
-search that was cut off goes on from its history. (Ray's OptunaSearch keeps its study in a pickle that a
-restored Tuner does not read again, ray#30861.)
+For each proposal an Optuna study is rebuilt from the finished trials of our own log, so that an interrupted
+search resumes from its history. (Ray's OptunaSearch keeps its study in a pickle that a restored Tuner does
+not read again, ray#30861.)
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from recsys.training.hyperparameter_search.trial import DONE, STOPPED, Trial
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-STARTUP = 10  # random trials before the model is believed: Optuna's default
+STARTUP = 10  # random trials before the model is used: Optuna's default
 
 
 class TPE:
-    """See the module. What it proposes follows from (seed, number, history, running) alone.
+    """Sampler by Optuna's TPE; what it proposes depends on (seed, number, history, running) alone.
 
     Args:
         metrics: what to learn from; several make it a search for the Pareto front.
@@ -49,9 +49,9 @@ class TPE:
         self.metrics, self.directions = list(metrics), list(directions)
 
     def propose(self, number, history, running=()):
-        # a number of its own for each trial, so that nothing depends on how often the study was asked
+        # a seed of its own for each trial, so that nothing depends on how often the study was asked
         seed = zlib.crc32(f"{self.seed} {number}".encode())
-        with warnings.catch_warnings():  # Optuna calls the liar experimental; it is Bergstra's own remedy
+        with warnings.catch_warnings():  # Optuna's `constant_liar` is marked experimental
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=True)
         study = as_study(history, self.space, self.metrics, self.directions, sampler)

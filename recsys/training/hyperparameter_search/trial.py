@@ -19,12 +19,12 @@ class Trial:
         number: from 0, in the order that trials were proposed in.
         settings: what was tried.
         state: "done"; "stopped" (a scheduler ended it early: its metrics are the last ones reported);
-            "failed" (see `reason`; its metrics mean nothing).
-        metrics: name → number, of the validation part.
+            "failed" (see `reason`; its metrics are not valid).
+        metrics: name → number, on validation.
         reason: of a failure, one line.
         seconds, core_seconds: wall time, and processor time of all threads.
         spent: core seconds of the whole search when this trial had ended.
-        counts: it ended within the budget, so that the search may choose it.
+        counts: whether it ended within the budget, so that the search may choose it.
     """
 
     number: int

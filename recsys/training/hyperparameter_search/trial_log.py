@@ -1,7 +1,7 @@
-"""A log of trials that a kill at any moment leaves readable: a JSON line an event, on disk before it counts.
+"""A crash-safe log of trials: one JSON line per event, flushed to disk before the event counts.
 
-The first line says what is searched; a log of something else is never gone on with. A last line that was cut
-off in the middle is dropped.
+The first line says what is searched; a search never continues the log of another one. An incomplete last line
+is dropped.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any
 
 
 class TrialLogError(ValueError):
-    """The log belongs to another search, or is none."""
+    """The file is the log of another search, or no log."""
 
 
 class TrialLog:
-    """The log in a file, made with its folder where there is none.
+    """A log file; created, with its folder, if there is none.
 
     Args:
         path: of the file.
-        identity: what is searched, plain values; must be that of the log that is there.
+        identity: what is searched, as plain values; must equal that of an existing log.
 
     Raises:
         TrialLogError: the file is another search's log (the first difference is named) or no log at all.
 
     Attributes:
-        events: what was logged before, the identity left out.
+        events: events logged before, without the identity.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any]):
@@ -61,7 +61,7 @@ class TrialLog:
 
 
 def read_log(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What is searched, and the events; nothing is changed, so that a running search can be looked at.
+    """Read a log: its identity and its events. Changes nothing, so it can be used while a search runs.
 
     Raises:
         TrialLogError: no such file, or no log.
@@ -77,7 +77,7 @@ def read_log(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines that are there, the file cut after the last whole one."""
+    """All complete lines; an incomplete last line is cut off the file."""
     if not path.is_file():
         return []
     text = path.read_bytes()

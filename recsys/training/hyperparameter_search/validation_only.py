@@ -1,4 +1,4 @@
-"""Data without its test part: what a trial is given. What is not there cannot be looked at."""
+"""Removes the test part from data before a trial gets it, so that no search can use it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Data = TypeVar("Data")
 
 
 class NoTestPart(RuntimeError):
-    """Something in a search asked for the test part."""
+    """Something in a search tried to use the test part."""
 
 
 class _Absent:
@@ -39,13 +39,13 @@ ABSENT = _Absent()
 
 
 def without_test(data: Data) -> Data:
-    """The data as a trial gets it.
+    """The data without its test part, as a trial gets it.
 
     Args:
         data: a `Split`, or anything with a method `without_test()`.
 
     Raises:
-        TypeError: neither; such data could hold a test part that nobody can take out.
+        TypeError: neither; such data could hold a test part that cannot be removed.
     """
     if isinstance(data, Split):
         return replace(data, test=ABSENT)

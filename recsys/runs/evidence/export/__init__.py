@@ -1,1 +1,1 @@
-"""Records in the formats of other people's archives."""
+"""Export of records in archive formats (RO-Crate)."""

@@ -1,8 +1,8 @@
 """`recsys export --ro-crate`: records as a Process Run Crate (RO-Crate 1.1, Workflow Run profile 0.5).
 
-Every run is a CreateAction: its notebook, as it stood at the run's commit, is the instrument; parameters and
-data files are its objects, the record with its tables and provenance its results. Data are named with
-checksum and licence, never copied: many may not be passed on.
+Every run is a CreateAction: its notebook, as of the run's commit, is the instrument; parameters and data
+files are its objects, the record with its tables and provenance its results. Data are named with checksum and
+licence, never copied, because many may not be redistributed.
 """
 
 import io
@@ -35,13 +35,13 @@ class ExportError(RuntimeError):
 
 
 def export(records: list[Record], folder: Path) -> int:
-    """Write a crate of these records, whole or not at all; returns how many runs it holds.
+    """Write a crate of these records, completely or not at all; returns the number of runs.
 
     Args:
         folder: must not exist yet, or be empty.
 
     Raises:
-        ExportError: there is no record, the folder holds something, or rocrate is not installed.
+        ExportError: there is no record, the folder is not empty, or rocrate is not installed.
     """
     try:
         from rocrate.rocrate import ROCrate
@@ -62,7 +62,7 @@ def export(records: list[Record], folder: Path) -> int:
 
 
 class _Runs:
-    """Adds runs to a crate; what several runs share (notebook, package, data file, setting) is added once."""
+    """Adds runs to a crate; what runs share (notebook, package, data file, setting) is added once."""
 
     def __init__(self, crate: "ROCrate") -> None:
         self.crate, self.sources = crate, all_sources()
@@ -124,7 +124,7 @@ class _Runs:
         )
 
     def _notebook(self, record: Record) -> "Entity":
-        """As it stood at the run's commit, with the packages; only named where that commit is not here."""
+        """The notebook as of the run's commit, with its packages; only its name if the commit is missing."""
         path, commit = record.code["notebook"]["path"], record.code["commit"] or "uncommitted"
         versions = (record.provenance() or {}).get("versions", {})
         place = f"code/{commit[:12]}/{record.code[PROVENANCE]}/{path}"

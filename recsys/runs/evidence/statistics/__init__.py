@@ -1,1 +1,1 @@
-"""One criterion judged by the records that match it: policy, criteria, what was measured, rules."""
+"""Statistics of one criterion: the policy, the matching records, the observations, the test and its state."""

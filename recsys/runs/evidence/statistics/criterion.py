@@ -1,4 +1,4 @@
-"""One comparison that a claim rests on: what it compares, and which runs answer it."""
+"""Criteria: the comparisons that decide a claim, and the runs that match them."""
 
 import itertools
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from recsys.runs.records import Record
 
 
 class Ambiguous(ValueError):
-    """Two runs of one seed match a side: the criterion does not say which."""
+    """Two runs with the same seed match a side of a criterion, so it is ambiguous."""
 
 
 class Criterion(BaseModel):
     """One comparison, treatment minus control, and the direction that the claim asserts.
 
-    Rule and line follow from the kind and the metric (experiments/policy.yaml); `kind` here is needed where
+    Test and line follow from the kind and the metric (experiments/policy.yaml); `kind` is needed only where
     it differs from the claim's, as in "faster, and keeps its quality".
     """
 
@@ -88,7 +88,7 @@ class Criterion(BaseModel):
         return ", ".join(words)
 
     def sides(self, experiment: str) -> dict[str, tuple[str, dict[str, Any]]]:
-        """Experiment and parameters of each side's runs, by what the side is called."""
+        """Experiment and parameters of each side's runs, by the side's name ("treatment", "control", ...)."""
         own = self.experiment or experiment
         asked = {"treatment": (own, self.where | self.treatment)}
         if self.control is not None:
@@ -100,22 +100,24 @@ class Criterion(BaseModel):
 
 @dataclass(frozen=True)
 class Matched:
-    """The runs of every side, all of one profile, by seed."""
+    """The matching runs of every side by seed, all from one profile."""
 
     sides: dict[str, dict[Any, Record]]
     profile: str
 
     @property
     def runs(self) -> tuple[str, ...]:
+        """Names of the matched runs."""
         return tuple(dict.fromkeys(r.run for side in self.sides.values() for r in side.values()))
 
     @property
     def records(self) -> list[Record]:
+        """The matched records of all sides."""
         return [record for side in self.sides.values() for record in side.values()]
 
 
 class Records:
-    """Records by experiment, so that a criterion looks at its own alone."""
+    """Records indexed by experiment."""
 
     def __init__(self, records: list[Record]) -> None:
         self.by_experiment: dict[str, list[Record]] = {}
@@ -123,6 +125,7 @@ class Records:
             self.by_experiment.setdefault(record.experiment, []).append(record)
 
     def matching(self, experiment: str, wanted: Mapping[str, Any]) -> list[Record]:
+        """The experiment's records that have all the wanted parameters."""
         return [
             record
             for record in self.by_experiment.get(experiment, ())
@@ -131,7 +134,7 @@ class Records:
 
 
 def match(criterion: Criterion, experiment: str, records: Records) -> Matched | str:
-    """The runs that answer a criterion, of the largest profile that holds all sides; else what is missing.
+    """The runs that match a criterion, from the largest profile with all sides; else what is missing.
 
     Raises:
         Ambiguous: two runs of one seed match a side.

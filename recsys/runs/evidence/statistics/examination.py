@@ -1,7 +1,7 @@
-"""What the records say about one criterion: effect, interval, p-values on both sides of its line, a state.
+"""Tests one criterion by its records: effect, interval, p-values on both sides of its line, state.
 
-The rules are those of experiments/policy.yaml. With the effect turned to the side that the claim asserts
-and the line L of the metric's family:
+The rules are those of experiments/policy.yaml. With the effect's sign such that the claim asserts a positive
+one, and the line L of the metric's family:
 
     gain, faster   supported above L, refuted below L
     keeps          supported above −L, refuted below −L
@@ -30,14 +30,14 @@ class Finding:
     Attributes:
         rule: which of the six rules judged it.
         message: why it has its state, in words.
-        words: how a refuted gain is told: "harms", "real but too small", "no gain worth having".
+        words: category of a refuted gain: "harms", "real but too small", "no gain worth having".
         effect, low, high, line: treatment minus control with its 95 % interval, and the line, in the
-            metric's units; a ratio where `ratio`; NaN where nothing could be computed. Of a fact, low and
-            high are the smallest and the largest of its runs.
-        p_support, p_refute: two-sided p-values; each is small on its own side of the line; None for a
-            fact and where nothing was tested.
+            metric's units; a ratio where `ratio`; NaN where nothing could be computed. For a fact, low and
+            high are the smallest and the largest value of its runs.
+        p_support, p_refute: two-sided p-values, small where the effect lies on the supporting or refuting
+            side of the line; None for a fact and where nothing was tested.
         n: units (users, lists, or runs where paired by seed). seeds: of the treatment and the control.
-        lacks: what is missing by rule, in words: seeds or sessions.
+        lacks: what the policy requires and is missing, in words: seeds or sessions.
         runs: names of the records used. first_started: when the earliest of them began.
         estimate: on the scale of the test, for power.
     """
@@ -65,21 +65,23 @@ class Finding:
 
     @property
     def place(self) -> str:
+        """The parameters shared by both sides, in words."""
         return self.criterion.place
 
     @property
     def p_value(self) -> float | None:
-        """Two-sided, of "the effect lies on the line"."""
+        """Two-sided p-value of "the effect equals the line"."""
         return None if self.p_support is None else min(self.p_support, self.p_refute)
 
 
 def examine(criterion: Criterion, kind: Rule, experiment: str, records: Records, policy: Policy) -> Finding:
-    """Judge one expanded criterion by the records that match it.
+    """Test one expanded criterion by the records that match it.
 
     Args:
-        criterion: with nothing left in `each`.
-        kind: the claim's rule, where the criterion names none.
-        experiment: the claim's, where the criterion names none.
+        criterion: expanded (its `each` is empty).
+        kind: the claim's, used where the criterion names none.
+        experiment: the claim's, used where the criterion names none.
+        records: to match. policy: rules and lines.
     """
     rule = criterion.kind or kind
     try:
@@ -108,7 +110,7 @@ def examine(criterion: Criterion, kind: Rule, experiment: str, records: Records,
 
 
 def _fact(criterion: Criterion, rule: Rule, matched: Matched, family: Family) -> Finding:
-    """Every run is looked at; what is counted has no chance in it."""
+    """Check a fact in every run; counted values are not random."""
     ratio = rule == "faster"
     sides = sides_of(criterion, matched, log=ratio)
     line = criterion.sign * family.line.of(0.0) if ratio else 0.0
@@ -161,13 +163,13 @@ def _tested(criterion: Criterion, rule: Rule, matched: Matched, family: Family, 
     )
     message, lacks = _too_few(matched, family, policy)
     if lacks:
-        # the estimate may be shown, but it has no say
+        # the estimate may be shown, but does not count
         return replace(finding, message=message, lacks=lacks, p_support=1.0, p_refute=1.0)
     return _decided(finding, low * criterion.sign, high * criterion.sign, policy.level)
 
 
 def _line(criterion: Criterion, rule: Rule, matched: Matched, family: Family, ratio: bool) -> float:
-    """On the scale of the test, as seen from the side that the claim asserts."""
+    """The line on the scale of the test, with the sign that the claim asserts."""
     if rule == "level":
         return 0.0
     if criterion.line is not None:
@@ -180,7 +182,7 @@ def _line(criterion: Criterion, rule: Rule, matched: Matched, family: Family, ra
 
 
 def _p_values(estimate: Effect, sign: int, line: float, rule: Rule) -> tuple[float, float]:
-    """Two-sided p-values, each of the hypothesis that the other state would be right."""
+    """Two-sided p-values for supporting and for refuting the claim."""
     if rule == "no effect":
         # two one-sided tests at the level itself: the 90 % interval
         within = max(estimate.p_above(-line), estimate.p_below(line))
@@ -192,7 +194,7 @@ def _p_values(estimate: Effect, sign: int, line: float, rule: Rule) -> tuple[flo
 
 
 def _too_few(matched: Matched, family: Family, policy: Policy) -> tuple[str, str]:
-    """Why a comparison is undecided by rule, and what it lacks; empty where it lacks nothing."""
+    """Why the policy leaves a comparison undecided, and what it lacks; empty where it lacks nothing."""
     for name, side in matched.sides.items():
         ran = len(side)
         if family.timing and ran < policy.fewest_sessions:

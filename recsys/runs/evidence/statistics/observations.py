@@ -1,4 +1,4 @@
-"""What the matched runs of a criterion measured: tables of users (or lists) and seeds, one for each side."""
+"""Observations of a criterion's matched runs: a table of users (or lists) × seeds for each side."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -14,7 +14,7 @@ from recsys.runs.records import POSITIONS, Record, RecordFileError, read_table
 
 
 class NotRecorded(ValueError):
-    """No run of a side recorded what the criterion needs: the criterion asks for what is not there."""
+    """No run of a side recorded what the criterion needs."""
 
 
 WEIGHTS = {"treatment": 1.0, "control": -1.0, "treatment's start": -1.0, "control's start": 1.0}
@@ -23,12 +23,12 @@ WEIGHTS = {"treatment": 1.0, "control": -1.0, "treatment's start": -1.0, "contro
 def sides_of(criterion: Criterion, matched: Matched, log: bool = False) -> list[Side]:
     """One table for each side, [units, seeds], over the same units in the same order.
 
-    Paired by seed there are no units: a side is [1, seeds] of the runs' own metrics. Where every side has
-    the same seeds these are pairs too, and one side of differences is returned: a seed may draw the data, the
-    users judged or their order, which then cancels.
+    Paired by seed there are no units: a side is [1, seeds] of the runs' own metrics. Where all sides have the
+    same seeds, these are paired, and one side of differences is returned: what a seed determines on both
+    sides (the data, the evaluated users, their order) then cancels.
 
     Args:
-        log: take logarithms first (of costs, so that differences are ratios).
+        log: take logarithms first (of costs, so that differences are log ratios).
 
     Raises:
         NotRecorded: a metric that no run of a side has.
@@ -52,7 +52,7 @@ def sides_of(criterion: Criterion, matched: Matched, log: bool = False) -> list[
 
 
 def control_mean(criterion: Criterion, matched: Matched) -> float:
-    """What a relative line is a share of: the control's mean, or the fixed number."""
+    """The value that a relative line is a share of: the control's mean, or the fixed number."""
     if criterion.value is not None:
         return criterion.value
     side = {"control": matched.sides["control"]}

@@ -1,4 +1,4 @@
-"""experiments/policy.yaml: the rule and the line that a claim's kind and its metric fix."""
+"""Reads experiments/policy.yaml: the test and the line that follow from a claim's kind and its metric."""
 
 import functools
 import math
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from recsys.runs import paths
 from recsys.runs.strict_yaml import validated
 
-# what one criterion may ask; the three others say how criteria come together
+# kinds that a single criterion may have; the other three combine several criteria
 Rule = Literal["gain", "keeps", "faster", "no effect", "level", "fact"]
 Kind = Literal["gain", "keeps", "faster", "no effect", "level", "fact", "can", "all", "most"]
 
@@ -26,7 +26,7 @@ class _Strict(BaseModel):
 
 
 class Line(_Strict):
-    """The smallest difference that matters, in one of three forms."""
+    """The smallest relevant difference: absolute, relative to the control's mean, or as a ratio."""
 
     absolute: float | None = Field(default=None, gt=0)
     relative: float | None = Field(default=None, gt=0, description="share of the control's mean")
@@ -48,6 +48,7 @@ class Line(_Strict):
         return max(self.relative * abs(control_mean), self.at_least)
 
     def words(self) -> str:
+        """The line as text, for the report."""
         if self.ratio is not None:
             return f"a factor of {self.ratio:g}"
         if self.absolute is not None:
@@ -57,7 +58,7 @@ class Line(_Strict):
 
 
 class Family(_Strict):
-    """Metrics that share scale and line."""
+    """A family of metrics with the same scale and line."""
 
     name: str
     metrics: list[str] = Field(min_length=1)
@@ -68,26 +69,28 @@ class Family(_Strict):
     timing: bool = False
 
     def holds(self, metric: str, parameters: Mapping[str, Any]) -> bool:
+        """Whether the family contains this metric of runs with these parameters."""
         return any(fnmatchcase(metric, pattern) for pattern in self.metrics) and all(
             parameters.get(name) in values for name, values in self.where.items()
         )
 
 
 class Untrained(_Strict):
-    """Runs in which no seed changes anything."""
+    """Deterministic runs, in which a seed changes nothing."""
 
     parameters: dict[str, list[Any]] = {}
     experiment: str | None = None
     reason: str
 
     def holds(self, experiment: str, parameters: Mapping[str, Any]) -> bool:
+        """Whether runs of this experiment with these parameters are deterministic."""
         return self.experiment in (None, experiment) and all(
             parameters.get(name) in values for name, values in self.parameters.items()
         )
 
 
 class Policy(_Strict):
-    """The whole file."""
+    """The contents of policy.yaml."""
 
     level: float = Field(gt=0, lt=0.5)
     q_line: float = Field(gt=0, lt=1)
@@ -99,10 +102,10 @@ class Policy(_Strict):
     does_not_train: list[Untrained] = []
 
     def family(self, metric: str, parameters: Mapping[str, Any]) -> Family:
-        """The first family that names the metric.
+        """The first family that contains the metric.
 
         Raises:
-            PolicyError: none does.
+            PolicyError: there is none.
         """
         for family in self.families:
             if family.holds(metric, parameters):
@@ -119,6 +122,6 @@ def load_policy(path: Path | None = None) -> Policy:
     """Read policy.yaml (default: the project's).
 
     Raises:
-        PolicyError: unreadable, a key twice, an unknown name, a value of another type; with its line.
+        PolicyError: with its line: unreadable, a duplicate key, an unknown name, a value of another type.
     """
     return validated(Policy, path or paths.EXPERIMENTS / "policy.yaml", PolicyError)[0]
