@@ -79,9 +79,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Run also what is up to date.")] = False,
     address: Annotated[
         str | None,
-        typer.Option(
-            help="A Ray cluster, e.g. auto or 10.0.0.5:6379; it must see this folder (docs/running.md)."
-        ),
+        typer.Option(help="A Ray cluster, e.g. 10.0.0.5:6379; it must see this folder (docs/running.md)."),
     ] = None,
     cores: Annotated[int | None, typer.Option(min=1, help="Cores for a local Ray (default: all).")] = None,
     threads: Annotated[
@@ -146,10 +144,8 @@ def show(experiment: Annotated[str, typer.Argument(help="Its name or leading num
     from recsys.runs.grid.experiment import choose, load_experiments
     from recsys.runs.grid.plan import declared_parameters
 
-    chosen, *others = choose(load_experiments(), [experiment])
+    chosen = choose(load_experiments(), [experiment])[0]
     console.print(f"[bold]{chosen.name}[/]  {chosen.notebook}\n{escape(chosen.question)}\n")
-    if others:
-        console.print(f"'{experiment}' also begins: {', '.join(one.name for one in others)}\n")
     table = Table("parameter", "type", "default", "meaning", title="Parameters (-p name=value)")
     for p in declared_parameters(chosen).values():
         table.add_row(p.name, escape(p.annotation), repr(p.default), escape(p.meaning))
@@ -167,8 +163,7 @@ def verify(
 ) -> None:
     """Check every committed number: ranks against records, records against prose, claims against records.
 
-    Records whose code has changed since are listed with what changed. With --rerun N, the cheapest record of
-    N experiments is repeated at its own commit (see `recsys rerun`). Exit status 1 names what disagrees.
+    Records whose code has changed since are listed with what changed. Exit status 1 names what disagrees.
     """
     from recsys.runs.evidence.verify import verify_all
 

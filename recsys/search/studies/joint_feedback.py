@@ -1,8 +1,8 @@
 """Is feedback predicted better jointly (click, cart, purchase, rating) than each by itself, and how well
 calibrated?
 
-The demo store's lists, in the four times of `recsys.search.studies.logged_lists`; learnt from all of them, with
-the place among the features, judged on those in random order. A row's features look back from its list:
+The demo store's lists, in the four times of `recsys.search.studies.logged_lists`; learnt from all of them,
+with the place among the features, judged on those in random order. A row's features look back from its list:
 reviews that were published before, clicks and purchases of the user before. What a model learns from looks
 back too, from the end of the time that it learns in: a purchase of the last minute is there, its rating,
 written a week later, is not.
