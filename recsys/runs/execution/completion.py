@@ -41,7 +41,7 @@ def complete_record(request: "Request", working: Path, started: datetime, second
 
 
 def _installed(key: str) -> bool:
-    """Whether these are weights in a Python package or in the kit's own cache, and not in the user's own folder.
+    """Whether these are weights in a Python package or in the kit's cache, not in a folder of the user's.
 
     The first belong to the package's version, which the record holds; the second are made by the kit's code
     from others. Their paths are this machine's and mean nothing elsewhere.
