@@ -1,4 +1,4 @@
-"""One thread a test: boosting's threads spin where another program holds a core, and its tests took minutes."""
+"""One thread a test: boosting spins where another program holds a core, and its tests took minutes."""
 
 import pytest
 from threadpoolctl import threadpool_limits
