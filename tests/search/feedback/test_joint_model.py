@@ -10,7 +10,7 @@ from recsys.metrics.classification import expected_calibration_error
 from recsys.search.errors import SearchError
 from recsys.search.feedback.joint_model import SETTINGS, STAGES, JointFeedback
 
-QUICK = replace(SETTINGS, epochs=6)
+QUICK = replace(SETTINGS, epochs=30)  # few views here: as many steps as a log gives in 6
 
 
 def planted(count, seed=0):
