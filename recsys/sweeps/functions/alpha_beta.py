@@ -80,7 +80,7 @@ def before_judging(logged: LoggedLists) -> LoggedLists:
     table = logged.table[logged.table["part"] != "judging"]
     events = logged.shop.events
     shop = replace(logged.shop, events=events[events["time"] <= table["time"].max()])
-    return LoggedLists(shop, table)
+    return replace(logged, shop=shop, table=table)
 
 
 ALPHA_BETA = TrialFunction(run, declared, ("ndcg@10",), prepare)
