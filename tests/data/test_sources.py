@@ -16,7 +16,7 @@ from tests.data.files.test_archives import Foreign, make_npy
 from tests.data.loopback_server import HTML, LoopbackServer
 
 LOG = b"1 1 2 3\n2 2 3 1\n"
-PLACED_BY_HAND = {"home_depot", "womens_clothing", "stock_tweets"}  # their terms or their place admit no public URL
+PLACED_BY_HAND = {"home_depot", "womens_clothing", "stock_tweets"}  # no public URL
 # made from originals by recsys.data.media.derive
 DERIVED = {"images_60x80_id_mod4_0.tar.gz", "posters_128.tar.gz"}
 DERIVED |= {"grocery_store_128.tar", "recordings_0_14.tar.gz"}
