@@ -9,7 +9,6 @@ N: products. Q: queries. D: width.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from recsys.data.files.verification import sha256_of
 from recsys.encoders.backbone import Backbone
 from recsys.ensembling.score_fusion import convex
 from recsys.search.catalogue import Catalogue, checked
@@ -208,7 +208,7 @@ class SearchEngine:
         self.catalogue.to_parquet(folder / CATALOGUE, index=False)
         manifest = {"format": FORMAT, "backbone": self.texts.name, "words_weight": self.words_weight}
         manifest |= {"variant": self.texts.queries_by, "titles": title_code()}
-        manifest["catalogue"] = _sha256(folder / CATALOGUE)
+        manifest["catalogue"] = sha256_of(folder / CATALOGUE)
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
@@ -236,7 +236,7 @@ class SearchEngine:
             raise SearchError(
                 f"the vectors in {folder} were made by other code than this kit's: build the engine again"
             )
-        if not (folder / CATALOGUE).is_file() or _sha256(folder / CATALOGUE) != manifest["catalogue"]:
+        if not (folder / CATALOGUE).is_file() or sha256_of(folder / CATALOGUE) != manifest["catalogue"]:
             raise SearchError(
                 f"{folder / CATALOGUE} is missing or damaged (checksum): build the engine again"
             )
@@ -267,8 +267,3 @@ def _read_manifest(folder: Path) -> dict:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SearchError(f"{folder / MANIFEST} is damaged ({error}): build the engine again") from None
     raise SearchError(f"{folder} was written in format {found}, this code reads {FORMAT}")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,7 +17,6 @@ N: products. Q: queries. D: width.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
+from recsys.data.files.verification import sha256_of
 from recsys.search.errors import SearchError
 from recsys.search.vector_rows import VectorRows
 
@@ -175,7 +175,7 @@ class VectorIndex:
         with (folder / VECTORS).open("wb") as file:
             np.savez(file, ids=ids, vectors=vectors)
         manifest = {"format": FORMAT, "model": self.model, "width": self.width, "kind": self.kind}
-        manifest |= {"products": len(ids), "sha256": _sha256(folder / VECTORS)}
+        manifest |= {"products": len(ids), "sha256": sha256_of(folder / VECTORS)}
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
@@ -203,7 +203,7 @@ class VectorIndex:
                 raise SearchError(
                     f"{folder} is of {what} {own[what]!r}, asked for with {wanted!r}: build it again"
                 )
-        if not (folder / VECTORS).is_file() or _sha256(folder / VECTORS) != own["sha256"]:
+        if not (folder / VECTORS).is_file() or sha256_of(folder / VECTORS) != own["sha256"]:
             raise SearchError(f"{folder / VECTORS} is missing or damaged (checksum): build the index again")
         index = cls(own["width"], own["model"], own["kind"])
         with np.load(folder / VECTORS, allow_pickle=False) as file:
@@ -261,8 +261,3 @@ def _unit(vectors: np.ndarray, width: int) -> np.ndarray:
         raise SearchError("a vector holds NaN or infinity: mend the encoder")
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.ascontiguousarray(vectors / np.where(length > 0, length, 1), dtype=np.float32)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
