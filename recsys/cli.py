@@ -241,7 +241,7 @@ def findings() -> None:
     The findings' template, docs/findings.template.md, holds a selector wherever a number belongs, such as
     {{ 00_data_and_splits | dataset=beauty, scorer=random | ndcg@10 | .4f }}.
     """
-    from recsys.runs.evidence.findings_page import FINDINGS, written
+    from recsys.runs.evidence.documents.findings_page import FINDINGS, written
     from recsys.runs.records import load_records
     from recsys.runs.report.ladder import write_readme
 

@@ -16,8 +16,8 @@ from rich.table import Table
 
 from recsys.runs import paths
 from recsys.runs.checksums import altered, values
-from recsys.runs.evidence import findings_page
-from recsys.runs.evidence.prose import quoted_numbers
+from recsys.runs.evidence.documents import findings_page
+from recsys.runs.evidence.documents.prose import quoted_numbers
 from recsys.runs.evidence.publish import COST, cost
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.fingerprint import change_since, sha256_of_file

@@ -10,7 +10,7 @@ import pytest
 from recsys.metrics.ranking import ranking_metrics
 from recsys.runs import paths
 from recsys.runs.checksums import CHECKSUMS, content_name, with_checksums
-from recsys.runs.evidence import prose
+from recsys.runs.evidence.documents import prose
 from recsys.runs.evidence.publish import publish_reference
 from recsys.runs.evidence.verify import check_record, other_seeds, standing, unreadable
 from recsys.runs.grid import fingerprint, git

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsys.runs.evidence.findings_page import FindingsError, cost_table, expand, problems
+from recsys.runs.evidence.documents.findings_page import FindingsError, cost_table, expand, problems
 from tests.runs.made_records import make_record
 
 SHOP = {"dataset": "shop", "model": "ease"}
