@@ -13,7 +13,8 @@ FileName = Annotated[str, Field(pattern=r"^[^./\\][^/\\]*$")]
 
 
 def _moment(text: str) -> str:
-    datetime.fromisoformat(text)
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time needs its zone, such as Z")
     return text
 
 
