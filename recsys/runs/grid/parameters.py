@@ -40,7 +40,7 @@ class Parameter:
             checked = self.adapter.validate_python(value, strict=True)
         except ValidationError:
             raise ParameterError(
-                f"{source}: parameter '{self.name}' expects {self.annotation}, got {value!r} "
+                f"{source}: parameter '{self.name}' expects {self.annotation}, got {value!r:.200} "
                 f"({type(value).__name__}); the notebook's default is {self.default!r}"
             ) from None
         try:
@@ -163,7 +163,7 @@ def _from_text(text: str, parameter: Parameter) -> Any:
     except ValidationError:
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {"True": True, "False": False, "None": None}.get(text, text)
 
 

@@ -63,8 +63,11 @@ def plan(
         runs: the folder of the runs (default experiments/runs).
 
     Raises:
-        ParameterError: a grid key or an override that a notebook lacks, or a value of the wrong type.
+        ParameterError: a grid key or an override that a notebook lacks, or a value of the wrong type; a seed
+            by `seeds` and by `overrides`.
     """
+    if seeds is not None and "seed" in (overrides or {}):
+        raise ParameterError("the seed is given twice, by --seed and by -p seed: give it once")
     planned: dict[Path, PlannedRun] = {}
     for experiment in experiments:
         declared = declared_parameters(experiment)

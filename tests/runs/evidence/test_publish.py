@@ -81,6 +81,7 @@ def test_publish_takes_only_what_can_be_traced(shop, tmp_path):
     shop.run(7, name="a-trial")
     shop.run(4, shop.reference)
     shop.run(8, shop.reference, "outgrown")
+    (tmp_path / "empty").mkdir()
     said = shop.publish(tmp_path / "empty")
     assert "outgrown: kept, though the grid no longer holds it; --prune would remove it" in said
     assert shop.published == {absent, "outgrown"}, "nothing is deleted"
@@ -111,6 +112,13 @@ def test_published_records_are_not_sealed_anew(shop, tmp_path):
     said = shop.publish(tmp_path / "copied")
     assert "left out, it was edited after it was published: notes is 'better than it was'" in said
     assert any("notes is" in problem for problem in check_record(record)[0])
+
+
+def test_a_folder_of_runs_that_is_not_there_is_named(shop, tmp_path):
+    shop.run(0, shop.reference)
+    with pytest.raises(PublishError, match="no folder"):
+        shop.publish(tmp_path / "rnus", prune=True)
+    assert len(shop.published) == 1
 
 
 @pytest.mark.parametrize(

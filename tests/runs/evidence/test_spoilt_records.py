@@ -1,4 +1,4 @@
-"""Committed records that were edited, merged by hand, cut off or replaced by links: each is named, none is read."""
+"""Committed records that were edited, merged by hand, cut off or replaced by links: each is named."""
 
 import copy
 import json
