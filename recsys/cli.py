@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from recsys.command_line import OnceEach, one_line
+from recsys.command_line import OnceEach, one_line, print_anything
 from recsys.data.cli import data_commands
 from recsys.encoders.packaged.cli import models_commands
 from recsys.runs import paths
@@ -52,11 +52,11 @@ Runs = Annotated[Path | None, typer.Option(help="Folder of the runs (default: ex
 
 def main() -> None:
     """Entry point: turns the kit's own errors, and the system's, into one line and exit status 2."""
+    print_anything()
     try:
         app()
     except Exception as error:
-        told = one_line(error)
-        if told is None:
+        if (told := one_line(error)) is None:
             raise
         Console(stderr=True).print(f"[bold red]error:[/] {escape(told)}", highlight=False, soft_wrap=True)
         raise SystemExit(2) from None

@@ -1,5 +1,6 @@
 """The work of `recsys report`, without the parsing of its options."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ class _Summary(BaseModel):
 
 def report_command(console: Console, out: Path, runs: Path) -> None:
     """Write the site and print the verdict table."""
+    if runs != paths.RUNS and not runs.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder of runs", str(runs))
     experiments = load_experiments()
     own = [record for record in load_records(runs) if record.profile != "smoke"]
     reference = load_records(paths.REFERENCE)
