@@ -1,4 +1,4 @@
-"""What reaches the report from elsewhere: scripts in values, half-written files, a report that was stopped."""
+"""What reaches the report from elsewhere: scripts in values, half-written files, a report once stopped."""
 
 import json
 import xml.etree.ElementTree
