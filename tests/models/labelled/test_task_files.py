@@ -70,7 +70,7 @@ def test_a_damaged_head_is_told_in_one_line(tmp_path):
 
 
 def test_a_head_is_never_paired_with_another_task_s_adapter(tmp_path, monkeypatch):
-    """Saving was killed between the two files, or a folder was copied together from two tasks of one shape."""
+    """Saving was killed between the two files, or a folder was copied together from two tasks."""
     first, second = trained(classifier, "lora"), trained(classifier, "lora")
     with torch.no_grad():
         for parameter in second.parameters():
