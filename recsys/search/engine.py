@@ -129,8 +129,9 @@ class SearchEngine:
         """
         if not isinstance(query, str):
             raise SearchError(f"a query is a text, got {type(query).__name__}")
-        if k < 1:
-            raise SearchError(f"k is a list length of at least 1, got {k}")
+        if not isinstance(k, int | np.integer) or k < 1:
+            raise SearchError(f"k is a list length of at least 1, got {k!r}")
+        k = min(int(k), max(1, len(self)))
         query = query.replace("\0", " ")[:LONGEST].strip()
         if not query or not len(self):
             return self._told(np.empty(0, np.int64), *(np.empty(0),) * 3)

@@ -86,9 +86,34 @@ def test_a_product_that_cannot_be_kept_is_refused(engine, id, title, message):
     assert len(engine) == 2
 
 
-@pytest.mark.parametrize("query", ["\ud800", "lamp\udfff drill", "\x00" * 30_000 + "lamp"])
-def test_half_characters_and_nothing_but_nul_are_queries(engine, query):
+LONG = "9" * 5_000
+
+
+QUERIES = ["\ud800", "lamp\udfff drill", "\x00" * 30_000 + "lamp", "9" * 10**7, "1/" * 10**6, "1/0 in"]
+QUERIES += [
+    f"{LONG}/{LONG}",
+    f"{LONG[:400]}/1",
+    f"1 1/{LONG}",
+    f"{LONG}.{LONG} in",
+    f".{LONG}",
+    "\u0661/\u0662 in",
+]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
+def test_half_characters_and_endless_numbers_are_queries(engine, query):
     assert len(engine.search(query, 2)) in (0, 2)
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5, "3", None, True - 1])
+def test_a_list_of_no_length_is_refused(engine, k):
+    with pytest.raises(SearchError, match="a list length of at least 1"):
+        engine.search("drill", k)
+
+
+@pytest.mark.parametrize("k", [3, 10**6, 10**12, 10**30])
+def test_a_list_longer_than_the_catalogue_costs_no_memory(engine, k):
+    assert len(engine.search("drill", k)) == 2
 
 
 @pytest.mark.parametrize(
