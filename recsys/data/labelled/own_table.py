@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -132,8 +133,8 @@ def _codes(table: pd.DataFrame, options: Options) -> list[str]:
 
 def _grades(path: Path, written: pd.Series) -> pd.Series:
     grades = pd.to_numeric(written, errors="coerce")
-    if grades.isna().any():
-        raise NotData(f"{path}: label {written[grades.isna()].iloc[0]!r} is no number, and graded is true")
+    if (wrong := ~np.isfinite(grades)).any():
+        raise NotData(f"{path}: label {written[wrong].iloc[0]!r} is no number, and graded is true")
     return grades.astype("float64")
 
 
