@@ -77,7 +77,7 @@ DRY = ("run", "--dry-run")
         (("publish", "--runs", "nowhere"), "there is no folder nowhere: correct --runs"),
         (("publish", "--runs", "experiments/reference"), "holds published records"),
         (("report", "--runs", "nowhere"), "nowhere: there is no such folder of runs"),
-        (("rerun", ""), "is an experiment: name one of its records"),
+        (("rerun", ""), "names 0 committed records"),
         (("rerun", "no such record"), "names 0 committed records"),
         (("rerun", "../../etc"), "names 0 committed records"),
         (("sweep", "nothing"), "no sweep 'nothing'"),

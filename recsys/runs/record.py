@@ -88,6 +88,8 @@ def record(
 
 
 def _finite(name: str, value: float) -> float:
+    if not isinstance(name, str):
+        raise RecordError(f"a metric's name is a text, got {name!r}")
     number = float(value)
     if not math.isfinite(number):
         raise RecordError(f"metric '{name}' is {number}: a run whose metric is not finite has failed")

@@ -33,8 +33,8 @@ FAILING = {
     "18_exit": (["import sys\nsys.exit(3)"], "SystemExit: 3"),
     "19_no_number": (["record({'score': 'many'})"], "could not convert string to float: 'many'"),
     "20_name": (["record({'score': 1.0, 3: 1.0, None: 2.0})"], "name"),
-    "21_no_folder": (["import os, shutil\nshutil.rmtree(os.path.dirname(os.environ['RECSYS_REQUEST']))"], ""),
 }
+LOST = "import os, shutil\nshutil.rmtree(os.path.dirname(os.environ['RECSYS_REQUEST']))"
 FINE = {
     "30_half_out": ["print('half \\ud800 \\x00 \\x1b[31m')", END],
     "31_relative": [
@@ -51,6 +51,7 @@ def ran(tmp_path_factory):
     project = make_project(tmp_path_factory.mktemp("project"))
     for name, (cells, _) in FAILING.items():
         add_experiment(project, name, "[1]", START, *cells)
+    add_experiment(project, "29_lost", "[1]", LOST, START, END)
     for name, cells in FINE.items():
         add_experiment(project, name, "[1]", START, *cells)
     (project / "mine").mkdir()
@@ -84,7 +85,8 @@ def test_odd_outputs_and_relative_folders_are_no_fault(ran, name):
 def test_the_command_ends_as_it_should(ran):
     project, done = ran
     assert done.returncode == 1
-    assert f"{len(FINE)} notebooks executed, 0 up to date, {len(FAILING)} failed" in done.stdout
+    assert f"{len(FINE)} notebooks executed, 0 up to date, {len(FAILING) + 1} failed" in done.stdout
+    assert re.search(r"FAILED 29_lost .*FileNotFoundError", done.stdout)
     assert len(done.stdout) + len(done.stderr) < 200_000
     assert not list((project / "experiments" / "runs").rglob("outside.parquet"))
     assert not (project / "notebooks" / "kept").exists()
