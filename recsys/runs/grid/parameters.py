@@ -44,7 +44,11 @@ class Parameter:
                 f"({type(value).__name__}); the notebook's default is {self.default!r}"
             ) from None
         try:
-            json.dumps(checked, allow_nan=False)
+            json.dumps(checked, allow_nan=False, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ParameterError(
+                f"{source}: parameter '{self.name}' holds half a character: {checked!r:.200}"
+            ) from None
         except ValueError:
             raise ParameterError(f"{source}: parameter '{self.name}' must be finite, got {value!r}") from None
         return checked
