@@ -45,7 +45,7 @@ class Plot(_Strict):
 
 
 class Cells(_Strict):
-    """A block of a grid: the Cartesian product over `grid`, each combined with `fixed`, which it overrules."""
+    """A block of a grid: the Cartesian product over `grid`, on top of `fixed`."""
 
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     fixed: dict[str, Any] = {}
