@@ -71,7 +71,6 @@ def test_every_value_a_class_and_grades(mine):
         ({"separator": ","}, "it has comment;stars;product"),
         ({"colums": {}}, "Extra inputs"),
         ({"columns": COLUMNS | {"group": "stars"}}, "two of the columns are one column of the file"),
-        ({"encoding": "utf-7-x"}, "no readable table"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(mine, options, told):
