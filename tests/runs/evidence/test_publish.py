@@ -32,10 +32,11 @@ class Shop:
         for path in [paths.EXPERIMENTS / "policy.yaml", *(paths.EXPERIMENTS / "claims").glob("*.yaml")]:
             copied = project / "experiments" / path.relative_to(paths.EXPERIMENTS)
             copied.write_bytes(path.read_bytes())
-        self.project, self.runs, self.reference = project, folder / "runs", folder / "published"
+        self.project = project
 
-    def prepare(self):
-        """What a record of this code says of it, and the runs' names by seed."""
+    def begin(self, folder):
+        """Folders of one test; what a record of this code says of it, and the runs' names by seed."""
+        self.runs, self.reference = folder / "runs", folder / "published"
         found = dependencies(self.project / "notebooks" / "00_x.ipynb", [])
         self.notebook = {"path": "notebooks/00_x.ipynb", "sha256": found.notebook_sha256}
         self.code = {"commit": "abc", "dirty": False, "notebook": self.notebook, "loaded": []}
@@ -58,15 +59,20 @@ class Shop:
         return {record.run for record in load_records(self.reference)}
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return Shop(tmp_path_factory.mktemp("shop"))
+
+
 @pytest.fixture
-def shop(tmp_path, monkeypatch):
-    shop = Shop(tmp_path)
+def shop(built, tmp_path, monkeypatch):
+    shop = built
     monkeypatch.setattr(paths, "PROJECT", shop.project)
     monkeypatch.setattr(paths, "EXPERIMENTS", shop.project / "experiments")
     monkeypatch.setattr(
         "recsys.runs.evidence.publish.missing_commits", lambda commits: {"lost"} & set(commits)
     )
-    shop.prepare()
+    shop.begin(tmp_path)
     return shop
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rocrate.model.entity import Entity
     from rocrate.rocrate import ROCrate
 
+METADATA = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 SPDX = "https://spdx.org/licenses/"
 SHA256 = {"sha256": "https://schema.org/sha256"}  # younger than the context of RO-Crate 1.1
@@ -66,7 +67,12 @@ def export(records: list[Record], folder: Path) -> int:
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)  # of an export that was stopped
     crate.write(partial)
-    partial.replace(folder)
+    if folder.exists():  # empty, and perhaps somebody's current folder, which must stay the one that it is
+        for part in sorted(partial.iterdir(), key=lambda path: path.name == METADATA):  # that comes last
+            part.replace(folder / part.name)
+        partial.rmdir()
+    else:
+        partial.replace(folder)
     return len(records)
 
 
