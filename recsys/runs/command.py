@@ -121,8 +121,8 @@ def _run(
         except KeyboardInterrupt:
             _write_last(console, runs, planned, outcomes, profile)
             console.print(
-                f"\nStopped. {len(outcomes)} of {len(ready)} runs had ended and are kept; those in progress are "
-                "lost. The same command goes on with the rest."
+                f"\nStopped. {len(outcomes)} of {len(ready)} runs had ended and are kept; those in progress "
+                "are lost. The same command goes on with the rest."
             )
             raise SystemExit(130) from None
     return outcomes

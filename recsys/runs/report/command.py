@@ -51,8 +51,8 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
 def _untested(count: int) -> str:
     """What the table leaves out, and what its column "paper" means."""
     return (
-        f"Not in the table: the {count} that no record tests yet, or that have no test; the report lists all. "
-        "000 and 004 name the two articles, § their sections."
+        f"Not in the table: the {count} that no record tests yet, or that have no test; the report lists "
+        "all. 000 and 004 name the two articles, § their sections."
     )
 
 
