@@ -199,7 +199,7 @@ def power(
     Example: recsys power 02_bert_fine_tuning --profile reference
     """
     if state:
-        from recsys.runs.report.power_statement import state_power
+        from recsys.runs.evidence.power_statement import state_power
 
         state_power(console, experiment, _profile(profile))
         return

@@ -1,5 +1,4 @@
-"""The alarm over texts as they arrive, out of order: days are closed by a watermark and folded in their
-order.
+"""The alarm over texts that arrive out of order: a watermark closes days, which are folded in their order.
 
 The watermark is the newest time seen so far less a delay, as in `recsys.streaming.arrivals`. A day is closed
 when the watermark has passed its end; a text of a closed day is late, counted and left out. So the alarms
