@@ -1,4 +1,4 @@
-"""From texts to what a reader of the alarm sees: who takes what for bad news, and the stream of it.
+"""What notebook 14_opinion_monitoring computes: bad news by a model, and the stream that the alarm watches.
 
 N: texts. T: days. F: firms.
 """

@@ -1,4 +1,4 @@
-"""Robustness to noisy queries: does quality fall less after contrastive training than after pointwise?"""
+"""Does quality fall less on noisy queries after contrastive training than after pointwise training?"""
 
 from __future__ import annotations
 
