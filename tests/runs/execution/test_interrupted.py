@@ -1,4 +1,4 @@
-"""Ctrl-C in mid-run: what ended is kept whole, nothing half is left, nothing goes on, and the next run resumes."""
+"""Ctrl-C in mid-run: what ended is kept, nothing half is left or goes on, and the next run resumes."""
 
 import json
 import os
