@@ -75,7 +75,7 @@ def record(
     )
     kept = {}
     if scores is not None:
-        from recsys.runs.evidence.scores import write_scores
+        from recsys.runs.kept_scores.scores import write_scores
 
         kept = write_scores(folder, scores)
     print(f"{len(metrics)} metrics recorded")

@@ -80,8 +80,8 @@ def run(
     """
     environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
     threads = {run.needs.threads for run in planned}
-    with orphans_ended(), _kernel_parents(threads) as warm, started_ray(address, cores) as ray:
-        environment |= {SOCKET: warm}
+    with orphans_ended(), _kernel_parents(threads) as parents, started_ray(address, cores) as ray:
+        environment |= {SOCKET: parents}
         total = ray.cluster_resources()
         task = ray.remote(execute)
         on_start(total.get("CPU", 1) / max(1, max(run.needs.threads for run in planned)))

@@ -11,7 +11,7 @@ from recsys.ensembling.members import fit_members
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import ModelSettings
 from recsys.runs import paths
-from recsys.runs.evidence.scores import ScoresError, found_scores, load_scores
+from recsys.runs.kept_scores.scores import ScoresError, found_scores, load_scores
 
 
 def gather(

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from recsys.runs import paths
+from recsys.runs.evidence import power_statement as statements
 from recsys.runs.grid.experiment import load_experiments
-from recsys.runs.report import power_statement as statements
 
 STATED = sorted((paths.EXPERIMENTS / "power").glob("*.json"))
 ASKED = ("claim", "metric", "where", "seeds")

@@ -13,8 +13,8 @@ from recsys.ensembling.candidate_lists import CandidateLists, Identity, Kept
 from recsys.ensembling.kept_lists import identity, keep
 from recsys.metrics.ranking import earlier_events, new_targets
 from recsys.models.next_item.data import load_next_item
-from recsys.runs.evidence.scores import ScoresError, found_scores, load_scores, write_scores
-from recsys.runs.evidence.scores_cli import scores_commands
+from recsys.runs.kept_scores.cli import scores_commands
+from recsys.runs.kept_scores.scores import ScoresError, found_scores, load_scores, write_scores
 
 OWN = Identity("shop", "c" * 64, "s" * 64)
 

@@ -1,4 +1,4 @@
-"""Robustness to noisy queries: does quality fall less after contrastive training than after pointwise?"""
+"""Does quality fall less on noisy queries after contrastive training than after pointwise training?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recsys.search.studies.study import Study, StudySettings, study
 SCORERS = ("bm25", "zero_shot", "pointwise", "contrastive")
 
 
-def noise_falls(settings: StudySettings) -> Study:
+def noise_robustness(settings: StudySettings) -> Study:
     """NDCG@10 on clean and noisy test queries: BM25, an untuned encoder, and the encoder tuned in two ways.
 
     Both are tuned on the same pairs for the same steps; `settings.loss` names the contrastive loss. Lists:

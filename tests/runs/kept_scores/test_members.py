@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from recsys.ensembling.candidate_lists import Identity, Kept
-from recsys.runs.evidence.kept_members import kept_members
-from recsys.runs.evidence.scores import ScoresError, write_scores
+from recsys.runs.kept_scores.members import kept_members
+from recsys.runs.kept_scores.scores import ScoresError, write_scores
 from tests.runs.evidence.test_scores import OWN, lists
 
 

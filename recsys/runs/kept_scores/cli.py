@@ -8,19 +8,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from recsys.command_line import OnceEach
 from recsys.runs import paths
 
 console = Console(highlight=False)
 scores_commands = typer.Typer(no_args_is_help=True)
 
 
-@scores_commands.command("list")
+@scores_commands.command("list", cls=OnceEach)
 def list_scores(
     experiment: Annotated[str | None, typer.Argument(help="Of one experiment; all when left out.")] = None,
     runs: Annotated[Path, typer.Option(help="Folder of the runs.")] = paths.RUNS,
 ) -> None:
-    """Every run that kept scores: model, data set, part, users, and how many candidates of each."""
-    from recsys.runs.evidence.scores import found_scores
+    """Every run that kept scores: model, data set, part, users, and how many candidates of each.
+
+    Example: recsys scores list 09_members
+    """
+    from recsys.runs.kept_scores.scores import found_scores
 
     table = Table("run", "model", "data set", "part", "users", "kept")
     count = 0
@@ -32,17 +36,20 @@ def list_scores(
     console.print(table if count else "No run kept scores; recsys run 09_members makes some.")
 
 
-@scores_commands.command("show")
+@scores_commands.command("show", cls=OnceEach)
 def show_scores(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     user: Annotated[int, typer.Argument(help="The user's code.")],
     part: Annotated[str, typer.Option(help="validation or test.")] = "test",
     top: Annotated[int, typer.Option(min=1, help="Candidates to show.")] = 10,
 ) -> None:
-    """One user's best candidates by a run: item code, score, and score in standard deviations of the row."""
+    """One user's best candidates by a run: item code, score, and score in standard deviations of the row.
+
+    Example: recsys scores show experiments/runs/09_members/RUN 17 --part validation
+    """
     import numpy as np
 
-    from recsys.runs.evidence.scores import load_scores
+    from recsys.runs.kept_scores.scores import load_scores
 
     lists = load_scores(run, part).of(np.array([user]))
     spread = float(lists.spread[0]) or 1.0
