@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from recsys.command_line import OnceEach, one_line
+from recsys.command_line import OnceEach, one_line, print_anything
 from recsys.data.cli import data_commands
 from recsys.encoders.packaged.cli import models_commands
 from recsys.runs import paths
@@ -53,11 +53,11 @@ Runs = Annotated[Path | None, typer.Option(help="Folder of the runs (default: ex
 
 def main() -> None:
     """Entry point: turns the kit's own errors, and the system's, into one line and exit status 2."""
+    print_anything()
     try:
         app()
     except Exception as error:
-        told = one_line(error)
-        if told is None:
+        if (told := one_line(error)) is None:
             raise
         Console(stderr=True).print(f"[bold red]error:[/] {escape(told)}", highlight=False, soft_wrap=True)
         raise SystemExit(2) from None
@@ -236,7 +236,7 @@ def findings() -> None:
     The findings' template, docs/findings.template.md, holds a selector wherever a number belongs, such as
     {{ 00_data_and_splits | dataset=beauty, scorer=random | ndcg@10 | .4f }}.
     """
-    from recsys.runs.evidence.findings_page import FINDINGS, written
+    from recsys.runs.evidence.documents.findings_page import FINDINGS, written
     from recsys.runs.records import load_records
     from recsys.runs.report.ladder import write_readme
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from recsys.runs.evidence.prose import quoted_numbers
+from recsys.runs.evidence.documents.prose import quoted_numbers
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.notebook_cells import code_cells, read_cells
 from recsys.runs.grid.parameters import parse_cell, read_parameters, reassigned

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from recsys.runs import paths
 from recsys.runs.strict_yaml import validated
@@ -50,6 +50,12 @@ class Cells(_Strict):
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     fixed: dict[str, Any] = {}
     needs: Needs | None = None
+
+    @model_validator(mode="after")
+    def _once(self) -> "Cells":
+        if both := sorted(self.grid.keys() & self.fixed.keys()):
+            raise ValueError(f"'{both[0]}' stands under both grid and fixed: one of them would be ignored")
+        return self
 
     def expand(self) -> Iterator[dict[str, Any]]:
         """The parameters of every cell."""
@@ -108,6 +114,12 @@ def load_experiment(path: Path) -> Experiment:
         raise ExperimentError(f"{path.name}: unknown profile {unknown}; there are {', '.join(PROFILES)}")
     if experiment.primary_metric not in experiment.metrics:
         raise ExperimentError(f"{path.name}: primary_metric must be one of its metrics")
+    if experiment.plot and experiment.plot.metric not in experiment.metrics:
+        near = difflib.get_close_matches(experiment.plot.metric, experiment.metrics, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ExperimentError(
+            f"{path.name}: the plot's metric '{experiment.plot.metric}' is none of its metrics{hint}"
+        )
     return experiment
 
 
