@@ -1,4 +1,4 @@
-"""Writes the documents whose numbers come from the committed records: findings, sizing, the README's ladder."""
+"""Writes the documents with numbers of the committed records: findings, sizing, the README's ladder."""
 
 from collections.abc import Sequence
 

@@ -1,8 +1,8 @@
-"""`docs/streaming_sizing.md`: what a streaming machine carries, by constants of the records of 08_engine_load.
+"""`docs/streaming_sizing.md`: what a streaming machine carries, by the records of 08_engine_load.
 
-Its template, docs/streaming_sizing.template.md, holds selectors as that of the findings does, of the cell `BAR`,
-and results of the page's own arithmetic as `{{ name }}`, a key of `derived`. Where a record is still missing,
-`LATER` stands in its place.
+Its template, docs/streaming_sizing.template.md, holds selectors as that of the findings does, of the cell
+`BAR`, and results of the page's own arithmetic as `{{ name }}`, a key of `derived`. Where a record is still
+missing, `LATER` stands in its place.
 """
 
 import re
@@ -49,8 +49,8 @@ def written(reference: Sequence[Record], docs: Path | None = None) -> str:
 def derived(measured: Sequence[Record]) -> dict[str, str]:
     """Results of the page's arithmetic, as texts; empty without the records that they need.
 
-    Keys: cores, of the worked example; hours, to rebuild a shard from a day's log; carried, events a second of
-    a machine of `MACHINE` cores; batch_seconds, fixed part of a batch's time; per_user, bytes on disk of
+    Keys: cores, of the worked example; hours, to rebuild a shard from a day's log; carried, events a second
+    of a machine of `MACHINE` cores; batch_seconds, fixed part of a batch's time; per_user, bytes on disk of
     `USERS` users in GB.
     """
     found: dict[str, str] = {}

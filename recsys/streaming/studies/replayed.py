@@ -1,4 +1,4 @@
-"""Replays a data set through the engine with injected disorder, and compares it with one computation over its log.
+"""Replays a data set through the engine with faults, and compares it with one computation over its log.
 
 The comparison is the acceptance test of the engine on any log: whole numbers of all states equal, floats to
 `CLOSE`, every injected fault found, to the line.
@@ -31,7 +31,7 @@ INVOICES = "online_retail"  # the family whose files may be replayed line by lin
 
 @dataclass(frozen=True)
 class Replayed:
-    """batches: from `load.engine_run`. accounts: lines put in and found. equality: from `load.equals_batch`."""
+    """batches, accounts, equality: tables of the functions of `load`: engine_run, accounts, equals_batch."""
 
     batches: pd.DataFrame
     accounts: pd.DataFrame
