@@ -25,7 +25,7 @@ def line(number, time=NOON, user=1, item=0, kind="click", **fields):
 
 @pytest.fixture
 def read(tmp_path):
-    """Function: the lines through the engine's own functions, in batches of two, into a store of one shard."""
+    """Function: lines through the engine's own functions, in batches of two, into a store of one shard."""
 
     def into_a_store(lines):
         store = open_store(tmp_path / "store", SPEC, 1)
@@ -79,7 +79,7 @@ def test_a_clock_that_jumps_back_is_late_beyond_the_watermark_and_sorted_in_with
 
 
 def test_the_hour_that_comes_twice_in_autumn_is_two_hours(read):
-    """02:30 in Berlin, before and after the clocks went back, then 02:45 before: written out of order."""
+    """02:30 in Berlin before and after the clocks went back, and 02:45 summer time, as UTC, between them."""
     first, again = "2021-10-31T02:30:00+02:00", "2021-10-31T02:30:00+01:00"
     store = read([line(1, first), line(2, "2021-10-31T00:45:00Z", item=1), line(3, again, item=2)])
     state = state_of(store)
@@ -138,7 +138,7 @@ def test_a_user_without_id_counts_for_popularity_and_has_no_state(read, user):
     assert popularity(store.all_windows(), 3).tolist() == [0, 0, 1]
 
 
-def test_two_users_without_id_may_send_the_same_number(read):
-    """Ids are unique within a user; nameless events are one user to the engine, so a collector numbers them."""
+def test_the_nameless_are_one_user_whose_events_the_collector_numbers(read):
+    """Ids are unique within a user: two equal ones of nobody are taken for a repeat."""
     store = read([line(5, user=None), line(5, NOON + 1, user=None)])
     assert store.tallies()["duplicates"] == 1
