@@ -67,7 +67,7 @@ def test_log_in_batches_with_a_stop_between(spark, tmp_path):
 
 
 def test_a_batchs_time_is_all_that_spark_spends_on_it(monkeypatch):
-    """Found on reading: planning and commits were left out, so the rate looked better than what is sustained."""
+    """Found on reading: planning and commits were left out, so the rate looked better than it is."""
     work = dataflow.Flow("store", "checkpoint", "log")
 
     def start(spark, flow):
