@@ -13,6 +13,7 @@ from recsys.encoders.packaged.cli import models_commands
 from recsys.runs import paths
 from recsys.runs.kept_scores.cli import scores_commands
 from recsys.search.cli import search_command
+from recsys.streaming.cli import replay_command
 from recsys.sweeps.cli import sweep
 
 console = Console(highlight=False)
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(data_commands, name="data", help="List, fetch and show the data sets.")
 app.command("search", cls=OnceEach)(search_command)
+app.command("replay", cls=OnceEach)(replay_command)
 app.add_typer(scores_commands, name="scores", help="List and show the scores that runs kept for fusion.")
 app.add_typer(models_commands, name="models", help="List the packaged models, and whether they are here.")
 app.command(cls=OnceEach)(sweep)
@@ -231,19 +233,15 @@ def rerun(
 
 @app.command(cls=OnceEach)
 def findings() -> None:
-    """Write docs/findings.md, and the README's figure of the whole stack, from the committed records.
+    """Write docs/findings.md, docs/streaming_sizing.md and the README's ladder from the records.
 
     The findings' template, docs/findings.template.md, holds a selector wherever a number belongs, such as
     {{ 00_data_and_splits | dataset=beauty, scorer=random | ndcg@10 | .4f }}.
     """
-    from recsys.runs.evidence.documents.findings_page import FINDINGS, written
     from recsys.runs.records import load_records
-    from recsys.runs.report.ladder import write_readme
+    from recsys.runs.report.documents import write_documents
 
-    path, reference = paths.PROJECT / "docs" / FINDINGS, load_records(paths.REFERENCE)
-    path.write_text(written(reference), encoding="utf-8")
-    names = [str(path.relative_to(paths.PROJECT)), *write_readme(reference)]
-    console.print(f"Written: {', '.join(names)}")
+    console.print(f"Written: {', '.join(write_documents(load_records(paths.REFERENCE)))}")
 
 
 @app.command(cls=OnceEach)
