@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from recsys.runs import paths
 from recsys.runs.strict_yaml import validated
@@ -45,17 +45,11 @@ class Plot(_Strict):
 
 
 class Cells(_Strict):
-    """A block of a grid: the Cartesian product over `grid`, each combined with `fixed`."""
+    """A block of a grid: the Cartesian product over `grid`, each combined with `fixed`; grid wins, so that blocks can share `fixed`."""
 
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     fixed: dict[str, Any] = {}
     needs: Needs | None = None
-
-    @model_validator(mode="after")
-    def _once(self) -> "Cells":
-        if both := sorted(self.grid.keys() & self.fixed.keys()):
-            raise ValueError(f"'{both[0]}' stands under both grid and fixed: one of them would be ignored")
-        return self
 
     def expand(self) -> Iterator[dict[str, Any]]:
         """The parameters of every cell."""

@@ -40,7 +40,6 @@ def test_cells_are_the_product_without_duplicates(tmp_path):
         ("name: 09_sample", "name: 09_other", "must agree"),
         ("metrics: [score]", "metrics: []", "metrics"),
         ("metrics: [score]", "metrics: [score", "YAML"),
-        ("fixed: {dataset", "fixed: {seed: 3, dataset", "'seed' stands under both grid and fixed"),
         ("fixed: {dataset", "fixed: {dataset: beauty, dataset", 'line 10: .*duplicate key "dataset"'),
         ("primary", "plot: {metric: scroe}\nprimary", "plot's metric 'scroe' .* did you mean 'score'"),
         ("[1e-5, 1.0]", "[1e-5, .inf]", "line 9: inf is no finite number"),
