@@ -1,4 +1,4 @@
-"""The form of a registry entry, in Python or in a user's YAML file.
+"""Registry entries of data sets: their fields, read from Python or from a user's own YAML file.
 
 A YAML file named by the environment variable RECSYS_SOURCES adds data sets without touching code::
 

@@ -1,9 +1,9 @@
-"""A cache on disk of the vectors of files and texts, memory-mapped: what was encoded once is not decoded
-again.
+"""On-disk cache of encoded files and texts, memory-mapped: nothing is decoded or encoded twice.
 
-A store is one folder for one way of encoding, named by the hash of its code, weights and settings; inside it,
-rows are found by the hash of the encoded content. So another data set with the same picture shares the row,
-an edited encoder gets a new folder, and a changed file a new row. Files that failed are remembered too.
+It is no feature store in the sense of `recsys.streaming.stores`, which serves the states of users. A store is
+one folder for one way of encoding, named by the hash of its code, weights and settings; inside it, rows are
+found by the hash of the encoded content. So another data set with the same picture shares the row, an edited
+encoder gets a new folder, and a changed file a new row. Files that failed are remembered too.
 
 Crash-safe: vectors are written before the index lines that name them; an index line that is cut short, or
 names a row that the file does not hold, is ignored. Where vectors were lost (a disk cleaned or full, a power

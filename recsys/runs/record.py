@@ -80,7 +80,7 @@ def record(
     files = _write_tables(_named(positions, tables or {}), folder)
     kept = {}
     if scores is not None:
-        from recsys.runs.evidence.scores import write_scores
+        from recsys.runs.kept_scores.scores import write_scores
 
         kept = write_scores(folder, scores)
     print(f"{len(metrics)} metrics recorded")

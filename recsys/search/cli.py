@@ -17,7 +17,7 @@ console = Console(highlight=False)
 def search_command(
     query: Annotated[str, typer.Argument(help="What is searched for.")],
     catalogue: Annotated[
-        Path | None, typer.Option(help="A CSV with titles; indexed when asked for first.")
+        Path | None, typer.Option(help="A CSV with titles; it is indexed at the first search.")
     ] = None,
     index: Annotated[
         Path | None, typer.Option(help="Folder of the index (default: beside the catalogue).")
@@ -28,10 +28,13 @@ def search_command(
     ] = None,
     variant: Annotated[
         str | None,
-        typer.Option(help="That encodes queries: one of notebook 05's, plain, or auto (tries all: minutes)."),
+        typer.Option(help="How queries are encoded: a variant of notebook 05, plain, or auto (minutes)."),
     ] = None,
 ) -> None:
-    """Search a catalogue by words and meaning."""
+    """Search a catalogue by words (BM25) and by meaning (vectors of a language model).
+
+    Example: recsys search "tea cup" --catalogue products.csv -k 5
+    """
     from recsys.search.catalogue import read_catalogue
     from recsys.search.engine import SearchEngine
     from recsys.search.errors import SearchError

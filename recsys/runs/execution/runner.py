@@ -82,8 +82,8 @@ def run(
     # kernels run in the notebooks' folder: a relative path would mean another place there
     environment = {name: str(path) for name in FORWARDED if (path := from_environment(name))}
     threads = {run.needs.threads for run in planned}
-    with orphans_ended(), _kernel_parents(threads) as warm, started_ray(address, cores) as ray:
-        environment |= {SOCKET: warm}
+    with orphans_ended(), _kernel_parents(threads) as parents, started_ray(address, cores) as ray:
+        environment |= {SOCKET: parents}
         total = ray.cluster_resources()
         task = ray.remote(execute)
         on_start(total.get("CPU", 1) / max(1, max(run.needs.threads for run in planned)))

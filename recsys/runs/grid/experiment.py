@@ -45,7 +45,10 @@ class Plot(_Strict):
 
 
 class Cells(_Strict):
-    """A block of a grid: the Cartesian product over `grid`, on top of `fixed`."""
+    """A block of a grid: the Cartesian product over `grid`, each combined with `fixed`.
+
+    Where a name stands under both, the grid's values count: blocks can share what is fixed by a YAML anchor.
+    """
 
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     fixed: dict[str, Any] = {}

@@ -19,7 +19,7 @@ from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.record_shape import FileName
 from recsys.runs.records import load_records
 from recsys.runs.report.pages import write_report
-from recsys.runs.report.verdicts import DECIDED, effect, verdict_rows
+from recsys.runs.report.verdicts import DECIDED, effect, totals, verdict_rows
 
 WIDE = 150  # columns of a terminal
 
@@ -42,7 +42,7 @@ class _Summary(BaseModel):
 
 
 def report_command(console: Console, out: Path, runs: Path) -> None:
-    """Write the site and print the verdict table."""
+    """Write the site; print the verdict table, its totals, what failed, and where to read on."""
     if runs != paths.RUNS and not runs.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder of runs", str(runs))
     experiments = load_experiments()
@@ -55,16 +55,27 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
     known = histories(judged[0], confirming)
     changed = {"reference": standing(reference), "yours": standing(own)}
     index = write_report(out, own, reference, failures, claims, experiments, runs, judged, known, changed)
-    table, untested = _verdict_table(verdict_rows(*judged, known, changed), console.width >= WIDE)
+    rows = verdict_rows(*judged, known, changed)
+    table, untested = _verdict_table(rows, console.width >= WIDE)
     console.print(table)
-    console.print(f"{untested} further claims are not yet tested or can't be; the report lists all.")
+    for line in (*totals(rows), _untested(untested)):
+        console.print(line)
     for entry in failures:
         console.print(
             f"[yellow]{entry['state']}[/] {entry['experiment']} {escape(entry['label'])}: "
             f"{escape(entry['reason'])}",
             soft_wrap=True,
         )
+    console.print("How to read a verdict: README.md. What each one rests on, and where to read on:")
     console.print(f"Report: [bold]{index}[/]", soft_wrap=True)
+
+
+def _untested(count: int) -> str:
+    """What the table leaves out, and what its column "paper" means."""
+    return (
+        f"Not in the table: the {count} that no record tests yet, or that have no test; the report lists "
+        "all. 000 and 004 name the two articles, § their sections."
+    )
 
 
 def _verdict_table(rows: list[Any], wide: bool) -> tuple[Table, int]:

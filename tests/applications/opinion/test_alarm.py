@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.applications.opinion.alarm import NEW, AlarmSpec, alarms, calibrated, per_week, step
-from recsys.applications.opinion.live_watch import LiveWatch, Raised, Told
+from recsys.applications.opinion.live_watch import Alarm, DatedText, LiveWatch
 from recsys.streaming.events import DAY
 
 counts_of_days = st.lists(st.integers(0, 30), min_size=1, max_size=80)
@@ -82,7 +82,10 @@ def test_a_rate_has_a_poisson_interval():
 
 
 told = st.builds(
-    Told, st.integers(0, 20 * DAY), st.sampled_from(["a", "b", "c"]), st.sampled_from([True, True, False])
+    DatedText,
+    st.integers(0, 20 * DAY),
+    st.sampled_from(["a", "b", "c"]),
+    st.sampled_from([True, True, False]),
 )
 
 
@@ -100,8 +103,8 @@ def test_the_cut_of_a_live_stream_changes_nothing(texts, cuts):
 
 @given(st.lists(st.integers(0, 12), min_size=8, max_size=20), st.randoms(use_true_random=False))
 def test_a_live_stream_folds_what_the_days_held_whatever_their_order_within_the_delay(counts, random):
-    texts = [Told(day * DAY + n, "a", True) for day, count in enumerate(counts) for n in range(count)]
-    texts.append(Told(len(counts) * DAY - 1, "z", False))
+    texts = [DatedText(day * DAY + n, "a", True) for day, count in enumerate(counts) for n in range(count)]
+    texts.append(DatedText(len(counts) * DAY - 1, "z", False))
     spec, delay = AlarmSpec(limit=0.5), DAY
     start = texts[0].time // DAY
     # within half a day of delay any two texts may change places
@@ -111,12 +114,12 @@ def test_a_live_stream_folds_what_the_days_held_whatever_their_order_within_the_
     expected = np.flatnonzero(alarms(counts[start:], spec)) + start
     assert live.late == 0
     assert [raised.day for raised in found] == expected.tolist()
-    assert all(raised == Raised(raised.day, "a", counts[raised.day]) for raised in found)
+    assert all(raised == Alarm(raised.day, "a", counts[raised.day]) for raised in found)
 
 
 def test_a_late_text_is_counted_and_left_out():
     live = LiveWatch(["a"], AlarmSpec(), delay=0)
-    live.push([Told(0, "a", True), Told(3 * DAY, "a", True), Told(DAY, "a", True)])
+    live.push([DatedText(0, "a", True), DatedText(3 * DAY, "a", True), DatedText(DAY, "a", True)])
     assert live.late == 1
 
 
