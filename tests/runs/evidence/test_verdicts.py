@@ -90,6 +90,10 @@ def test_the_p_value_of_a_claim(sides):
     assert refuted.p_value == pytest.approx(min(1, p_of(sides, "open")[1], 2 * p_of(sides, "open")[0]))
     most = verdict_of(sides, *over("gain", "more", "open"), kind="most")
     assert most.p_value == pytest.approx(2 * max(gain[0], more[0]))  # partial conjunction, 2 of 3
+    runs(sides, "harm2", [0.3, 0.31, 0.3])
+    against = verdict_of(sides, *over("harm", "harm2", "open"), kind="most")
+    assert against.state == "refuted"
+    assert against.p_value == pytest.approx(2 * max(harm[1], p_of(sides, "harm2")[1]))
 
 
 def test_bonferroni_can_take_a_refutation_away(tmp_path):
