@@ -81,7 +81,9 @@ def p_of(folder, name):
 def test_the_p_value_of_a_claim(sides):
     """The largest to support, Bonferroni's smallest to refute; `can` the other way round."""
     gain, more, harm = (p_of(sides, name) for name in ("gain", "more", "harm"))
-    assert verdict_of(sides, *over("gain", "more")).p_value == pytest.approx(max(gain[0], more[0]))
+    both = verdict_of(sides, *over("gain", "more"))
+    assert both.p_value == pytest.approx(max(gain[0], more[0]))
+    assert both.decisive.p_value == pytest.approx(max(gain[0], more[0]))  # the weakest that supports
     assert verdict_of(sides, *over("gain", "harm", "more")).p_value == pytest.approx(3 * harm[1])
     assert verdict_of(sides, *over("gain", "harm", "absent")).p_value == pytest.approx(3 * harm[1])
     can = verdict_of(sides, *over("gain", "harm", "open"), kind="can")
@@ -193,6 +195,9 @@ def test_a_decided_claim_with_a_large_q_is_fragile(tmp_path):
     among = verdicts(claims_of({"criteria": over("harm")}, *[{}] * 9), load_records(tmp_path))[0]
     assert (among.state, among.fragile) == ("refuted", True)
     assert among.q_value == pytest.approx(min(1.0, 10 * among.p_value))
+    runs(tmp_path, "open", OPEN)
+    undecided = verdicts(claims_of({"criteria": over("open")}, *[{}] * 9), load_records(tmp_path))[0]
+    assert (undecided.state, undecided.fragile) == ("undecided", False)
 
 
 # ---- claims without a verdict of their own, and what would decide one
