@@ -116,6 +116,8 @@ def test_criteria_of_one_setting_are_needed_together(sides):
     assert (verdict.state, verdict.words) == ("supported", "1 of 2")
     assert verdict.p_value == pytest.approx(2 * p_of(sides, "more")[0])
     assert verdict_of(sides, *asked[:2], kind="can").state == "refuted"
+    # two settings, and within the first two criteria
+    assert verdict_of(sides, *asked, kind="all").p_value == pytest.approx(4 * p_of(sides, "harm")[1])
     # a criterion without records is a test that was planned: it counts within its setting too
     lacking = [asked[1], criterion(side="absent", setting="x")]
     assert verdict_of(sides, *lacking, kind="all").p_value == pytest.approx(2 * p_of(sides, "harm")[1])
