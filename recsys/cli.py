@@ -7,12 +7,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from recsys.command_line import OnceEach, one_line
+from recsys.command_line import OnceEach, one_line, print_anything
 from recsys.data.cli import data_commands
 from recsys.encoders.packaged.cli import models_commands
 from recsys.runs import paths
 from recsys.runs.kept_scores.cli import scores_commands
 from recsys.search.cli import search_command
+from recsys.streaming.cli import replay_command
 from recsys.sweeps.cli import sweep
 
 console = Console(highlight=False)
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(data_commands, name="data", help="List, fetch and show the data sets.")
 app.command("search", cls=OnceEach)(search_command)
+app.command("replay", cls=OnceEach)(replay_command)
 app.add_typer(scores_commands, name="scores", help="List and show the scores that runs kept for fusion.")
 app.add_typer(models_commands, name="models", help="List the packaged models, and whether they are here.")
 app.command(cls=OnceEach)(sweep)
@@ -53,11 +55,11 @@ Runs = Annotated[Path | None, typer.Option(help="Folder of the runs (default: ex
 
 def main() -> None:
     """Entry point: turns the kit's own errors, and the system's, into one line and exit status 2."""
+    print_anything()
     try:
         app()
     except Exception as error:
-        told = one_line(error)
-        if told is None:
+        if (told := one_line(error)) is None:
             raise
         Console(stderr=True).print(f"[bold red]error:[/] {escape(told)}", highlight=False, soft_wrap=True)
         raise SystemExit(2) from None
@@ -231,19 +233,15 @@ def rerun(
 
 @app.command(cls=OnceEach)
 def findings() -> None:
-    """Write docs/findings.md, and the README's figure of the whole stack, from the committed records.
+    """Write docs/findings.md, docs/streaming_sizing.md and the README's ladder from the records.
 
     The findings' template, docs/findings.template.md, holds a selector wherever a number belongs, such as
     {{ 00_data_and_splits | dataset=beauty, scorer=random | ndcg@10 | .4f }}.
     """
-    from recsys.runs.evidence.findings_page import FINDINGS, written
     from recsys.runs.records import load_records
-    from recsys.runs.report.ladder import write_readme
+    from recsys.runs.report.documents import write_documents
 
-    path, reference = paths.PROJECT / "docs" / FINDINGS, load_records(paths.REFERENCE)
-    path.write_text(written(reference), encoding="utf-8")
-    names = [str(path.relative_to(paths.PROJECT)), *write_readme(reference)]
-    console.print(f"Written: {', '.join(names)}")
+    console.print(f"Written: {', '.join(write_documents(load_records(paths.REFERENCE)))}")
 
 
 @app.command(cls=OnceEach)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from recsys.plots.style import COLOURS, panels
 
+STATES = ("cut", "month", "day", "hour", "session", "event", "session_only")
 BOXES = {  # name: (x, y, text)
     "log": (0.0, 1.0, "log\n(files, Redis Stream)"),
     "check": (2.2, 1.0, "schema check"),
@@ -78,6 +79,13 @@ def plot_freshness(gains: pd.DataFrame) -> Axes | None:
     axes.legend()
     axes.set_title("Value of fresh state (bars: interval of the difference to the control)")
     return axes
+
+
+def by_freshness(frame: pd.DataFrame) -> pd.DataFrame:
+    """Records in the order of their parameter `state`, oldest knowledge first; an empty frame as it is."""
+    if frame.empty:
+        return frame
+    return frame.sort_values("state", key=lambda states: states.map(STATES.index), kind="stable")
 
 
 def plot_learners(weekly: pd.DataFrame) -> Axes | None:

@@ -1,14 +1,21 @@
-"""Driver, workers and Redis are killed with SIGKILL while events come in; the final state must be exact."""
+"""Driver, workers and Redis are killed with SIGKILL while events come in; the final state must be exact.
+
+Lines are released by the number of kills, so that events still come at the last kill on a slow machine too.
+Exact means: states, windows and accepted events of the lines that were made, and every count and dead letter
+of one computation over the log as it stands in Redis, where a call that the producer repeated is found twice.
+"""
 
 import argparse
 import os
 import random
+import secrets
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +24,24 @@ import psutil
 
 from recsys.streaming.engine import redis_server, spark_session
 from recsys.streaming.engine.producer import send
+from recsys.streaming.errors import NoRedis
 from recsys.streaming.events import parse_lines
 from recsys.streaming.replay import Disorder, Injected, disordered, synthetic_rows
 from recsys.streaming.shard_batch import apply_batch
 from recsys.streaming.sharding import shards_of
 from recsys.streaming.stores.opening import open_store
+from recsys.streaming.stores.redis_store import connect
 from recsys.streaming.top_lists import save_catalogue
 from recsys.streaming.user_state import StateSpec
 
 EVENTS, USERS, ITEMS, SHARDS = 60_000, 2_000, 300, 4
-LINES_A_SECOND = 150  # so that events still come when the last kill falls
+STREAM = "events"
+LINES_A_SECOND = 150
 VICTIMS = ("driver", "worker", "redis")
 LONGEST_WAIT = 25.0  # seconds between kills: a JVM starts in 15, so some fall before its first batch
-SECONDS_TO_CLEAR, SECONDS_TO_WORK = 30, 120
+SECONDS_TO_CLEAR, SECONDS_TO_WORK, SECONDS_OF_PATIENCE = 60, 120, 180
+TRIES_TO_END = 3  # a supervisor starts a driver again that met the one killed before it
+MARK = "RECSYS_STREAM_DRILL"  # in the environment of what this drill starts, and of what that starts
 SPEC = StateSpec(width=8)
 VECTORS = np.random.default_rng(0).normal(size=(ITEMS, 8))
 
@@ -41,10 +53,10 @@ def made_log() -> Injected:
     return disordered(rows, faults, SPEC.delay, SHARDS)
 
 
-def undisturbed(folder: Path, injected: Injected):
-    """The same lines in one go."""
+def undisturbed(folder: Path, lines: Sequence[str]):
+    """A store that read these lines in one go."""
     store = open_store(folder, SPEC, SHARDS)
-    events, letters = parse_lines(injected.lines, range(len(injected.lines)))
+    events, letters = parse_lines(lines, range(len(lines)))
     shards = shards_of(events, SHARDS)
     for shard in range(SHARDS):
         own = [letter for letter in letters if letter.offset % SHARDS == shard]
@@ -52,20 +64,33 @@ def undisturbed(folder: Path, injected: Injected):
     return store
 
 
-def differences(store, want) -> list[str]:
-    """What is not as in the undisturbed store. The producer's repeats are read beside the others."""
-    found, tallies, expected = [], store.tallies(), want.tallies()
-    if store.states(VECTORS).tobytes() != want.states(VECTORS).tobytes():
+def sent_lines(address: str) -> list[str]:
+    """The log as it stands in Redis."""
+    return [fields[b"line"].decode() for _, fields in connect(address).xrange(STREAM)]
+
+
+def letters_of(store) -> Counter:
+    return Counter(tuple(letter)[1:] for letter in store.all_letters())
+
+
+def differences(store, made, sent) -> list[str]:
+    """What is not as in the stores that read the made lines, and the sent ones, undisturbed."""
+    found, tallies = [], store.tallies()
+    if store.states(VECTORS).tobytes() != made.states(VECTORS).tobytes():
         found.append("states differ")
-    if store.all_windows().tolist() != want.all_windows().tolist():
+    if store.all_windows().tolist() != made.all_windows().tolist():
         found.append("windows differ")
-    for name in ("accepted", "anonymous", "late"):
-        if tallies[name] != expected[name]:
-            found.append(f"{name}: {tallies[name]}, not {expected[name]}")
-    if tallies["read"] != sum(tallies[n] for n in ("accepted", "duplicates", "late", "malformed")):
+    for name in ("accepted", "anonymous"):
+        if tallies[name] != made.tallies()[name]:
+            found.append(f"{name}: {tallies[name]}, {made.tallies()[name]} were made")
+    found += [
+        f"{name}: {tallies[name]}, not {wanted}"
+        for name, wanted in sent.tallies().items()
+        if tallies[name] != wanted
+    ]
+    if tallies["read"] != sum(tallies[name] for name in ("accepted", "duplicates", "late", "malformed")):
         found.append(f"counts do not add up: {tallies}")
-    letters, wanted = (Counter(letter[1:] for letter in s.all_letters()) for s in (store, want))
-    if letters.keys() != wanted.keys() or any(letters[key] < wanted[key] for key in wanted):
+    if letters_of(store) != letters_of(sent) or letters_of(store).keys() != letters_of(made).keys():
         found.append("dead letters differ")
     return found
 
@@ -75,22 +100,35 @@ class Drill:
 
     def __init__(self, folder: Path, server: redis_server.RedisServer):
         self.server = server
+        self.mark = secrets.token_hex(8)
         self.words = [server.address, str(folder / "checkpoint"), str(folder / "items.npz")]
         save_catalogue(folder / "items.npz", VECTORS, np.ones(ITEMS))
         self.driver = self.start()
         self.repeated = self.sent = 0
+        self.released = 0.0  # share of the lines that may be sent
+        self.failure: NoRedis | None = None
 
     def start(self, *more: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "tests.drills.stream_driver", *self.words, *more]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        environment = os.environ | {MARK: self.mark}
+        return subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        )
 
-    def produce(self, lines: list[str], stop: threading.Event) -> None:
-        """At a steady pace until told to stop, then the rest at once."""
+    def produce(self, lines: list[str]) -> None:
+        """At a steady pace as far as lines are released; the rest at once when all are."""
         step = LINES_A_SECOND // 5
         for start in range(0, len(lines), step):
-            self.repeated += send(self.server.address, "events", lines[start : start + step], patience=120)
+            while self.released < 1 and start >= self.released * len(lines):
+                time.sleep(0.2)
+            try:
+                part = lines[start : start + step]
+                self.repeated += send(self.server.address, STREAM, part, patience=SECONDS_OF_PATIENCE)
+            except NoRedis as error:
+                self.failure = error
+                return
             self.sent = min(len(lines), start + step)
-            if not stop.is_set():
+            if self.released < 1:
                 time.sleep(0.2)
 
     def workers(self) -> list[psutil.Process]:
@@ -129,19 +167,31 @@ class Drill:
         if self.driver.poll() is not None:
             self.driver = self.start()
 
+    def end(self) -> int:
+        """Kill the last driver, then read what is left; the exit status of the driver that did."""
+        self.driver.kill()
+        self.driver.wait()
+        for _ in range(TRIES_TO_END):
+            if not (ended := self.start("to-end").wait()):
+                break
+        return ended
 
-def left_behind(before: set[int]) -> list[str]:
-    """JVMs and workers that this drill started and that are still there."""
-    deadline = time.monotonic() + SECONDS_TO_CLEAR
-    while True:
+    def left_behind(self) -> list[str]:
+        """Processes of this drill (JVMs, workers) that are still there after some patience."""
+        deadline = time.monotonic() + SECONDS_TO_CLEAR
+        while (found := self._marked()) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return found
+
+    def _marked(self) -> list[str]:
         found = []
         for process in psutil.process_iter(["pid", "cmdline"]):
-            words = " ".join(process.info["cmdline"] or [])
-            if process.info["pid"] not in before and ("SparkSubmit" in words or "pyspark.daemon" in words):
-                found.append(words[:80])
-        if not found or time.monotonic() > deadline:
-            return found
-        time.sleep(0.5)
+            try:
+                if process.environ().get(MARK) == self.mark:
+                    found.append(" ".join(process.info["cmdline"] or [])[:80])
+            except psutil.Error:  # another user's, or just gone
+                continue
+        return found
 
 
 def main(options: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
@@ -149,15 +199,16 @@ def main(options: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
         print("skipped: redis-server or pyspark is not installed")
         return True, {"skipped": True}
     random.seed(0)
-    kills, before = min(options.kills, 20), set(psutil.pids())
-    injected, hits, stop = made_log(), Counter(), threading.Event()
+    kills = min(options.kills, 20)
+    injected, hits = made_log(), Counter()
     with tempfile.TemporaryDirectory() as place, redis_server.redis_server(Path(place) / "redis") as server:
         folder = Path(place)
         open_store(server.address, SPEC, SHARDS)
         drill = Drill(folder, server)
-        producer = threading.Thread(target=drill.produce, args=(injected.lines, stop))
+        producer = threading.Thread(target=drill.produce, args=(injected.lines,))
         producer.start()
         for number in range(kills):
+            drill.released = (number + 1) / (kills + 1)
             deadline = time.monotonic() + random.uniform(1, LONGEST_WAIT)
             while time.monotonic() < deadline:
                 drill.keep_alive()
@@ -165,15 +216,15 @@ def main(options: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
             hits[drill.kill(VICTIMS[number % 3])] += 1
             drill.keep_alive()
             print(f"kill {number + 1}: {dict(hits)}, {drill.sent} of {len(injected.lines)} sent", flush=True)
-        stop.set()
+        drill.released = 1.0
         producer.join()
-        drill.driver.kill()
-        drill.driver.wait()
-        ended = drill.start("to-end").wait()
-        store, want = open_store(server.address), undisturbed(folder / "undisturbed", injected)
-        problems = differences(store, want) + ([f"the last driver ended with {ended}"] if ended else [])
+        ended = drill.end()
+        store, made = open_store(server.address), undisturbed(folder / "made", injected.lines)
+        sent = undisturbed(folder / "sent", sent_lines(server.address))
+        problems = differences(store, made, sent) + ([f"the last driver ended with {ended}"] if ended else [])
         tallies = store.tallies()
-    problems += [f"left behind: {words}" for words in left_behind(before)]
+    problems += [f"the producer gave up: {drill.failure}"] if drill.failure else []
+    problems += [f"left behind: {words}" for words in drill.left_behind()]
     for problem in problems:
         print(problem)
     figures = {

@@ -142,6 +142,12 @@ def test_ladder_gains_and_cost(shop, asked):
     pictures.plot_freshness(table)
 
 
+def test_records_are_shown_from_old_knowledge_to_new():
+    frame = pd.DataFrame({"state": ["event", "cut", "session", "day"], "seed": 0})
+    assert pictures.by_freshness(frame)["state"].tolist() == ["cut", "day", "session", "event"]
+    assert pictures.by_freshness(pd.DataFrame()).empty
+
+
 def test_fresher_states_mean_more_lists(asked):
     steps: list[Freshness] = ["cut", "month", "day", "hour", "event"]
     counts = [refreshes_a_day(asked, step) for step in steps]

@@ -14,6 +14,8 @@ from typing import NamedTuple
 from recsys.applications.opinion.alarm import NEW, AlarmSpec, step
 from recsys.streaming.events import DAY
 
+LEAP = 366 * DAY  # milliseconds without any text, after which a newer one is taken for a wrong clock
+
 
 class DatedText(NamedTuple):
     """A text: milliseconds since 1970 UTC, the firm, whether it is bad news."""
@@ -44,6 +46,7 @@ class LiveWatch:
         self.states = dict.fromkeys(firms, NEW)
         self.waiting: Counter[tuple[int, str]] = Counter()
         self.clock, self.open, self.late = -(2**62), None, 0
+        self.strange = 0  # texts more than LEAP newer than any before: counted and left out
 
     def push(self, texts: Iterable[DatedText]) -> list[Alarm]:
         """Take in texts as they arrived; alarms of the days that this closed."""
@@ -53,6 +56,9 @@ class LiveWatch:
             self.open = day if self.open is None else self.open
             if day < self.open:
                 self.late += 1
+                continue
+            if text.time > max(self.clock, self.open * DAY) + LEAP:
+                self.strange += 1  # one wrong clock would close every day up to then, and all others be late
                 continue
             if text.bad and text.firm in self.states:
                 self.waiting[day, text.firm] += 1

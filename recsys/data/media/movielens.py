@@ -1,4 +1,4 @@
-"""MovieLens in GroupLens's comma-separated form; posters, trailer numbers and tags where there are files.
+"""MovieLens in any of GroupLens's editions; posters, trailer numbers and tags where there are files.
 
 A rating means that the film was seen: an event of kind "view". Some copies of the small set in public
 repositories are altered (invented users, reordered rows); the entry's checksum is of a copy with GroupLens's
@@ -10,7 +10,6 @@ title in print. The names of the seven trailer features are taken from the sourc
 mean and deviation of colour variance, mean and deviation of motion, lighting key, shots.
 """
 
-import io
 import re
 
 import numpy as np
@@ -19,8 +18,8 @@ import pandas as pd
 from recsys.data import sources
 from recsys.data.errors import NotData
 from recsys.data.families import Family
-from recsys.data.files.archives import read_text
 from recsys.data.labelled.dataset import file_of
+from recsys.data.media.movielens_files import read_file
 from recsys.data.media.unpacked import by_stem, unpacked
 from recsys.data.registry import Source
 from recsys.data.tables import Dataset, place_in_history
@@ -105,13 +104,9 @@ def _events(ratings: pd.DataFrame, user_codes: np.ndarray, items: pd.DataFrame) 
 
 
 def _table(source: Source, role: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A file with the columns' names in lower case: editions differ in nothing but that."""
+    """The columns asked for, of a file in the form of any edition."""
     path = sources.local_file(source.name, file_of(source, role))
-    try:
-        table = pd.read_csv(io.StringIO(read_text(path)), keep_default_na=False, na_values={"rating": [""]})
-    except ValueError as error:
-        raise NotData(f"{path}: no readable table ({error})") from None
-    table.columns = [str(column).lower() for column in table.columns]
+    table = read_file(path, role)
     missing = [column for column in columns if column not in table]
     if missing:
         raise NotData(f"{path}: column missing: {', '.join(missing)}; is it the {role} of MovieLens?")

@@ -53,11 +53,13 @@ def kept_members(
     Raises:
         ScoresError: a member was not kept, or of another data set, catalogue or split.
     """
-    found = {
-        (one.name, one.part): one.path.parent
-        for one in found_scores(runs or paths.RUNS, experiment)
-        if one.identity.dataset == expected.dataset
-    }
+    found: dict[tuple[str, str], Path] = {}
+    for one in found_scores(runs or paths.RUNS, experiment):
+        # of another split or catalogue only if there is no other: then it is refused by name
+        if one.identity == expected or (
+            one.identity.dataset == expected.dataset and (one.name, one.part) not in found
+        ):
+            found[one.name, one.part] = one.path.parent
     members = []
     for name in names:
         missing = [part for part in PARTS if (name, part) not in found]

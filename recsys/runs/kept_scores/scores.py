@@ -134,6 +134,12 @@ def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
             arrays = {name: file[name] for name in ARRAYS}
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ScoresError(f"{path.parent.name}/{path.name} cannot be read ({error}): rerun it") from None
+    texts = ("part", "name", "dataset", "catalogue", "split")
+    whole = isinstance(meta, dict) and all(isinstance(meta.get(key), str) for key in texts)
+    shapes = {arrays["ids"].shape, arrays["distance"].shape} if arrays["ids"].ndim == 2 else set()
+    rows = {arrays[name].shape for name in ("rows", "best", "mean", "spread")}
+    if not whole or len(shapes) != 1 or rows != {arrays["ids"].shape[:1]}:
+        raise ScoresError(f"{path.parent.name}/{path.name} is damaged (meta or shapes): rerun it")
     if meta.get("format") != FORMAT:
         raise ScoresError(f"{path.parent.name}/{path.name}: format {meta.get('format')}, not {FORMAT}")
     return meta, arrays

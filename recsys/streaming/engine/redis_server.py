@@ -1,6 +1,7 @@
 """A temporary Redis server on a free loopback port, with a password, for tests, drills and the notebook.
 
-A shop uses the address of its own server instead.
+A shop uses the address of its own server instead, with `appendonly yes` and `appendfsync always` as here:
+only then is a batch that Spark believes stored still there after the server was killed.
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ from pathlib import Path
 from recsys.streaming.errors import NoRedis
 from recsys.streaming.stores.redis_store import PASSWORD, connect
 
-SECONDS_TO_START = 20
+SECONDS_TO_START = 60
+# appendfsync always: "everysec" may answer before it has written while an fsync runs, and what was answered
+# and then lost is behind Spark's checkpoint: nobody would send it again
 SETTINGS = """
 bind 127.0.0.1
 port {port}
 requirepass {password}
 dir {folder}
 appendonly yes
-appendfsync everysec
+appendfsync always
 save ""
 daemonize no
 loglevel warning

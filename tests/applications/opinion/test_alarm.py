@@ -1,6 +1,7 @@
 """The alarm is a fold: the same counts give the same alarms however they come; its limit keeps its budget."""
 
 from itertools import chain, pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -120,3 +121,14 @@ def test_a_late_text_is_counted_and_left_out():
     live = LiveWatch(["a"], AlarmSpec(), delay=0)
     live.push([DatedText(0, "a", True), DatedText(3 * DAY, "a", True), DatedText(DAY, "a", True)])
     assert live.late == 1
+
+
+@pytest.mark.parametrize("leap", [367 * DAY, 10**15, 10**18, 10**30])
+def test_one_wrong_clock_neither_ends_the_watch_nor_makes_it_count_days_for_ever(leap):
+    texts = [SimpleNamespace(time=day * DAY, firm="a", bad=True) for day in (100, 101, 103)]
+    wrong = SimpleNamespace(time=texts[1].time + leap, firm="a", bad=True)
+    live, disturbed = (LiveWatch(["a"], AlarmSpec(limit=0.5), delay=0) for _ in range(2))
+    alarms = live.push(texts) + live.finish()
+    told = disturbed.push([*texts[:2], wrong, texts[2]]) + disturbed.finish()
+    assert told == alarms
+    assert (disturbed.strange, disturbed.late) == (1, 0)

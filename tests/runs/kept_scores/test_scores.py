@@ -1,5 +1,6 @@
 """Kept scores: what is written is what is read, and what does not belong is refused in one line."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -81,6 +82,35 @@ def test_what_does_not_belong_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ScoresError, match="cannot be read"):
         load_scores(tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"meta": b"[]"},
+        {"meta": b"3"},
+        {"meta": b"{}"},
+        {"meta": b"no json"},
+        {"meta": json.dumps({"format": 1, "part": "test", "name": "m", "dataset": "shop"}).encode()},
+        {"ids": np.arange(16)},
+        {"rows": np.arange(3)},
+        {"distance": np.zeros((4, 3), np.float16)},
+        {"best": np.zeros((4, 1), np.float32)},
+    ],
+    ids=lambda change: repr(change)[:30],
+)
+def test_damaged_scores_are_told_by_their_file(tmp_path, change):
+    run = tmp_path / "02_x" / "one"
+    run.mkdir(parents=True)
+    write_scores(run, Kept(OWN, {"test": lists(np.eye(4))}))
+    path = run / "scores_test.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays |= {k: np.frombuffer(v, np.uint8) if isinstance(v, bytes) else v for k, v in change.items()}
+    np.savez_compressed(path, **arrays)
+    for read in (lambda: load_scores(run, "test"), lambda: list(found_scores(tmp_path))):
+        with pytest.raises(ScoresError, match=r"one/scores_test\.npz"):
+            read()
 
 
 def test_nan_scores_are_neither_written_nor_read(tmp_path):

@@ -13,6 +13,7 @@ only; the lowest and the highest value are printed, each as a link to its record
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ NOTICE = (
 
 
 class FindingsError(ValueError):
-    """A selector chooses no records, or records that differ in more than their seed."""
+    """A selector is wrong, or chooses no records, or records that differ in more than their seed."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,22 @@ class Selector:
         """Parse a template's `{{ experiment | parameters | metric | format }}`.
 
         Raises:
-            FindingsError: a parameter without a value.
+            FindingsError: a parameter without a value or given twice, a factor that is no number, no format.
         """
         experiment, parameters, metric, form = (" ".join(part.split()) for part in found.groups())
         pairs = [pair.strip() for pair in parameters.split(",") if pair.strip()]
         if wrong := [pair for pair in pairs if "=" not in pair]:
             raise FindingsError(f"{found[0]}: '{wrong[0]}' is no name=value")
         factor, star, metric = metric.rpartition("*")
-        given = dict(pair.split("=", 1) for pair in pairs)
-        return cls(experiment, given, metric, float(factor) if star else 1.0, form)
+        named = [tuple(part.strip() for part in pair.split("=", 1)) for pair in pairs]
+        if twice := [name for name, count in Counter(name for name, _ in named).items() if count > 1]:
+            raise FindingsError(f"{found[0]}: '{twice[0]}' is given twice")
+        try:
+            times = float(factor) if star else 1.0
+            format(times, form)
+        except ValueError as error:
+            raise FindingsError(f"{found[0]}: {error}") from None
+        return cls(experiment, dict(named), metric, times, form)
 
     def __str__(self) -> str:
         chosen = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
@@ -114,7 +122,11 @@ def expand(template: str, reference: Sequence[Record], up: str = "../") -> str:
         same = _number(selector, records[0]) == _number(selector, records[-1])
         return numbers[0] if same else " to ".join(numbers)
 
-    return SELECTOR.sub(replaced, template)
+    text = SELECTOR.sub(replaced, template)
+    if left := re.search(r"\{\{.{0,60}|.{0,60}\}\}", text.replace(COSTS, "")):
+        form = "{{ experiment | name=value, ... | metric | format }}"
+        raise FindingsError(f"'{left[0].strip()}' is no selector: it has the form {form}")
+    return text
 
 
 def _number(selector: Selector, record: Record) -> str:
@@ -131,9 +143,15 @@ def cost_table(folder: Path, up: str = "../") -> str:
     """A table of the published experiments: runs and minutes of one core, each a link to its cost.json."""
     rows = ["| | runs | core minutes |", "|---|---|---|"]
     for path in sorted(folder.glob("*/cost.json")):
-        cost, name = json.loads(path.read_text(encoding="utf-8")), path.parent.name
+        name = path.parent.name
         place = f"{up}experiments/reference/{name}/{path.name}"
-        numbers = (f"[{cost[key]:.0f}]({place}#{key})" for key in ("runs", "core_minutes"))
+        try:
+            cost = json.loads(path.read_text(encoding="utf-8"))
+            numbers = [f"[{cost[key]:.0f}]({place}#{key})" for key in ("runs", "core_minutes")]
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise FindingsError(
+                f"{name}/{path.name} cannot be read ({type(error).__name__}): `recsys publish` writes it"
+            ) from None
         rows.append(f"| `{name}` | {' | '.join(numbers)} |")
     return "\n".join(rows)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsys.runs.evidence.findings_page import FindingsError, cost_table, expand, problems
+from recsys.runs.evidence.documents.findings_page import FindingsError, cost_table, expand, problems
 from tests.runs.made_records import make_record
 
 SHOP = {"dataset": "shop", "model": "ease"}
@@ -49,12 +49,23 @@ def test_two_records_of_one_seed_are_refused(tmp_path):
         ("02_x | dataset=shop | mrr", "chooses 2 cells, which differ in model"),
         ("02_x | model=ease | map", "has no metric 'map'"),
         ("02_x | ease | mrr", "'ease' is no name=value"),
+        ("02_x | dataset=shop, model=ease, dataset=fair | mrr", "'dataset' is given twice"),
+        ("02_x | model=ease | many*mrr", "could not convert string to float: 'many'"),
+        ("02_x | model=ease | mrr | .2q | ", "is no selector"),
+        ("02_x | model=ease", "is no selector"),
     ],
 )
 def test_what_chooses_no_cell_or_several_is_refused_by_name(tmp_path, selector, message):
     reference = made(tmp_path, (SHOP | {"seed": 0}, 0.1), (SHOP | {"model": "knn", "seed": 0}, 0.2))
     with pytest.raises(FindingsError, match=message):
         expand("{{ " + selector + " | .2f }}", reference)
+
+
+@pytest.mark.parametrize("form", [".4q", "s", ".2f %", "{"])
+def test_a_format_that_python_does_not_have_is_refused_by_name(tmp_path, form):
+    reference = made(tmp_path, (SHOP | {"seed": 0}, 0.1))
+    with pytest.raises(FindingsError, match="model=ease"):
+        expand("{{ 02_x | model=ease | mrr | " + form + " }}", reference)
 
 
 def test_a_page_that_is_not_what_its_records_say_is_told(tmp_path):
@@ -66,6 +77,14 @@ def test_a_page_that_is_not_what_its_records_say_is_told(tmp_path):
     assert "run `recsys findings`" in problems(reference, docs)[0]
     (docs / "findings.template.md").write_text("{{ 02_x | model=als | mrr | .1f }}")
     assert "no committed record" in problems(reference, docs)[0]
+
+
+@pytest.mark.parametrize("spoilt", ["", "{", "[]", "null", '{"runs": 3}', '{"runs": "3", "core_minutes": 1}'])
+def test_spoilt_costs_are_named(tmp_path, spoilt):
+    (tmp_path / "02_x").mkdir()
+    (tmp_path / "02_x" / "cost.json").write_text(spoilt)
+    with pytest.raises(FindingsError, match=r"02_x/cost\.json cannot be read"):
+        cost_table(tmp_path)
 
 
 def test_costs_are_listed_with_their_files(tmp_path):
