@@ -44,7 +44,7 @@ def _table(name: str, profile: str, found: list[Power], power: float, wide: bool
     left out."""
     table = Table()
     for heading in ("claim", *(("metric", "where") if wide else ("metric",))):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", min_width=28 if heading == "claim" else None)
     for heading in ("seeds", "line", "detectable", "needed", *(("spread from",) if wide else ())):
         table.add_column(heading)
     table.title = f"{name}, {profile}: smallest distance from the line that {power:.0%} of such grids detect"
