@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from recsys.command_line import OnceEach, one_line
+from recsys.command_line import OnceEach, one_line, print_anything
 from recsys.data.cli import data_commands
 from recsys.encoders.packaged.cli import models_commands
 from recsys.runs import paths
-from recsys.runs.evidence.scores_cli import scores_commands
+from recsys.runs.kept_scores.cli import scores_commands
 from recsys.search.cli import search_command
 from recsys.streaming.cli import replay_command
 from recsys.sweeps.cli import sweep
@@ -23,12 +22,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Reproduce, check and extend the experiments of this kit. An [b]experiment[/] is a YAML file in "
-    "experiments/, a [b]run[/] one headless execution of its notebook, a [b]claim[/] one sentence of the "
-    "paper with a statistical test over runs.",
-    epilog="Start with: recsys run --profile quick --data demo, then recsys report.",
+    "experiments/, a [b]run[/] one headless execution of its notebook, a [b]record[/] what the run measured, "
+    "a [b]claim[/] one sentence of the two articles with a statistical test over records, a [b]verdict[/] "
+    "the outcome of that test.",
+    epilog="Start with: recsys run --profile quick --data demo, then recsys report. Each command's --help "
+    "has an example; docs/running.md explains grids and records, docs/glossary.md the words.",
 )
 app.add_typer(data_commands, name="data", help="List, fetch and show the data sets.")
-app.command("search")(search_command)
+app.command("search", cls=OnceEach)(search_command)
 app.command("replay", cls=OnceEach)(replay_command)
 app.add_typer(scores_commands, name="scores", help="List and show the scores that runs kept for fusion.")
 app.add_typer(models_commands, name="models", help="List the packaged models, and whether they are here.")
@@ -54,11 +55,11 @@ Runs = Annotated[Path | None, typer.Option(help="Folder of the runs (default: ex
 
 def main() -> None:
     """Entry point: turns the kit's own errors, and the system's, into one line and exit status 2."""
+    print_anything()
     try:
         app()
     except Exception as error:
-        told = one_line(error)
-        if told is None:
+        if (told := one_line(error)) is None:
             raise
         Console(stderr=True).print(f"[bold red]error:[/] {escape(told)}", highlight=False, soft_wrap=True)
         raise SystemExit(2) from None
@@ -130,31 +131,24 @@ def run(
 
 @app.command(cls=OnceEach)
 def status(experiments: Experiments = None, profile: Profile = "quick", runs: Runs = None) -> None:
-    """Show which runs are up to date, and why the others are not."""
-    from recsys.runs.command import plan_table
-    from recsys.runs.grid.experiment import choose, load_experiments
-    from recsys.runs.grid.plan import plan
+    """Show which runs are up to date, and why the others are not.
 
-    planned = plan(choose(load_experiments(), experiments or []), _profile(profile), runs=runs)
-    console.print(plan_table(planned))
-    console.print(f"{sum(run.reason is None for run in planned)} of {len(planned)} runs are up to date.")
+    Example: recsys status 00 --profile smoke
+    """
+    from recsys.runs.show_command import status_command
+
+    status_command(console, experiments or [], _profile(profile), runs)
 
 
 @app.command(cls=OnceEach)
 def show(experiment: Annotated[str, typer.Argument(help="Its name or leading number.")]) -> None:
-    """Explain an experiment: its question, its notebook's parameters, its grids and their budgets."""
-    from recsys.runs.grid.experiment import choose, load_experiments
-    from recsys.runs.grid.plan import declared_parameters
+    """Explain an experiment: its question, its notebook's parameters, its grids and their budgets.
 
-    chosen = choose(load_experiments(), [experiment])[0]
-    console.print(f"[bold]{chosen.name}[/]  {chosen.notebook}\n{escape(chosen.question)}\n")
-    table = Table("parameter", "type", "default", "meaning", title="Parameters (-p name=value)")
-    for p in declared_parameters(chosen).values():
-        table.add_row(p.name, escape(p.annotation), repr(p.default), escape(p.meaning))
-    console.print(table)
-    for name in chosen.profiles:
-        count = sum(1 for _ in chosen.cells(name))
-        console.print(f"{name:>10}: {count} runs, budget {chosen.budget.get(name, 'not stated')}")
+    Example: recsys show 00_data_and_splits
+    """
+    from recsys.runs.show_command import show_command
+
+    show_command(console, experiment)
 
 
 @app.command(cls=OnceEach)
@@ -165,7 +159,9 @@ def verify(
 ) -> None:
     """Check every committed number: ranks against records, records against prose, claims against records.
 
-    Records whose code has changed since are listed with what changed. Exit status 1 names what disagrees.
+    Records whose code has changed since are listed with what changed. Exit status 1: what disagrees is named.
+
+    Example: recsys verify --rerun 1             also repeat one record at its own commit
     """
     from recsys.runs.evidence.verify import verify_all
 
@@ -180,7 +176,12 @@ def verify(
 def report(
     out: Annotated[Path, typer.Option(help="Folder of the HTML site.")] = paths.REPORT, runs: Runs = None
 ) -> None:
-    """Write the HTML report (works from disk, offline) and print the verdict table."""
+    """Write the HTML report (works from disk, offline) and print the verdict table with its totals.
+
+    Runs of the smoke profile are left out: they show that everything runs, not what holds.
+
+    Example: recsys report --out /tmp/site
+    """
     from recsys.runs.report.command import report_command
 
     report_command(console, out, runs or paths.RUNS)
@@ -189,15 +190,18 @@ def report(
 @app.command(cls=OnceEach)
 def power(
     experiment: Annotated[str, typer.Argument(help="Its name or leading number.")],
-    profile: Annotated[str, typer.Option(help="Whose grid is looked at.")] = "reference",
+    profile: Annotated[str, typer.Option(help="The profile whose grid is examined.")] = "reference",
     state: Annotated[
         bool,
         typer.Option("--state", help="Keep it in experiments/power, to be committed before the records."),
     ] = False,
 ) -> None:
-    """Say, before anything runs, which effects a grid can detect, and which claims it cannot decide."""
+    """Say, before anything runs, which effects a grid can detect, and which claims it cannot decide.
+
+    Example: recsys power 02_bert_fine_tuning --profile reference
+    """
     if state:
-        from recsys.runs.report.power_statement import state_power
+        from recsys.runs.evidence.power_statement import state_power
 
         state_power(console, experiment, _profile(profile))
         return
@@ -215,30 +219,21 @@ def rerun(
 ) -> None:
     """Repeat a committed run at its own commit and demand the same numbers.
 
-    The commit is laid out in a git worktree and the run is made there with the installed packages. Counted
-    metrics must be equal bit for bit on the same kind of processor; seconds and memory are not compared.
+    The commit is checked out into a git worktree and the run is made there with the installed packages.
+    Metrics must be equal bit for bit on the same kind of processor; seconds and memory are not compared.
 
-    Example:
-
-      recsys rerun 01_loss_derivation/dataset=beauty-objective=bce-trials=1-steps=100-seed=1-82030f7e
+    Example: recsys rerun 01_loss_derivation/dataset=beauty-objective=bce-trials=1-steps=100-seed=1-82030f7e
 
     Exit status: 0 equal, 1 not equal, 2 it cannot be repeated.
     """
-    from recsys.runs.evidence.rerun import find_records, rerun
-    from recsys.runs.evidence.verify import other_seeds
-    from recsys.runs.records import load_records
+    from recsys.runs.evidence.rerun_command import rerun_command
 
-    reference = load_records(paths.REFERENCE)
-    (chosen,) = find_records(record, reference)
-    console.print(f"Repeating {escape(chosen.name)} at commit {chosen.code['commit'][:12]}", soft_wrap=True)
-    repeated = rerun(chosen, other_seeds(chosen, reference))
-    console.print(escape(repeated.words()), soft_wrap=True)
-    raise typer.Exit(0 if repeated.ok else 1)
+    raise typer.Exit(rerun_command(console, record))
 
 
 @app.command(cls=OnceEach)
 def findings() -> None:
-    """Write docs/findings.md, docs/streaming_sizing.md and the README's ladder from the committed records.
+    """Write docs/findings.md, docs/streaming_sizing.md and the README's ladder from the records.
 
     The findings' template, docs/findings.template.md, holds a selector wherever a number belongs, such as
     {{ 00_data_and_splits | dataset=beauty, scorer=random | ndcg@10 | .4f }}.
@@ -261,6 +256,8 @@ def publish(
 
     Only records made by the reference (or full) profile from committed code are taken. Nothing is deleted
     without --prune; what it would delete is listed.
+
+    Example: recsys run 00 --profile reference, then recsys publish 00
     """
     from recsys.runs.evidence.publish import publish_reference
 
@@ -276,7 +273,10 @@ def export(
         Path | None, typer.Option(help="Folder of the runs (default: the committed records).")
     ] = None,
 ) -> None:
-    """Write records as an RO-Crate (Process Run Crate): for archives such as Zenodo and WorkflowHub."""
+    """Write records as an RO-Crate (Process Run Crate): for archives such as Zenodo and WorkflowHub.
+
+    Example: recsys export --ro-crate /tmp/crate 00_data_and_splits
+    """
     from recsys.runs.evidence.export.ro_crate import export
     from recsys.runs.grid.experiment import choose, load_experiments
     from recsys.runs.records import load_records

@@ -1,5 +1,7 @@
 """What all commands of `recsys` share: no option may be given twice, and errors are one line."""
 
+import io
+import sys
 from typing import Any
 
 from typer.core import TyperCommand
@@ -15,6 +17,13 @@ class OnceEach(TyperCommand):
             if once and sum(option is other for other in given) > 1:
                 ctx.fail(f"{option.opts[0]} is given twice: give it once")
         return super().parse_args(ctx, args)
+
+
+def print_anything() -> None:
+    """Let what a terminal cannot show be replaced by a question mark: half a character, another alphabet."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def one_line(error: Exception) -> str | None:

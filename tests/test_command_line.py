@@ -6,8 +6,10 @@ import os
 
 import nbformat
 import pytest
+from typer.main import get_command
 
-from recsys.command_line import one_line
+from recsys.cli import app
+from recsys.command_line import OnceEach, one_line
 from recsys.data.errors import DiskFull
 from recsys.runs import paths
 from recsys.runs.execution.worker import Request, execute
@@ -48,6 +50,9 @@ def plain(project):
         (["status", "--runs", "a", "--runs", "b"], "--runs is given twice"),
         (["run", "--dry-run", "--dry-run"], "--dry-run is given twice"),
         (["verify", "--rerun", "1", "--rerun=2"], "--rerun is given twice"),
+        (["search", "cup", "-k", "3", "-k", "4"], "-k is given twice"),
+        (["models", "list", "--kind", "text", "--kind", "sound"], "--kind is given twice"),
+        (["scores", "list", "--runs", "a", "--runs", "b"], "--runs is given twice"),
     ],
 )
 def test_what_is_given_twice_is_refused(plain, arguments, told):
@@ -162,3 +167,24 @@ def test_a_notebook_without_metadata_runs(plain, monkeypatch):
         "provenance.json",
         "record.json",
     ]
+
+
+def _commands(group, path=()):
+    """Every command below a typer group, with the words that call it."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, (*path, name))
+        else:
+            yield " ".join(("recsys", *path, name)), command
+
+
+@pytest.mark.parametrize(
+    ("called", "command"), [pytest.param(*one, id=one[0]) for one in _commands(get_command(app))]
+)
+def test_every_command_shows_an_example_and_refuses_repeated_options(called, command):
+    assert isinstance(command, OnceEach)
+    if not command.params:  # such as `recsys findings`: the call is the example
+        return
+    help_text = command.help or ""
+    assert "Example" in help_text
+    assert f"{called} " in help_text.partition("Example")[2] + " "

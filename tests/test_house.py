@@ -44,6 +44,16 @@ def lines(path):
     return path.read_text(encoding="utf-8").count("\n")
 
 
+@pytest.mark.parametrize(
+    "path", [p for p in PYTHON if p.is_relative_to(ROOT / "recsys")], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_the_first_line_says_the_job_in_a_whole_sentence(path):
+    """docs/code.md promises it: a reader of the tree sees file names and first lines only."""
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    assert first.startswith('"""')
+    assert first.rstrip('"').rstrip()[-1] in ".?!)", first
+
+
 def test_no_name_that_says_nothing():
     assert [p for p in TRACKED if p.name in {"utils.py", "helpers.py", "common.py", "misc.py"}] == []
 

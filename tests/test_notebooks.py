@@ -8,11 +8,12 @@ import sys
 
 import pytest
 
-from recsys.runs.evidence.prose import quoted_numbers
+from recsys.runs.evidence.documents.prose import quoted_numbers
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.notebook_cells import code_cells, read_cells
 from recsys.runs.grid.parameters import parse_cell, read_parameters, reassigned
 from recsys.runs.grid.plan import plan
+from recsys.runs.report.notebooks import OfflineExporter, notebook_body
 from tests.conftest import ROOT
 from tests.drills.by_hand import stated_seconds
 
@@ -58,6 +59,11 @@ def test_teaches(path):
     assert re.search(r"§\s?\d", prose), "name the paper's section"
     assert stated_seconds(path) > 0, "say how long it takes by hand"
     assert "record(" in list(code_cells(cells))[-1].source
+
+
+def test_every_formula_is_shown_as_one_in_the_report(path):
+    _, body = notebook_body(path, OfflineExporter(lambda url: url))
+    assert re.findall(r'<code class="tex">.*?</code>', str(body), re.DOTALL) == []
 
 
 def test_has_an_experiment_with_all_profiles(path):

@@ -1,4 +1,4 @@
-"""Labelled texts solved by name: the commonest class, words, the nearest answered text, a tuned encoder.
+"""Labelled texts classified by a method's name: trivial, words, nearest neighbour, or a tuned encoder.
 
 N: texts. C: classes. D: width of the encoder. n: answered texts.
 """

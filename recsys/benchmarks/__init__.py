@@ -1,1 +1,1 @@
-"""Benchmarks that notebooks 02, 05 and 06 use: timings, hardware limits, comparisons of encoders, caches."""
+"""What only notebooks measure with: timings, hardware limits, caches, encoders, the whole stack by steps."""

@@ -1,4 +1,4 @@
-"""What can go wrong between a public source and a checked table.
+"""Exceptions of the data room: what can go wrong between a public source and a checked table.
 
 Every message is one line that says what was wrong and how to mend it, so that the runner can report
 "not run: <message>" and the command line can print it without a traceback.

@@ -1,4 +1,4 @@
-"""The form of a registry entry, in Python or in a user's YAML file.
+"""Registry entries of data sets: their fields, read from Python or from a user's own YAML file.
 
 A YAML file named by the environment variable RECSYS_SOURCES adds data sets without touching code::
 
@@ -95,6 +95,18 @@ def unknown(kind: str, name: str, known: list[str], owner: str) -> str:
     return f"{owner} has no {kind} {name!r}{hint} (it has: {', '.join(sorted(known))})"
 
 
+class _Strict(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which PyYAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)
+
+
 def read_registry(path: Path) -> dict[str, Source]:
     """Data sets of a YAML file in the form shown at the head of this module.
 
@@ -102,11 +114,13 @@ def read_registry(path: Path) -> dict[str, Source]:
         RegistryError: the file is missing, is no YAML mapping, or an entry is wrong (the message says which).
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Strict)
     except OSError as error:
         raise RegistryError(f"RECSYS_SOURCES: cannot read {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RegistryError(f"RECSYS_SOURCES: {path} is not YAML: {' '.join(str(error).split())}") from error
+    except RecursionError:
+        raise RegistryError(f"RECSYS_SOURCES: {path} is nested too deeply") from None
     if not isinstance(content, dict):
         raise RegistryError(f"RECSYS_SOURCES: {path} must map data set names to entries")
     return {str(name): source_from(str(name), entry) for name, entry in content.items()}
@@ -158,8 +172,12 @@ def _file_from(entry: Any, read_by: Family, folder: str, dataset: str) -> Source
     role = str(entry.get("role", read_by.roles[0]))
     if role not in read_by.roles:
         raise RegistryError(unknown("role", role, list(read_by.roles), owner))
-    urls = entry.get("urls", entry.get("url", []))
-    urls = [urls] if isinstance(urls, str) else list(urls)
+    if "url" in entry and "urls" in entry:
+        raise RegistryError(f"{owner}: give either url or urls")
+    urls = entry.get("urls", entry.get("url"))
+    urls = [urls] if isinstance(urls, str) else urls or []
+    if not isinstance(urls, list):
+        raise RegistryError(f"{owner}: urls must be a list of addresses, not {urls!r}")
     for url in urls:
         if not str(url).startswith(("http://", "https://")):
             raise RegistryError(f"{owner}: {url!r} is no http(s) URL; name a local file by path instead")
@@ -168,8 +186,10 @@ def _file_from(entry: Any, read_by: Family, folder: str, dataset: str) -> Source
     if ".." in place.parts:
         raise RegistryError(f"{owner}: path {str(place)!r} must not climb out of its folder with '..'")
     size = entry.get("size")
-    if size is not None and (not isinstance(size, int) or size < 0):
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
         raise RegistryError(f"{owner}: size must be a number of bytes, not {size!r}")
+    if not f"{name}{place}".isprintable():
+        raise RegistryError(f"{owner}: name and path must be printable, not {name!r} and {str(place)!r}")
     if "/" in name:
         raise RegistryError(f"{owner}: name is a plain file name; a folder belongs into path")
     return SourceFile(name, role, str(place), tuple(urls), _sha256(entry.get("sha256"), owner), size)

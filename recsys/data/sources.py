@@ -11,7 +11,6 @@ checksums before it decides to start anything.
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +40,10 @@ def all_sources() -> dict[str, Source]:
     Raises:
         RegistryError: RECSYS_SOURCES names a file that cannot be used.
     """
-    own = os.environ.get("RECSYS_SOURCES")
-    beside = Path(os.environ.get("RECSYS_DATA") or "", "sources.yaml").expanduser()
-    if not own and os.environ.get("RECSYS_DATA") and beside.is_file():
-        own = str(beside)
-    added = registry.read_registry(Path(own).expanduser()) if own else {}
+    own, folder = locations.from_environment("RECSYS_SOURCES"), locations.data_folder()
+    if own is None and folder is not None and (folder / "sources.yaml").is_file():
+        own = folder / "sources.yaml"
+    added = registry.read_registry(own) if own else {}
     if DEMO_STORE in added:
         raise RegistryError(f"RECSYS_SOURCES: the name {DEMO_STORE} is taken by the generated data set")
     found = {source.name: source for source in BUILT_IN} | added
@@ -138,7 +136,7 @@ def current_sha256(key: str) -> str | None:
         file = get(name).file(file_name)
         found = locations.find(file)
         return locations.sha256_now(found[0]) if found else file.sha256
-    except (RegistryError, OSError):
+    except (RegistryError, OSError, RuntimeError):  # RuntimeError: ~ of a user who does not exist
         return None
 
 

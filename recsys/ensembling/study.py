@@ -1,4 +1,4 @@
-"""The study of notebook 09: pools of members, fusion methods compared at equal budget, metrics of the best.
+"""What notebook 09_model_fusion computes: pools of members, fusion methods at equal budget, their metrics.
 
 S: scorers.
 """

@@ -1,4 +1,4 @@
-"""Steadiness of a single model, of seeds of it, and of a mixed ensemble, over the same seeds, side by side.
+"""Stability of a single model, an ensemble of its seeds, and a mixed ensemble, over the same seeds.
 
 Repeats of a kind share no seed. S single models make S repeats; groups of two seeds make S / 2; the mixed
 ensemble has one seed in each of its S repeats, and so the single's number of trained models.

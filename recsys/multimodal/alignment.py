@@ -1,5 +1,4 @@
-"""Contrastive alignment: two trained towers over frozen encoders map pictures and texts into one vector
-space.
+"""Contrastive alignment: two towers over frozen encoders map pictures and texts into one vector space.
 
 Radford et al. 2021 (CLIP, arXiv:2103.00020) for the symmetric loss; the encoders stay frozen, as the picture
 tower does in Zhai et al. 2022 (LiT, arXiv:2111.07991). Several pictures may belong to one text.

@@ -1,5 +1,4 @@
-"""A classifier over fused modalities: an operator trained on frozen features, with early stopping on
-validation.
+"""Classifier over fused modalities: an operator trained on frozen features, stopped early by validation.
 
 The features are fixed, so an epoch over ten thousand items takes a second. Every operator gets the same list
 of candidate settings, the same number of epochs and the same stopping rule.

@@ -1,12 +1,13 @@
-"""A cache on disk of the vectors of files and texts, memory-mapped: what was encoded once is not decoded
-again.
+"""On-disk cache of encoded files and texts, memory-mapped: nothing is decoded or encoded twice.
 
-A store is one folder for one way of encoding, named by the hash of its code, weights and settings; inside it,
-rows are found by the hash of the encoded content. So another data set with the same picture shares the row,
-an edited encoder gets a new folder, and a changed file a new row. Files that failed are remembered too.
+It is no feature store in the sense of `recsys.streaming.stores`, which serves the states of users. A store is
+one folder for one way of encoding, named by the hash of its code, weights and settings; inside it, rows are
+found by the hash of the encoded content. So another data set with the same picture shares the row, an edited
+encoder gets a new folder, and a changed file a new row. Files that failed are remembered too.
 
 Crash-safe: vectors are written before the index lines that name them; an index line that is cut short, or
-names a row that the file does not hold yet, is ignored. Writers take turns through a lock file.
+names a row that the file does not hold, is ignored. Where vectors were lost (a disk cleaned or full, a power
+cut), their rows are declared void before others take their places. Writers take turns through a lock file.
 
 n: contents. D: width.
 """
@@ -63,6 +64,7 @@ class FeatureStore:
         self._known: dict[str, int] = {}
         self._reasons: dict[str, str] = {}
         self._read_to = 0
+        self._named = 0  # rows that the index names, lost ones included
         self._refresh()
 
     def rows(self, digests: Sequence[str]) -> np.ndarray:
@@ -95,7 +97,8 @@ class FeatureStore:
                 file.truncate(whole * row_bytes)  # remove a partial row that a killed writer left
                 file.seek(whole * row_bytes)
                 file.write(vectors[new].tobytes())
-            lines = [{"digest": digests[place], "row": whole + k} for k, place in enumerate(new)]
+            lines: list[dict] = [{"void_from": whole}] if self._named > whole else []
+            lines += [{"digest": digests[place], "row": whole + k} for k, place in enumerate(new)]
             lines += [{"digest": d, "fault": r} for d, r in faults.items() if d not in self._known]
             with self._index.open("a", encoding="utf-8") as file:
                 # end an index line that a killed writer left unfinished; readers then skip it
@@ -107,6 +110,8 @@ class FeatureStore:
         if not self._index.exists():
             return
         stored = self._vectors.stat().st_size // (4 * self.width) if self._vectors.exists() else 0
+        if self._named > stored:
+            self._forget_from(stored)
         with self._index.open("rb") as file:
             file.seek(self._read_to)
             fresh = file.read()
@@ -115,11 +120,20 @@ class FeatureStore:
         for line in fresh[:end].splitlines():
             try:
                 entry = json.loads(line)
-                digest = entry["digest"]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, RecursionError):
                 continue
-            if "fault" in entry:
-                self._known.setdefault(digest, self.FAULTY)
-                self._reasons.setdefault(digest, entry["fault"])
-            elif 0 <= entry.get("row", -1) < stored:
-                self._known[digest] = entry["row"]
+            match entry:
+                case {"void_from": int(row)}:
+                    self._forget_from(row)
+                    self._named = row
+                case {"digest": str(digest), "fault": str(reason)}:
+                    self._known.setdefault(digest, self.FAULTY)
+                    self._reasons.setdefault(digest, reason)
+                case {"digest": str(digest), "row": int(row)} if row >= 0:
+                    self._named = max(self._named, row + 1)
+                    if row < stored:
+                        self._known[digest] = row
+
+    def _forget_from(self, row: int) -> None:
+        """Rows from this one on were lost: what they held has to be encoded again."""
+        self._known = {digest: own for digest, own in self._known.items() if own < row}

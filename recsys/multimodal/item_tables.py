@@ -1,5 +1,4 @@
-"""One row per item of an event log with the columns that modalities read; nothing from after the training
-period."""
+"""One row per item of an event log, with the columns that modalities read; from the training period only."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Ablate a modality at test time (constant, noise, shuffled, missing), and attribute predictions to
-modalities.
+"""Ablation of a modality at test time (constant, noise, shuffled, missing), and attribution to modalities.
 
 If shuffled pictures serve as well as the right ones, the model does not use the pictures. n: items.
 """

@@ -1,1 +1,1 @@
-"""Figures for the notebooks, and the small tables under them. Only draws; computes and trains nothing."""
+"""Figures for the notebooks, and the tables and statistics beside them. Trains nothing, decides nothing."""

@@ -1,5 +1,4 @@
-"""Figures of fused models (what each member brings, how alike they are, what likeness predicts), and of the
-ladder: what each step of the whole stack buys, alone, added, and added in another order."""
+"""Figures of fused models: members, their likeness, and what each step of the whole stack adds (ladder)."""
 
 from __future__ import annotations
 

@@ -121,7 +121,8 @@ def _run(
         except KeyboardInterrupt:
             _write_last(console, runs, planned, outcomes, profile)
             console.print(
-                f"\nStopped. {len(outcomes)} runs had ended and are kept; the same command goes on."
+                f"\nStopped. {len(outcomes)} of {len(ready)} runs had ended and are kept; those in progress "
+                "are lost. The same command goes on with the rest."
             )
             raise SystemExit(130) from None
     return outcomes
@@ -251,6 +252,13 @@ def _sum_up(
     up_to_date = len(planned) - len(due)
     console.print(
         f"\n{len(outcomes) - len(failed)} notebooks executed, {up_to_date} up to date, "
-        f"{len(failed)} failed, {missing} not run for want of data."
+        f"{len(failed)} failed, {missing} not run for want of data or packages (said above)."
     )
+    if any(outcome.ok for outcome in outcomes):
+        smoke = all(one.profile == "smoke" for one in planned)
+        console.print(
+            "Smoke runs only show that everything runs; verdicts need --profile quick or reference."
+            if smoke
+            else "What they show: `recsys report` writes the report and prints the verdicts."
+        )
     return 1 if failed or missing == len(planned) else 0

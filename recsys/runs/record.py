@@ -8,6 +8,7 @@ import json
 import math
 import os
 import platform
+import re
 import resource
 import sys
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from recsys.ensembling.candidate_lists import Kept
 
 REQUEST = "RECSYS_REQUEST"
+RANKS = "ranks"  # name of the table of positions
 MAXRSS_UNITS_IN_MB = 2**20 if sys.platform == "darwin" else 2**10
 
 
@@ -50,7 +52,8 @@ def record(
             folder for later fusion, and not committed.
 
     Raises:
-        RecordError: a metric is missing or not finite, or a parameter no longer has the requested value.
+        RecordError: a metric is missing or not finite, a parameter no longer has the requested value, a table
+            has no plain name or a name twice, notes are no text, or it was called before.
 
     Example:
         >>> record({"ndcg@10": 0.05})  # in JupyterLab, say
@@ -70,12 +73,14 @@ def record(
             f"record() was given {', '.join(metrics) or 'none'}"
         )
     folder = Path(request["folder"])
-    files = _write_tables(
-        {**({"ranks": positions} if positions is not None else {}), **(tables or {})}, folder
-    )
+    if (folder / "record.json").exists():
+        raise RecordError("record(...) is called twice: only the last cell may, or one result would be lost")
+    if not isinstance(notes, str):
+        raise RecordError(f"notes are a text, got {type(notes).__name__}")
+    files = _write_tables(_named(positions, tables or {}), folder)
     kept = {}
     if scores is not None:
-        from recsys.runs.evidence.scores import write_scores
+        from recsys.runs.kept_scores.scores import write_scores
 
         kept = write_scores(folder, scores)
     print(f"{len(metrics)} metrics recorded")
@@ -83,6 +88,8 @@ def record(
 
 
 def _finite(name: str, value: float) -> float:
+    if not isinstance(name, str):
+        raise RecordError(f"a metric's name is a text, got {name!r}")
     number = float(value)
     if not math.isfinite(number):
         raise RecordError(f"metric '{name}' is {number}: a run whose metric is not finite has failed")
@@ -101,6 +108,22 @@ def _parameters_used(asked: Mapping[str, Any]) -> dict[str, Any]:
                 f"override not used: '{name}' was asked to be {value!r}, the kernel has {now!r}"
             )
     return {name: namespace[name] for name in asked}
+
+
+def _named(
+    positions: "pd.DataFrame | None", tables: "Mapping[str, pd.DataFrame]"
+) -> "dict[str, pd.DataFrame]":
+    """All tables by name, that of the positions included."""
+    for name in tables:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise RecordError(
+                f"a table's name becomes that of a file: letters, digits, _ and -, not {name!r}"
+            )
+    if positions is None:
+        return dict(tables)
+    if RANKS in tables:
+        raise RecordError(f"the table '{RANKS}' is given twice: as positions and among tables")
+    return {RANKS: positions, **tables}
 
 
 def _write_tables(tables: "Mapping[str, pd.DataFrame]", folder: Path) -> dict[str, str]:

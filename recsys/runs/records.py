@@ -90,11 +90,16 @@ def read_table(path: Path, columns: tuple[str, ...] = ()) -> "pd.DataFrame":
 
 @cache
 def _read_provenance(path: Path, name: str) -> dict[str, Any] | None:
+    return provenance_in(path, name)
+
+
+def provenance_in(path: Path, name: str) -> dict[str, Any] | None:
+    """Contents of a provenance file; None if it is missing or its contents have another content name."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return content if content_name(content) == name else None
+    except (OSError, ValueError, RecursionError):
         return None
-    return content if content_name(content) == name else None
 
 
 def read_record(folder: Path) -> Record | None:

@@ -1,10 +1,14 @@
 """Strict reading of YAML: version 1.2, where `1e-4` is a number; a duplicate key is an error.
 
+So are keys that differ only in quotation marks (1 and "1"), numbers that are not finite, and aliases that
+contain themselves or stand for more values than any file here has.
+
 PyYAML reads YAML 1.1: `1e-4` becomes text, `yes` becomes true, and of two equal keys the last one silently
 wins. ruamel.yaml does none of that, and its round-trip tree knows each entry's line, so that errors can name
 the place.
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,12 +20,16 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+DEEPEST = 50  # levels
+MOST_VALUES = 100_000  # of a file, those of its aliases counted each time: ten lines can stand for 10⁹
+
 
 def read_yaml(path: Path, error: type[ValueError]) -> CommentedMap:
     """The mapping in a YAML file.
 
     Raises:
-        error: with file and line: unreadable, no valid YAML, a duplicate key, or no mapping.
+        error: with file and line: unreadable, no valid YAML, a duplicate key, a number that is not finite,
+            too many or too deep values, or no mapping.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -37,9 +45,37 @@ def read_yaml(path: Path, error: type[ValueError]) -> CommentedMap:
         raise error(f"{path.name}{where}: not valid YAML: {told}") from None
     except YAMLError as problem:
         raise error(f"{path.name}: not valid YAML: {problem}") from None
+    except RecursionError:
+        raise error(f"{path.name}: nested more than {DEEPEST} levels deep") from None
     if not isinstance(whole, CommentedMap):
         raise error(f"{path.name}: expected keys with values, found {type(whole).__name__}")
+    if found := _odd(whole):
+        location, what = found
+        raise error(f"{path.name}, line {line_of(whole, location) or 1}: {what}")
     return whole
+
+
+def _odd(whole: CommentedMap) -> tuple[tuple, str] | None:
+    """The first place with what YAML allows and no file here means, and what it is."""
+    waiting: list[tuple[tuple, Any]] = [((), whole)]
+    seen = 0
+    while waiting:
+        location, node = waiting.pop()
+        seen += 1
+        if len(location) > DEEPEST:
+            return location, f"nested more than {DEEPEST} levels deep, or an alias that contains itself"
+        if seen > MOST_VALUES:
+            return location, f"more than {MOST_VALUES:,} values, those of aliases counted each time"
+        if isinstance(node, float) and not math.isfinite(node):
+            return location, f"{node} is no finite number"
+        if isinstance(node, dict):
+            names = [str(key) for key in node]
+            if again := [name for name in names if names.count(name) > 1]:
+                return (*location, again[0]), f"the key {again[0]!r} stands twice, with and without quotes"
+        if isinstance(node, dict | list):
+            parts = node.items() if isinstance(node, dict) else enumerate(node)
+            waiting += [((*location, key), part) for key, part in parts]
+    return None
 
 
 def plain(node: Any) -> Any:

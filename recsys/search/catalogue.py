@@ -5,6 +5,8 @@ r: rows, those of products that are gone among them.
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,8 +81,8 @@ def read_catalogue(path: str | Path) -> pd.DataFrame:
         raise SearchError(f"no catalogue at {path}")
     try:
         raw = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise SearchError(f"{path}: no readable CSV ({error})") from None
+    except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:  # compressed ones too
+        raise SearchError(f"{path}: no readable CSV ({' '.join(str(error).split())})") from None
     named = {str(name).strip().casefold(): name for name in raw.columns}
     title = next((named[name] for name in ("title", "product_title", "name") if name in named), None)
     if title is None:
@@ -97,14 +99,23 @@ def checked(catalogue: pd.DataFrame) -> pd.DataFrame:
     """Columns id and title as texts.
 
     Raises:
-        SearchError: a column is missing, no product, an id twice.
+        SearchError: a column is missing, no product, an id twice, a missing id or title, or half a character.
     """
     missing = [name for name in ("id", "title") if name not in catalogue]
     if missing:
         raise SearchError(f"a catalogue has columns id and title; {' and '.join(missing)} missing")
+    absent = catalogue[["id", "title"]].isna().any(axis=1)
+    if absent.any():
+        row = int(np.flatnonzero(absent)[0])
+        raise SearchError(
+            f"row {row} has no id or no title ({int(absent.sum())} in all): use '' for no title"
+        )
     table = catalogue[["id", "title"]].astype(str).reset_index(drop=True)
     if table.empty:
         raise SearchError("the catalogue holds no product")
+    for name in table:
+        if broken := [text for text in table[name] if text != text.encode("utf-8", "replace").decode()]:
+            raise SearchError(f"{name} {broken[0]!r:.60} holds half a character, which no file can")
     if table["id"].duplicated().any():
         raise SearchError(
             f"id {table['id'][table['id'].duplicated()].iloc[0]!r} stands twice in the catalogue"

@@ -129,8 +129,9 @@ class SearchEngine:
         """
         if not isinstance(query, str):
             raise SearchError(f"a query is a text, got {type(query).__name__}")
-        if k < 1:
-            raise SearchError(f"k is a list length of at least 1, got {k}")
+        if not isinstance(k, int | np.integer) or k < 1:
+            raise SearchError(f"k is a list length of at least 1, got {k!r}")
+        k = min(int(k), max(1, len(self)))
         query = query.replace("\0", " ")[:LONGEST].strip()
         if not query or not len(self):
             return self._told(np.empty(0, np.int64), *(np.empty(0),) * 3)
@@ -204,6 +205,7 @@ class SearchEngine:
         folder = Path(folder)
         if self._catalogue.rows > len(self):
             self._number_anew()
+        (folder / MANIFEST).unlink(missing_ok=True)  # written last: without it nothing is loaded
         self.vectors.save(folder)
         self.catalogue.to_parquet(folder / CATALOGUE, index=False)
         manifest = {"format": FORMAT, "backbone": self.texts.name, "words_weight": self.words_weight}
@@ -256,14 +258,18 @@ class SearchEngine:
 
 
 def _read_manifest(folder: Path) -> dict:
-    needed = ("backbone", "words_weight", "catalogue", "variant", "titles")
+    texts = ("backbone", "catalogue", "variant", "titles")
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         found = manifest.get("format")
         if found == FORMAT:
-            return {key: manifest[key] for key in needed}
+            if wrong := [key for key in texts if not isinstance(manifest[key], str)]:
+                raise ValueError(f"{wrong[0]} is no text")
+            if not 0 <= float(manifest["words_weight"]) <= 1:
+                raise ValueError("words_weight is not in [0, 1]")
+            return {key: manifest[key] for key in (*texts, "words_weight")}
     except FileNotFoundError:
         raise SearchError(f"{folder} holds no search engine ({MANIFEST} is not there): build one") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SearchError(f"{folder / MANIFEST} is damaged ({error}): build the engine again") from None
     raise SearchError(f"{folder} was written in format {found}, this code reads {FORMAT}")

@@ -31,7 +31,8 @@ UNITS = {
     **dict.fromkeys(("oz", "oz.", "ounce", "ounces"), "ounce"),
 }
 LONGEST = 20_000  # characters of a text that are read
-_NUMBER = r"(?:(\d+)[ -])?(\d+)/(\d+)|(\d+(?:\.\d+)?|\.\d+)"
+# of at most 15 digits: longer ones are codes, and no float holds what their quotients may be
+_NUMBER = r"(?:(\d{1,15})[ -])?(\d{1,15})/(\d{1,15})|(\d{1,15}(?:\.\d{1,15})?|\.\d{1,15})"
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 # whole numbers of their own only: "18v" and "18 v" are sizes, "1080p" and "mbs100" are names
 _SIZE = re.compile(rf"(?<![\w.])(?:{_NUMBER})(?:\s*-?\s*({_UNIT})(?![a-z]))?(?!\w)", re.IGNORECASE)

@@ -1,5 +1,4 @@
-"""Nearest products to a query's vector: exact (flat), by signs first (signs), graph (HNSW) or cells (IVF);
-add, delete, save, load.
+"""Nearest products to a query's vector: exact (flat), by signs first, graph (HNSW) or cells (IVF).
 
 Signs: a bit a dimension picks the candidates (Hamming distance; large entries of the query count more),
 float32 orders them (Yamada et al. 2021, arXiv:2106.00882). A query reads a twentieth of the vectors' bytes,

@@ -1,2 +1,1 @@
-"""Hyperparameter sweeps: trials of a function or a notebook, run by Ray Tune, recorded in a log of our
-own."""
+"""Hyperparameter sweeps: trials of a function or a notebook, run by Ray Tune, kept in a log of our own."""

@@ -1,5 +1,4 @@
-"""One arm of a sweep (a search method and a repeat) with its budget and its log, from which it can be
-resumed.
+"""One arm of a sweep: a search method in one repeat, with its budget and the log that it resumes from.
 
 The engine asks the arm what to try and reports results to it. A trial is logged when it starts and when it
 ends; after an interruption, trials that had not ended are started again under the same number with the same

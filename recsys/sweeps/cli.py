@@ -24,9 +24,11 @@ def sweep(
 ) -> None:
     """Search settings with Ray Tune: every method of the file gets the same budget, validation decides.
 
-    Killed at any moment it goes on with --resume: the log of trials is the truth, Ray only the engine.
+    Killed at any moment it goes on with --resume, from the log of trials that it keeps itself.
 
-    Exit status: 0 done, 1 an arm found nothing, 2 the command or the file is wrong.
+    Example: recsys sweep demo_item_knn --dry-run
+
+    Exit status: 0 done, 1 a method found nothing in one of its repeats, 2 the command or the file is wrong.
     """
     from recsys.sweeps.command import status_command, sweep_command
 

@@ -210,11 +210,12 @@ def _write_provenance(folder: Path, spec: Spec) -> None:
 
 
 def _changed(folder: Path, spec: Spec) -> str | None:
-    """A sentence about the first module that differs from what the sweep started with; None if none does."""
+    """A sentence about the first module that differs from what the sweep started with, or about the lost list
+    of them; None if none does."""
     try:
-        before = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["code"]["modules"]
-    except (OSError, ValueError, KeyError):
-        return None
+        before = dict(json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["code"]["modules"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return f"{PROVENANCE}, which says what code it ran, was lost or damaged"
     now = _modules()
     return next((f"{name} changed" for name, code in before.items() if now.get(name) != code), None)
 

@@ -1,5 +1,4 @@
-"""Parameters and metrics of a sweep's target: from a trial function's declaration or a notebook's parameters
-cell."""
+"""Parameters and metrics of a sweep's target, read from a trial function or from a notebook."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The gain from tuning, estimated by resampling a pool of measured configurations instead of running new
-searches.
+"""The gain from tuning, estimated by resampling measured configurations instead of searching again.
 
 Of K configurations n are drawn without replacement and the best on validation is chosen. The mean over many
 draws is the expected result of a random search of n trials; the interval is over users, since all draws

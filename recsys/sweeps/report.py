@@ -1,5 +1,4 @@
-"""The HTML report of a sweep: its question, figures, best settings and failures on one self-contained
-page."""
+"""The HTML report of a sweep, one self-contained page: question, figures, best settings, failures."""
 
 from __future__ import annotations
 

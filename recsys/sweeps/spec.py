@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,7 @@ from recsys.training.hyperparameter_search.samplers import SAMPLERS
 from recsys.training.hyperparameter_search.search import Budget, SearchError
 from recsys.training.hyperparameter_search.spaces import Choice, Range, SpaceError, read_space
 
+NAME = r"^[a-z0-9_]+$"  # of a sweep, and so of its folder
 LEAST_MEMBERS = 4  # of a population: one is replaced, one is copied, two stand between
 
 
@@ -27,7 +28,7 @@ class SweepError(ValueError):
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Objective(_Strict):
@@ -91,7 +92,7 @@ class Spec(_Strict):
         warm_start: sweeps whose trials the samplers get as history; they cost no budget and are never chosen.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    name: str = Field(pattern=NAME)
     question: str
     function: str | None = None
     notebook: str | None = None
@@ -105,7 +106,7 @@ class Spec(_Strict):
     seed: int = Field(default=0, ge=0)
     limits: Limits = Limits()
     needs: Needs = Needs()
-    warm_start: list[str] = []
+    warm_start: list[Annotated[str, Field(pattern=NAME)]] = []
 
     @property
     def ranges(self) -> dict[str, Range]:
@@ -183,6 +184,11 @@ def check(spec: Spec) -> None:
                 f"objectives.{number}: {spec.target} gives no validation metric '{objective.metric}'{hint} "
                 f"(it gives: {', '.join(known)})"
             )
+    metrics = [objective.metric for objective in spec.objectives]
+    if len(set(metrics)) < len(metrics):
+        raise SweepError(f"objectives: one stands twice: {', '.join(metrics)}")
+    if len(set(spec.warm_start)) < len(spec.warm_start) or spec.name in spec.warm_start:
+        raise SweepError(f"warm_start: other sweeps, each once, not {', '.join(spec.warm_start)}")
     names = [method.name for method in spec.methods]
     if len(set(names)) < len(names):
         raise SweepError(f"methods: one stands twice: {', '.join(names)}")

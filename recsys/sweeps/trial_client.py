@@ -1,5 +1,4 @@
-"""The parent's side of a trial process: sends trials, monitors time and memory, kills a trial that exceeds
-them."""
+"""The parent's side of a trial process: sends trials, watches time and memory, kills what exceeds them."""
 
 from __future__ import annotations
 

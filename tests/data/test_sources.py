@@ -254,6 +254,15 @@ def test_own_file_by_absolute_path(register, tmp_path):
         ({"files": [{"name": "a", "path": "s3rec/Beauty.txt"}]}, "both claim s3rec/Beauty.txt"),
         ({"files": "a"}, "must be a list"),
         ({"files": ["a"]}, "must be a mapping"),
+        ({"files": [{"name": "a", "url": 5}]}, "urls must be a list of addresses, not 5"),
+        ({"files": [{"name": "a", "urls": {"http://x": 1}}]}, "urls must be a list"),
+        ({"files": [{"name": "a", "urls": [5]}]}, "5 is no http(s) URL"),
+        ({"files": [{"name": "a", "url": "http://x", "urls": ["http://y"]}]}, "either url or urls"),
+        ({"files": [{"name": "a", "size": True}]}, "size must be a number of bytes"),
+        ({"files": [{"name": "a\0b"}]}, "must be printable"),
+        ({"files": [{"name": "a", "path": "x\ny"}]}, "must be printable"),
+        ({"family": ["s3rec"]}, "no family"),
+        ({"options": []}, "options must be a mapping"),
         ({"name": "demo_store"}, "is taken"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -261,6 +270,41 @@ def test_own_file_by_absolute_path(register, tmp_path):
 def test_wrong_registry_entries_are_named(register, fields, message):
     register(**fields)
     assert message in refused(RegistryError, sources.all_sources)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("small: {family: s3rec, files: [{name: a}], family: table}", "the key 'family' stands twice"),
+        ("small:\n  files: [{name: a, path: b, name: c}]\n", "line 2"),
+        ("small: {files: []}\nother: {}\nsmall: {}\n", "the key 'small' stands twice"),
+        ("a: " + "[" * 5000, "nested too deeply"),
+        ("a: &a [*a]\n", "must be a mapping of fields"),
+        ("a: !!python/object/apply:os.system [id]", "is not YAML"),
+    ],
+)
+def test_a_registry_file_that_says_a_thing_twice_or_without_end(tmp_path, monkeypatch, content, message):
+    (tmp_path / "sources.yaml").write_text(content)
+    monkeypatch.setenv("RECSYS_SOURCES", str(tmp_path / "sources.yaml"))
+    assert message in refused(RegistryError, sources.all_sources)
+
+
+@pytest.mark.parametrize("variable", ["RECSYS_CACHE", "RECSYS_DATA", "RECSYS_SOURCES"])
+def test_the_folder_of_a_user_who_does_not_exist(register, monkeypatch, variable):
+    register(files=[{"name": "log.txt", "url": "http://127.0.0.1:9/x"}])
+    monkeypatch.setenv(variable, "~nobody-of-that-name/data")
+    told = refused(DataUnavailable, sources.ensure, "small")
+    assert f"{variable} is ~nobody-of-that-name/data, and there is no such user" in told
+    assert sources.current_sha256("small/log.txt") is None
+    assert sources.current_sha256("weights of ~nobody-of-that-name/x/config.json") is None
+
+
+def test_folders_of_the_environment_do_not_depend_on_where_a_kernel_runs(register, tmp_path, monkeypatch):
+    register(files=[{"name": "log.txt"}])
+    path = place(tmp_path / "data", LOG)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECSYS_DATA", "data")
+    assert sources.local_file("small", "log.txt") == path
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", "a: [", "just text"])

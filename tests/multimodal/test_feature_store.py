@@ -37,6 +37,39 @@ def test_what_a_killed_writer_left_is_as_if_it_were_not_there(tmp_path, cut):
     assert fresh.take(fresh.rows(["b", "a"])).tolist() == [[2, 2, 2], [1, 1, 1]]
 
 
+@pytest.mark.parametrize("left", [0, 1, 2, None])
+def test_lost_vectors_are_never_another_content_s(tmp_path, left):
+    """The vectors' file was deleted or cut off and the index stayed, as after a full disk."""
+    living = store(tmp_path)
+    living.add(["a", "b", "c"], np.arange(9).reshape(3, 3), {"f": "0 bytes"})
+    vectors = tmp_path / "key" / "vectors.f32"
+    if left is None:
+        vectors.unlink()
+    else:
+        vectors.write_bytes(vectors.read_bytes()[: left * 12 + 5])
+    kept = left or 0
+    there = [*range(kept), *[FeatureStore.UNKNOWN] * (3 - kept)]
+    assert living.rows(["a", "b", "c"]).tolist() == there
+    assert store(tmp_path).rows(["a", "b", "c"]).tolist() == there
+    store(tmp_path).add(["d", "e", "g", "h"], np.full((4, 3), 7), {})
+    for view in (living, store(tmp_path)):
+        assert view.rows(["a", "b", "c", "f"]).tolist() == [*there, FeatureStore.FAULTY]
+        assert view.take(view.rows(["d", "h"])).tolist() == [[7, 7, 7], [7, 7, 7]]
+    living.add(["c"], np.full((1, 3), 5), {})
+    last = store(tmp_path)
+    assert last.take(last.rows(["c", "e"])).tolist() == [[5, 5, 5], [7, 7, 7]]
+
+
+@pytest.mark.parametrize(
+    "line", ["[]", "3", '{"digest": "a"}', '{"digest": "a", "row": "0"}', '{"digest": ["a"], "row": 0}']
+)
+def test_a_line_that_names_nothing_is_passed_over(tmp_path, line):
+    store(tmp_path).add(["b"], np.ones((1, 3)), {})
+    with (tmp_path / "key" / "index.jsonl").open("a") as file:
+        file.write(line + "\n")
+    assert store(tmp_path).rows(["a", "b"]).tolist() == [FeatureStore.UNKNOWN, 0]
+
+
 def test_a_key_changes_with_every_part():
     keys = {store_key("code", "weights", {"side": side}) for side in (64, 128)}
     assert len(keys | {store_key("code2", "weights", {"side": 64})}) == 3

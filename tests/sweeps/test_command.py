@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from recsys.sweeps.arm import Arm
-from recsys.sweeps.command import make_arms
+from recsys.sweeps.command import _changed, make_arms
 from recsys.sweeps.spec import Method, SweepError, load_spec
 from recsys.training.hyperparameter_search.trial import DONE
 from tests.conftest import ROOT
@@ -101,3 +101,12 @@ def test_an_earlier_sweep_is_told_as_history(spec, tmp_path):
     assert arms[0].trials == []
     with pytest.raises(SweepError, match="warm_start"):
         make_arms(later.model_copy(update={"warm_start": ["none"]}), tmp_path / "x", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "spoilt", [None, "", "{", "[]", "3", '{"code": {"modules": ["a"]}}', '{"code": null}']
+)
+def test_a_sweep_whose_provenance_was_lost_is_not_up_to_date(spec, tmp_path, spoilt):
+    if spoilt is not None:
+        (tmp_path / "provenance.json").write_text(spoilt)
+    assert "was lost or damaged" in _changed(tmp_path, load_spec(spec()))

@@ -1,4 +1,4 @@
-"""What a global model knows of each product on the Monday of a forecast: past sales, calendar, text.
+"""Features of a global demand model on a forecast's Monday: past sales, calendar, text.
 
 One model learns from all products at once, so everything about a product is divided by its own recent level
 (`scale`): a product of ten pieces a week and one of a thousand give samples of one size. Only weeks before

@@ -1,4 +1,4 @@
-"""What every forecaster of demand answers, and the registry of them.
+"""The interface of all demand forecasters, and their registry.
 
 A forecaster is fitted on the weeks before `until` and then asked, at an origin not before it, for the sum of
 the next `horizon` weeks of every product: a point, and quantiles for the stock. WAPE and absolute errors are

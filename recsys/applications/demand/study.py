@@ -1,4 +1,4 @@
-"""One comparison of forecasters: errors by rolling origin, then the stock that each one's quantiles ask for.
+"""What notebook 14_demand_and_stock computes: forecasters' errors, and the stock that follows from them.
 
 Differences are per product, in such units that their mean over products is the difference of the whole: of
 WAPE, of pinball loss over demand, of the relative cost of stock. Positive means that the model with titles

@@ -1,4 +1,4 @@
-"""From texts to what a reader of the alarm sees: who takes what for bad news, and the stream of it.
+"""What notebook 14_opinion_monitoring computes: bad news by a model, and the stream that the alarm watches.
 
 N: texts. T: days. F: firms.
 """
@@ -25,9 +25,12 @@ SHOWN_FIRMS = 6  # in the picture, where all texts are watched together
 
 
 @dataclass(frozen=True)
-class Told:
-    """solved: the model, None where nothing is learnt. metrics, positions: of it on the test part. table: a
-    row a way to tell, the trivial one and the words among them."""
+class ClassifiedTexts:
+    """Texts classified by one method, and by others beside it.
+
+    solved: the model, None where nothing is learnt. metrics, positions: of it on the test part. table: one
+    row a method, the trivial one and the list of words among them.
+    """
 
     solved: Solved | None
     metrics: dict[str, float]
@@ -35,7 +38,7 @@ class Told:
     table: pd.DataFrame
 
 
-def tell(watched: Watched, how: Learning, others: bool = True) -> Told:
+def classify_texts(watched: Watched, how: Learning, others: bool = True) -> ClassifiedTexts:
     """Learn what the texts say, and judge it on later ones.
 
     Args:
@@ -45,7 +48,7 @@ def tell(watched: Watched, how: Learning, others: bool = True) -> Told:
         ValueError: of `solve`. BackboneError: no such encoder.
     """
     if watched.task is None:
-        return Told(None, {}, None, pd.DataFrame(columns=["method", *PRIMARY]))
+        return ClassifiedTexts(None, {}, None, pd.DataFrame(columns=["method", *PRIMARY]))
     task, rows, solved = watched.task, [], None
     for method in dict.fromkeys((*(("trivial", "tfidf") if others else ()), how.method)):
         solved = solve(task, how if method == how.method else Learning(method, seed=how.seed))
@@ -53,7 +56,7 @@ def tell(watched: Watched, how: Learning, others: bool = True) -> Told:
     rows.append({"method": "list of words"} | quality(task, _by_words(watched)))
     table = pd.DataFrame(rows)
     metrics = {name: float(value) for name, value in rows[-2].items() if name != "method" and value == value}
-    return Told(solved, metrics, positions(task, task.test, solved.outputs(task.test)), table)
+    return ClassifiedTexts(solved, metrics, positions(task, task.test, solved.outputs(task.test)), table)
 
 
 def _by_words(watched: Watched) -> np.ndarray:
@@ -67,7 +70,7 @@ def _by_words(watched: Watched) -> np.ndarray:
     return outputs
 
 
-def flags_of(watched: Watched, told: Told) -> dict[str, np.ndarray]:
+def flags_of(watched: Watched, classified: ClassifiedTexts) -> dict[str, np.ndarray]:
     """By the model and by words, which of all N texts are taken for bad news; without labels: all, and by
     words.
 
@@ -77,7 +80,7 @@ def flags_of(watched: Watched, told: Told) -> dict[str, np.ndarray]:
     words = listed(texts)
     if watched.bad < 0:
         return {"model": np.ones(len(texts), dtype=bool), "words": words}
-    solved = told.solved
+    solved = classified.solved
     if solved is None or SENTIMENT not in solved.task.labels:
         return {"model": (watched.table["label"] == watched.bad).to_numpy(), "words": words}
     outputs = of_classes(solved.outputs(Part(texts, watched.table["label"].to_numpy(), None, None)))
@@ -99,7 +102,12 @@ class Watch:
 
 
 def watch(
-    watched: Watched, told: Told, firms: int = 0, a_week: float = 1.0, length: int = 5, seed: int = 0
+    watched: Watched,
+    classified: ClassifiedTexts,
+    firms: int = 0,
+    a_week: float = 1.0,
+    length: int = 5,
+    seed: int = 0,
 ) -> Watch:
     """Watch the texts as a stream, with surges planted into its test period.
 
@@ -111,7 +119,7 @@ def watch(
     """
     if not watched.dated:
         return Watch({}, *(pd.DataFrame() for _ in range(4)))
-    flags = flags_of(watched, told)
+    flags = flags_of(watched, classified)
     stream = stream_of(watched, flags, firms)
     study = plant(stream, a_week, length, seed=seed)
     shown = stream if firms else stream_of(watched, flags, SHOWN_FIRMS)

@@ -37,7 +37,10 @@ RULES: Mapping[str, re.Pattern[str]] = {
         rf"|\b[A-Z][a-z]+ [A-Z][a-z]+\b(?=[?.!,]|'s|$| account| profile)"
     ),
 }
-WIDE_CHARACTERS = re.compile("[\ufeff\u200b-\u200f\u2060]")  # invisible ones, which would break a number up
+# invisible ones, which would break a number up: soft hyphens, joiners, marks of direction, fillers, selectors
+INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+INVISIBLE += "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+WIDE_CHARACTERS = re.compile(f"[\0-\b\x0e-\x1f\x7f{INVISIBLE}]")
 
 
 def mask(text: str) -> tuple[str, dict[str, int]]:

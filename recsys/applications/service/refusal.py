@@ -1,5 +1,4 @@
-"""When to say "I can't answer that": a score of familiarity and a threshold at a stated rate of false
-refusals.
+"""When to say "I can't answer that": familiarity, with a threshold at a stated rate of false refusals.
 
 The threshold is a conformal one (Vovk et al. 2005): of n calibration questions that belong to an intent,
 sorted by score, the ⌊a (n + 1)⌋-th lowest. A further question of their kind then falls below it with a

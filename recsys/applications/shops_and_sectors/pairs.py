@@ -1,4 +1,4 @@
-"""Two shops with common users, made ready: who bought what, what is hidden, who is new to the target shop.
+"""Two shops with users in common, split: purchases, hidden targets, and users new to the target shop.
 
 N: users. M: items of the target shop. S: items of the source shop.
 """

@@ -1,4 +1,4 @@
-"""One door to all questions of this folder: two shops, or a sector, answered in one form."""
+"""What notebook 14_other_shops_and_sectors calls: each question of this folder, answered in one form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stack is worth and what it costs: ranking, breadth, steadiness of time, bytes and seconds.
+"""Metrics of a stack, value and cost: ranking, breadth, stability over time, bytes and seconds.
 
 R: moments. M: items. k: length of lists.
 """

@@ -1,4 +1,4 @@
-"""A log made ready for the ladder: a shop's purchases by global time, or ratings by each user's own order."""
+"""A log split for the ladder: a shop's purchases by global time, or ratings by each user's own order."""
 
 from __future__ import annotations
 

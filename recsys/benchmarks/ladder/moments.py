@@ -1,4 +1,4 @@
-"""Whom the ladder asks, when, and what is known of them then: as of training, or as of that moment.
+"""Evaluation moments of the ladder: which user is asked when, and which of the events are known by then.
 
 Each user with a new product in the test part is asked once, at a moment drawn from those; what was met at
 that moment (a basket, where a log has baskets) is to be found in the whole catalogue. Whatever the state,

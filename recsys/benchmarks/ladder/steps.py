@@ -1,4 +1,4 @@
-"""The steps of the ladder, which of them go together, and the stacks that a comparison needs.
+"""The ladder (a cumulative ablation): its steps, which of them go together, the stacks of a comparison.
 
 The ground is a sequence model of ids alone, with default settings, asked with the histories that it was
 trained on. A step changes one thing (`STEPS`); a stack is a set of steps on that ground.
@@ -67,7 +67,7 @@ def parse(text: str) -> tuple[str, ...]:
 
 
 def told(stack: Sequence[str]) -> str:
-    """A stack as the notebook's parameter `steps` says it."""
+    """A stack as text, in the form of the notebook's parameter `steps`: "ground", or its steps in order."""
     return " ".join(step for step in STEPS if step in stack) or GROUND
 
 

@@ -26,6 +26,7 @@ from recsys.data.errors import (
     NoNetwork,
     NotData,
     Truncated,
+    WrongChecksum,
 )
 from recsys.data.files.verification import verify
 from recsys.data.registry import SourceFile
@@ -97,7 +98,11 @@ def _from_any(file: SourceFile, destination: Path, progress: bool) -> None:
 
 def _from_one(url: str, file: SourceFile, destination: Path, progress: bool) -> None:
     part = destination.with_name(destination.name + ".part")
-    joined = _transfer_with_retries(url, file, part, progress)
+    try:
+        joined = _transfer_with_retries(url, file, part, progress)
+    except WrongChecksum:
+        part.unlink()
+        raise
     try:
         verify(part, file)
     except DataUnavailable:
@@ -168,6 +173,10 @@ def _transfer(url: str, file: SourceFile, part: Path, progress: bool) -> None:
                 for chunk in response.iter_content(CHUNK):
                     out.write(chunk)
                     bar.update(len(chunk))
+                    if file.sha256 and file.size and out.tell() > file.size:  # it may never end
+                        raise WrongChecksum(
+                            f"{file.name}: {_host(url)} sends more than its {file.size:,} bytes"
+                        )
                 out.flush()
                 os.fsync(out.fileno())  # so that the rename never outruns the bytes
     except requests.exceptions.SSLError as error:
@@ -209,7 +218,7 @@ def _judge(response: "requests.Response", url: str, file: SourceFile, offset: in
         raise NotData(f"{file.name}: {url} answered with an HTML page instead of data")
     if status == 200:
         length = response.headers.get("Content-Length", "")
-        total = int(length) if length.isdigit() else None
+        total = int(length) if length.isdecimal() else None
     return total
 
 

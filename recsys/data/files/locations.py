@@ -19,16 +19,27 @@ _hashes: dict[Stamp, str] = {}
 _announced: set[str] = set()
 
 
+def from_environment(variable: str) -> Path | None:
+    """The absolute path that an environment variable gives, None when it is not set.
+
+    Raises:
+        DataUnavailable: "~name" of a user who does not exist.
+    """
+    own = os.environ.get(variable)
+    try:
+        return Path(own).expanduser().absolute() if own else None
+    except RuntimeError:
+        raise DataUnavailable(f"{variable} is {own}, and there is no such user; give a folder") from None
+
+
 def cache_folder() -> Path:
     """RECSYS_CACHE, else the operating system's cache folder for this user."""
-    own = os.environ.get("RECSYS_CACHE")
-    return Path(own).expanduser() if own else Path(platformdirs.user_cache_dir("recsys"))
+    return from_environment("RECSYS_CACHE") or Path(platformdirs.user_cache_dir("recsys"))
 
 
 def data_folder() -> Path | None:
     """The folder named by RECSYS_DATA, None when it is not set."""
-    own = os.environ.get("RECSYS_DATA")
-    return Path(own).expanduser() if own else None
+    return from_environment("RECSYS_DATA")
 
 
 def obtain(source: Source, file: SourceFile, progress: bool) -> tuple[Path, str]:

@@ -18,11 +18,13 @@ Then `recsys data show my_reviews`, and notebooks 02_backbones and 03 take `data
 group is needed (the query whose texts are ranked).
 """
 
+import codecs
 import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -59,6 +61,8 @@ class Options(BaseModel):
             raise ValueError(f"no column {unknown[0]!r} is known: {', '.join(COLUMNS)}")
         if missing := [name for name in ("text", "label") if name not in self.columns]:
             raise ValueError(f"columns must name {' and '.join(missing)}")
+        if len(set(self.columns.values())) < len(self.columns):
+            raise ValueError("two of the columns are one column of the file")
         if self.graded and self.classes:
             raise ValueError("either graded or classes")
         if self.graded and "group" not in self.columns:
@@ -98,8 +102,14 @@ def load(source: Source) -> LabelledTexts:
 def _read(path: Path, options: Options) -> pd.DataFrame:
     """Under our names, every value a trimmed text, "" where there is none."""
     try:
-        text = read_bytes(path).decode("utf-8-sig" if options.encoding == "utf-8" else options.encoding)
-        table = pd.read_csv(io.StringIO(text), sep=options.separator, dtype=str, keep_default_na=False)
+        marked = codecs.lookup(options.encoding).name == "utf-8"
+        text = read_bytes(path).decode("utf-8-sig" if marked else options.encoding)
+        form = {"sep": options.separator, "dtype": str, "keep_default_na": False}
+        # pandas would call the second of two equal columns "name.1", and the first would be taken in silence
+        names = pd.read_csv(io.StringIO(text), header=None, nrows=1, **form).iloc[0].tolist()
+        if twice := [name for name in options.columns.values() if names.count(name) > 1]:
+            raise ValueError(f"column {twice[0]} stands {names.count(twice[0])} times")
+        table = pd.read_csv(io.StringIO(text), **form)
     except UnicodeDecodeError as error:
         raise NotData(
             f"{path}: not {options.encoding} text (byte {error.start}); name its encoding"
@@ -123,8 +133,8 @@ def _codes(table: pd.DataFrame, options: Options) -> list[str]:
 
 def _grades(path: Path, written: pd.Series) -> pd.Series:
     grades = pd.to_numeric(written, errors="coerce")
-    if grades.isna().any():
-        raise NotData(f"{path}: label {written[grades.isna()].iloc[0]!r} is no number, and graded is true")
+    if (wrong := ~np.isfinite(grades)).any():
+        raise NotData(f"{path}: label {written[wrong].iloc[0]!r} is no number, and graded is true")
     return grades.astype("float64")
 
 

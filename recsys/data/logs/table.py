@@ -157,9 +157,9 @@ def _kinds(path: Path, events: pd.DataFrame, kinds: dict[str, str | None]) -> di
 def _times(path: Path, column: pd.Series, told: Times) -> pd.Series:
     """datetime64[ns], the shop's local time."""
     try:
-        times = _parsed(column, told, "raise")
-    except (ValueError, TypeError, OverflowError):
-        wrong = column[_parsed(column, told, "coerce").isna()]
+        times = _parsed(column, told, "raise").dt.as_unit("ns")
+    except (ValueError, TypeError, OverflowError, AttributeError):
+        wrong = column[_unreadable(column, told)]
         what = f"{path}: time is not of the format {told.format!r}"
         if len(wrong):
             what += f": row {wrong.index[0] + 1} has {wrong.iloc[0]!r} ({len(wrong)} in all)"
@@ -167,6 +167,16 @@ def _times(path: Path, column: pd.Series, told: Times) -> pd.Series:
     if times.dt.tz is not None:
         times = times.dt.tz_convert(told.zone).dt.tz_localize(None)
     return times.astype("datetime64[ns]")
+
+
+def _unreadable(column: pd.Series, told: Times) -> np.ndarray:
+    """Rows whose time is not of the format, or outside the years 1678 to 2262 that nanoseconds hold."""
+    try:
+        times = pd.to_datetime(_parsed(column, told, "coerce"), errors="coerce", utc=True)
+    except (ValueError, TypeError, OverflowError):
+        return np.ones(len(column), bool)
+    bounds = (pd.Timestamp(end).tz_localize("UTC") for end in (pd.Timestamp.min, pd.Timestamp.max))
+    return ~times.between(*bounds).to_numpy(bool)
 
 
 def _parsed(column: pd.Series, told: Times, errors: Literal["raise", "coerce"]) -> pd.Series:
@@ -188,12 +198,20 @@ def _outside(times: pd.Series, told: Times) -> np.ndarray:
 
 
 def _numbers(path: Path, column: pd.Series, decimal: str) -> pd.Series:
-    if not pd.api.types.is_numeric_dtype(column):
-        column = column.str.replace(decimal, ".", regex=False) if decimal != "." else column
+    told = f"decimal is {decimal!r}"
     try:
-        return pd.to_numeric(column).astype("float64")
-    except (ValueError, TypeError) as error:
-        raise NotData(f"{path}: {column.name} is no number ({error}); decimal is {decimal!r}") from None
+        if decimal != "." and not pd.api.types.is_numeric_dtype(column):
+            texts = column.astype("string")
+            # "1.234" would be read as 1.234, and may well be a thousand times as much
+            if (points := texts.str.contains(".", regex=False).fillna(False).to_numpy(bool)).any():
+                raise ValueError(f"{column[points].iloc[0]!r} has a point")
+            column = texts.str.replace(decimal, ".", regex=False).astype(object).where(texts.notna(), None)
+        numbers = pd.to_numeric(column).astype("float64")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise NotData(f"{path}: {column.name} is no number ({error}); {told}") from None
+    if (endless := np.isinf(numbers.to_numpy())).any():
+        raise NotData(f"{path}: {column.name} is infinite in {int(endless.sum())} rows; {told}")
+    return numbers
 
 
 def _ids(column: pd.Series) -> pd.Series:
@@ -215,7 +233,9 @@ def _catalogue(path: Path, options: TableOptions) -> pd.DataFrame:
     if "price" in rows:
         rows["price"] = _numbers(path, rows["price"], told.decimal)
     if told.category_separator and "category" in rows:
-        rows["category"] = rows["category"].str.replace(told.category_separator, LEVELS, regex=False)
+        texts = rows["category"].astype("string")
+        texts = texts.str.replace(told.category_separator, LEVELS, regex=False).astype(object)
+        rows["category"] = texts.where(texts.notna(), None)
     return rows
 
 
@@ -234,7 +254,8 @@ def _read(path: Path, told: FileOptions) -> tuple[pd.DataFrame, int]:
         raise NotData(f"{path}: no readable table ({' '.join(str(error).split())[:200]})") from None
     absent = [str(theirs) for theirs in told.columns.values() if theirs not in found]
     if absent:
-        raise NotData(f"{path}: no column {absent[0]}; it has {', '.join(map(str, found.columns))}")
+        names = [str(name) if str(name).isprintable() else repr(name) for name in found.columns]
+        raise NotData(f"{path}: no column {absent[0]}; it has {', '.join(names)}")
     rows = pd.DataFrame({ours: found[theirs] for ours, theirs in told.columns.items()})
     for column in (c for c in rows if c in (*TEXTS, *OF_ITEMS) or rows[c].dtype == object):
         texts = rows[column].astype(object).map(_trimmed)
@@ -247,21 +268,19 @@ def _trimmed(value: Any) -> Any:
 
 
 def _read_csv(content: bytes, told: FileOptions) -> tuple[pd.DataFrame, int]:
-    encoding = "utf-8-sig" if told.encoding.lower() in ("utf-8", "utf8") else told.encoding
+    encoding = "utf-8-sig" if told.encoding == "utf-8" else told.encoding
     cut = 0
     if told.last_line == "drop":
         content, _, _ = content.rstrip(b"\r\n").rpartition(b"\n")
         cut = 1
-    found = pd.read_csv(
-        io.BytesIO(content),
-        sep=told.separator,
-        encoding=encoding,
-        header=0 if told.header else None,
-        dtype=str,
-        keep_default_na=False,
-        na_values=[""],
-    )
-    return found, cut
+    form = {"sep": told.separator, "encoding": encoding, "dtype": str, "keep_default_na": False}
+    form |= {"na_values": [""]}
+    if told.header:
+        # pandas would call the second of two equal columns "name.1", and the first would be taken in silence
+        names = pd.read_csv(io.BytesIO(content), header=None, nrows=1, **form).iloc[0].tolist()
+        if twice := [name for name in told.columns.values() if names.count(name) > 1]:
+            raise ValueError(f"column {twice[0]} stands {names.count(twice[0])} times")
+    return pd.read_csv(io.BytesIO(content), header=0 if told.header else None, **form), cut
 
 
 FAMILY = Family(load, ("events", "items"), fault)

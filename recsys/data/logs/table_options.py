@@ -1,6 +1,9 @@
 """Options of a data set of family "table": columns, kinds of event, times, how the files are written."""
 
+import codecs
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -13,6 +16,7 @@ TEXTS = ("query", "review")
 OF_ITEMS = ("title", "description", "category")
 EVENT_COLUMNS = ("user", "item", "time", "kind", *NUMBERS, *TEXTS, *OF_ITEMS)
 ITEM_COLUMNS = ("item", *OF_ITEMS, "price")
+DIRECTIVES = frozenset("aAbBcdfGHIjmMpSuUVwWxXyYzZ%")  # of strptime
 
 
 class _Options(BaseModel):
@@ -50,7 +54,22 @@ class Times(_Options):
             raise ValueError(
                 f"format {form!r} is no pattern and none of iso, seconds, milliseconds, microseconds"
             )
+        if unknown := [letter for letter in re.findall("%(.)", form) if letter not in DIRECTIVES]:
+            raise ValueError(f"format {form!r}: strptime has no %{unknown[0]}")
         return form
+
+    @field_validator("first", "last")
+    @classmethod
+    def _local(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        try:
+            zone = datetime.fromisoformat(text).tzinfo
+        except ValueError:
+            raise ValueError(f"{text!r} is no ISO time such as 2017-11-25 or 2017-11-25 13:45") from None
+        if zone is not None:
+            raise ValueError(f"{text!r} has an offset: give the shop's local time")
+        return text
 
 
 class FileOptions(_Options):
@@ -72,6 +91,23 @@ class FileOptions(_Options):
         if len(text) != 1:
             raise ValueError(f"must be one character, not {text!r}")
         return text
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, encoding: str) -> str:
+        try:
+            return codecs.lookup(encoding).name
+        except (LookupError, ValueError):
+            raise ValueError(f"no encoding {encoding!r}: give a name such as utf-8, latin-1, gbk") from None
+
+    @model_validator(mode="after")
+    def _distinct(self):
+        twice = [
+            ours for ours, theirs in self.columns.items() if list(self.columns.values()).count(theirs) > 1
+        ]
+        if twice:
+            raise ValueError(f"columns {' and '.join(twice)} are one column of the file")
+        return self
 
     @model_validator(mode="after")
     def _numbered(self):
@@ -115,7 +151,7 @@ class ItemOptions(FileOptions):
     category_separator: between the levels of a category path, where the file has such paths.
     """
 
-    category_separator: str | None = None
+    category_separator: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _complete(self):

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from recsys.command_line import OnceEach
+
 console = Console(highlight=False)
 models_commands = typer.Typer(no_args_is_help=True)
 
@@ -16,7 +18,7 @@ def models() -> None:
     """Pretrained models whose weights lie inside packages of the Python index."""
 
 
-@models_commands.command("list")
+@models_commands.command("list", cls=OnceEach)
 def list_models(
     kind: Annotated[str | None, typer.Option(help="text | picture | sound; all when left out.")] = None,
     full: Annotated[
@@ -27,6 +29,8 @@ def list_models(
 
     "here" means that the weights were read and have the pinned sha256. For a missing model the command that
     installs it is shown.
+
+    Example: recsys models list --kind text
     """
     from recsys.encoders.packaged.packaged_model import PackagedError
     from recsys.encoders.packaged.registry import KINDS, packaged_models

@@ -1,4 +1,4 @@
-"""Shared by the demonstrations of printed errors: a small random BERT, and how a call ends.
+"""Runs the programs printed in the articles on a small random BERT, and says how each call ends.
 
 B: texts. T: tokens. M: classes, that is products.
 """

@@ -46,8 +46,8 @@ class ModelSettings:
         settings: fields of `TrainingSettings` to replace.
         options: keyword arguments of the model's class.
         backbone: text encoder of the titles.
-        judged_users: validation users for early stopping and the choice of the best weights; 0: train to
-            the end.
+        judged_users: validation users that are evaluated during training, for early stopping and the choice
+            of the best weights; 0: train to the end.
         progress: show progress bars.
     """
 
@@ -78,7 +78,8 @@ class ModelEntry:
     Attributes:
         make: (`NextItemData`, `ModelSettings`) -> the unfitted model.
         trained: whether it is fitted by the training loop, with early stopping on validation.
-        takes: names of `MODELS_CHOICE`, the optional parameters, that it uses.
+        takes: the optional parameters (names of `MODELS_CHOICE`) that it uses; a run that sets any other is
+            refused, so that no parameter is silently ignored.
         ranges: search space; empty: its settings are not searched.
         reads: takes a run's values of all optional parameters; returns further options of the model's class.
     """

@@ -1,5 +1,4 @@
-"""Product classification from modalities: gain by fusion, loss by ablation, robustness to missing
-modalities."""
+"""Product classification: gain by fusing modalities, loss by ablating one, robustness to missing ones."""
 
 from __future__ import annotations
 

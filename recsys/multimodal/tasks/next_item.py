@@ -1,5 +1,4 @@
-"""Next-item recommendation from behaviour, content, or both: which modality helps, and for which users and
-items.
+"""Next-item recommendation from behaviour, content or both: which modality helps, for whom.
 
 A log of purchases with times is split at two moments. Where the events are ratings, each user's history is
 split by its own order, 60 / 20 / 20 %. Every item of the catalogue is ranked. Events of the items drawn as

@@ -1,4 +1,4 @@
-"""What is left of a model whose modality is spoilt, against a model that never had the modality.
+"""A model with an ablated modality against one that was trained without that modality (its rival).
 
 The least that fusion owes: with the pictures shuffled, constant or gone it should be no worse than words
 alone. Differences are taken within one run, item by item, so that they can be tested without a second one.

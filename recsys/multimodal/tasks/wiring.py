@@ -1,5 +1,4 @@
-"""A sanity check on synthetic users: a taste that only pictures show must be found with pictures, and only
-then.
+"""Sanity check on synthetic users: a taste that only pictures show is found with pictures, and only then.
 
 Users are generated on the demo store's catalogue: each buys products of one category (which the text tells)
 in one colour (which only the picture shows). A model of texts can find the category and must be at chance

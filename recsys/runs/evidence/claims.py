@@ -175,6 +175,11 @@ class Claims(_Strict):
             problems += [
                 f"{claim.id}: merged into unknown '{i}'" for i in claim.merged_into if i not in known
             ]
+            problems += [
+                f"{claim.id}: merged into '{i}', which has no verdict of its own"
+                for i in claim.merged_into
+                if i in known and not self.by_id[i].testable
+            ]
         problems += [
             f"error {error.id}: no notebook '{error.notebook}' in {ARTICLES}"
             for error in self.errors

@@ -6,18 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recsys.runs import paths
-from recsys.runs.checksums import with_checksums
+from recsys.runs.checksums import CHECKSUMS, altered, with_checksums
 from recsys.runs.evidence.claims import load_claims
 from recsys.runs.evidence.judge import judge
 from recsys.runs.evidence.stored import update_states
 from recsys.runs.grid.experiment import Experiment, choose, load_experiments
 from recsys.runs.grid.fingerprint import change_since, sha256_of_file
 from recsys.runs.grid.git import missing_commits
-from recsys.runs.grid.plan import plan
-from recsys.runs.records import PROVENANCE, Record, load_records
+from recsys.runs.grid.plan import PlannedRun, plan
+from recsys.runs.records import PROVENANCE, Record, load_records, provenance_in
 
 COST = "cost.json"
 PUBLISHED_PROFILES = ("reference", "full")
+
+
+class PublishError(ValueError):
+    """Runs cannot be published from this folder."""
 
 
 def publish_reference(
@@ -34,8 +38,16 @@ def publish_reference(
 
     Yields:
         One line for each record: copied, or why not; then one for each claim whose state changed.
+
+    Raises:
+        PublishError: `runs` is no folder, or that of the published records or one in it: their checksums
+            would be written anew, whatever was edited since.
     """
     reference = reference or paths.REFERENCE
+    if runs.resolve().is_relative_to(reference.resolve()):
+        raise PublishError(f"{runs} holds published records: give the folder of your runs with --runs")
+    if not runs.is_dir() and runs != paths.RUNS:
+        raise PublishError(f"there is no folder {runs}: correct --runs")
     for experiment in choose(load_experiments(), names):
         yield from _publish(experiment, runs, reference, prune)
     yield from _provenance_without_records(reference, prune)
@@ -44,13 +56,14 @@ def publish_reference(
 
 
 def _publish(experiment: Experiment, runs: Path, reference: Path, prune: bool) -> Iterator[str]:
-    grid = {one.name for profile in PUBLISHED_PROFILES for one in plan([experiment], profile, runs=runs)}
+    planned = [one for profile in PUBLISHED_PROFILES for one in plan([experiment], profile, runs=runs)]
+    grid = {one.name: one for one in planned}
     found = load_records(runs, experiment.name)
     found = [one for one in found if one.profile in PUBLISHED_PROFILES and one.run in grid]
     lost = missing_commits(one.code["commit"] for one in found if one.code["commit"])
     taken = 0
     for record in found:
-        refusal = _refusal(record, experiment, lost)
+        refusal = _refusal(record, grid[record.run], lost)
         if refusal:
             yield f"{record.name}: left out, {refusal}"
             continue
@@ -61,7 +74,7 @@ def _publish(experiment: Experiment, runs: Path, reference: Path, prune: bool) -
         if old.run in grid:
             continue
         if prune:
-            shutil.rmtree(old.folder)
+            old.folder.unlink() if old.folder.is_symlink() else shutil.rmtree(old.folder)
             yield f"{old.name}: removed, the grid no longer holds it"
         else:
             yield f"{old.name}: kept, though the grid no longer holds it; --prune would remove it"
@@ -86,8 +99,16 @@ def cost(records: list[Record]) -> dict[str, float]:
     return {"runs": len(records), "core_minutes": round(core_seconds / 60, 1)}
 
 
-def _refusal(record: Record, experiment: Experiment, lost: set[str]) -> str | None:
+def _refusal(record: Record, planned: PlannedRun, lost: set[str]) -> str | None:
     commit = record.code["commit"]
+    if (record.experiment, record.run) != (record.folder.parent.name, record.folder.name):
+        return f"it lies in {record.folder.parent.name}/{record.folder.name}"
+    # the run's name is a hash of what was asked for
+    asked = (planned.parameters, planned.parameters.get("seed"), planned.needs.threads)
+    if (record.parameters, record.seed, record.threads) != asked:
+        return "its parameters, seed or threads are not those that it is named after"
+    if CHECKSUMS in record.raw and (edited := altered(record.raw)):
+        return f"it was edited after it was published: {edited[0]}"
     if record.code["dirty"] or commit is None:
         return "made from uncommitted code"
     if commit in lost:
@@ -98,7 +119,7 @@ def _refusal(record: Record, experiment: Experiment, lost: set[str]) -> str | No
         path = record.folder / name
         if not path.is_file() or sha256_of_file(path) != recorded:
             return f"{name} beside it is not the file that was recorded"
-    changed = change_since(record.raw, record.provenance(), experiment.metrics)
+    changed = change_since(record.raw, record.provenance(), planned.experiment.metrics)
     return f"out of date: {changed}" if changed else None
 
 
@@ -111,7 +132,7 @@ def _copy(record: Record, reference: Path) -> None:
     for left in (beside, old):
         shutil.rmtree(left, ignore_errors=True)
     shared = reference / PROVENANCE / f"{record.code[PROVENANCE]}.json"
-    if not shared.is_file():  # before the record that names it
+    if provenance_in(shared, record.code[PROVENANCE]) is None:  # before the record that names it
         _write(shared, json.dumps(record.provenance(), indent=0) + "\n")
     try:
         beside.mkdir(parents=True)
@@ -119,7 +140,9 @@ def _copy(record: Record, reference: Path) -> None:
             shutil.copyfile(record.folder / name, beside / name)
         text = json.dumps(with_checksums(record.raw), indent=1, ensure_ascii=False) + "\n"
         (beside / "record.json").write_text(text, encoding="utf-8")
-        if target.exists():  # a non-empty folder cannot be replaced by a rename, so it is renamed away
+        if target.is_symlink():
+            target.unlink()
+        elif target.exists():  # a non-empty folder cannot be replaced by a rename, so it is renamed away
             target.rename(old)
         beside.rename(target)
     finally:

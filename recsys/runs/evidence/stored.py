@@ -56,8 +56,10 @@ def update_states(judged: Sequence[Verdict], path: Path | None = None) -> list[s
     before = _stored(path)
     whole = {verdict.claim.id: entry(verdict) for verdict in judged}
     text = json.dumps(whole, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+    if not path.is_file() or path.read_bytes() != text.encode():
+        partial = path.with_name(f".{path.name}.part")  # a kill or a full disk leaves the old one
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
     return [
         f"{name}: {before.get(name, {}).get('state', 'new')} → {now['state']}"
         for name, now in whole.items()
@@ -69,8 +71,10 @@ def check_states(judged: Iterable[Verdict], path: Path | None = None) -> list[st
     """Claims whose stored entry differs from what the committed records give, and invalid ones."""
     path = path or stored_path()
     before = _stored(path)
-    problems = []
     judged = list(judged)
+    if not before and path.is_file():
+        return [f"{path.name} cannot be read: take it from git again, or let `recsys publish` write it"]
+    problems = []
     for verdict in judged:
         name = verdict.claim.id
         if verdict.state == "invalid":
@@ -91,9 +95,10 @@ def check_states(judged: Iterable[Verdict], path: Path | None = None) -> list[st
 def _stored(path: Path) -> dict[str, Any]:
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return whole if isinstance(whole, dict) else {}
+    entries = whole.items() if isinstance(whole, dict) else ()
+    return {name: entry for name, entry in entries if isinstance(entry, dict)}
 
 
 def _difference(stored: Any, now: Any, where: str = "") -> str | None:

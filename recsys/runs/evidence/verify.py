@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
 from recsys.runs import paths
 from recsys.runs.checksums import altered, values
-from recsys.runs.evidence import findings_page
-from recsys.runs.evidence.prose import quoted_numbers
+from recsys.runs.evidence.documents import findings_page
+from recsys.runs.evidence.documents.prose import quoted_numbers
 from recsys.runs.evidence.publish import COST, cost
 from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.fingerprint import change_since, sha256_of_file
@@ -63,7 +64,7 @@ def verify_all(rerun: int = 0, say: Callable[[str | Table], None] = print) -> tu
     if changed:
         say(changed_table(reference, changed))
     for path in sorted(paths.REFERENCE.glob(f"*/{COST}")):
-        stated = json.loads(path.read_text(encoding="utf-8"))
+        stated = _read_json(path, problems)
         summed = cost([record for record in reference if record.experiment == path.parent.name])
         problems += [
             f"{path.parent.name}/{COST}: {name} is {stated.get(name)}, its records add up to {value}"
@@ -72,7 +73,7 @@ def verify_all(rerun: int = 0, say: Callable[[str | Table], None] = print) -> tu
         ]
         checked += len(summed)
     for path in sorted((paths.REFERENCE / "drills").glob("*.json")):
-        drill = json.loads(path.read_text(encoding="utf-8"))
+        drill = _read_json(path, problems)
         problems += [f"drills/{path.name}: {problem}" for problem in altered(drill)]
         checked += sum(1 for _ in values(drill))
     problems += findings_page.problems(reference)
@@ -87,11 +88,33 @@ def verify_all(rerun: int = 0, say: Callable[[str | Table], None] = print) -> tu
     return problems, checked + len(quoted) + rerun
 
 
+def _read_json(path: Path, problems: list[str]) -> dict[str, Any]:
+    """A JSON object; {} where it is none, which is added to the problems."""
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(whole, dict):
+            return whole
+        told = "no JSON object"
+    except (OSError, ValueError, RecursionError) as error:
+        told = type(error).__name__
+    problems.append(f"{path.parent.name}/{path.name}: cannot be read ({told}): take it from git again")
+    return {}
+
+
 def unreadable(folder: Path) -> list[str]:
-    """Record files that cannot be read, and would otherwise silently be left out."""
-    found = sorted(folder.glob("*/*/record.json"))
-    whys = ((p, not_whole(p.parent)) for p in found if not p.parent.name.startswith("."))
-    return [f"{p.relative_to(folder)}: is no whole record ({why})" for p, why in whys if why]
+    """Record files that cannot be read, and would otherwise silently be left out; folders without one; links,
+    which lead elsewhere on another machine."""
+    runs = [path for path in sorted(folder.glob("*/*")) if path.is_dir() and not path.name.startswith(".")]
+    problems = []
+    for run in runs:
+        place = f"{run.parent.name}/{run.name}"
+        if not (run / "record.json").exists():
+            problems.append(f"{place}: holds no record.json")
+        elif why := not_whole(run):
+            problems.append(f"{place}/record.json: is no whole record ({why})")
+        links = [path for path in (run.parent, run, *sorted(run.iterdir())) if path.is_symlink()]
+        problems += [f"{place}: {path.name} is a link, not a file of its own" for path in links]
+    return problems
 
 
 def check_record(record: Record) -> tuple[list[str], int]:
@@ -104,6 +127,9 @@ def check_record(record: Record) -> tuple[list[str], int]:
         problems.append(f"{name}: lies in {record.folder.parent.name}/{record.folder.name}")
     if record.provenance() is None:
         problems.append(f"{name}: its provenance {record.code[PROVENANCE]} is missing, or was altered")
+    # a table that stands in the folder would be read for verdicts, whether or not the run recorded it
+    further = {path.name for path in record.folder.glob("*.parquet")} - record.files.keys()
+    problems += [f"{name}: {file} is not among the files that were recorded" for file in sorted(further)]
     for file, recorded in record.files.items():
         path = record.folder / file
         if not path.is_file():

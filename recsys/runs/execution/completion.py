@@ -12,6 +12,7 @@ from recsys.runs.checksums import content_name
 from recsys.runs.execution.failures import RunFailed
 from recsys.runs.grid.fingerprint import dependencies
 from recsys.runs.grid.git import differing, file_blob
+from recsys.runs.record_shape import fault
 from recsys.runs.records import PROVENANCE
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def complete_record(request: "Request", working: Path, started: datetime, second
     record["code"] = _code(request, record["code"], ask["notebook_blob"], working)
     record["started"] = started.isoformat(timespec="seconds").replace("+00:00", "Z")
     record["seconds"] = round(seconds, 3)
+    if why := fault(record):
+        raise RunFailed(f"the record would not be whole ({why}): mend what the notebook gives to record(...)")
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (working / "request.json").unlink()
     (working / Path(request.notebook).name).unlink(missing_ok=True)  # the worker's copy, with its metadata

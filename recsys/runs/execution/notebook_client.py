@@ -58,7 +58,8 @@ class Client(PapermillNotebookClient):
 
     def process_message(self, msg: Any, *arguments: Any, **options: Any) -> Any:
         content = msg["content"]
-        self._written += len(content.get("text", ""))
+        self._written += len(content.get("text", "")) + len(content.get("evalue", ""))
+        self._written += sum(map(len, content.get("traceback", ())))
         self._written += sum(
             len(value) for value in content.get("data", {}).values() if hasattr(value, "__len__")
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from recsys.data.files.locations import from_environment
 from recsys.runs import paths
 from recsys.runs.execution.kernel_parent import CAN_FORK, SOCKET, KernelParent
 from recsys.runs.execution.orphan_cleanup import orphans_ended
@@ -78,10 +79,11 @@ def run(
         RunnerError: a run needs more resources than there are, or the cluster can't be reached.
         KeyboardInterrupt: raised again after unfinished runs were stopped; finished ones are kept.
     """
-    environment = {name: os.environ[name] for name in FORWARDED if name in os.environ}
+    # kernels run in the notebooks' folder: a relative path would mean another place there
+    environment = {name: str(path) for name in FORWARDED if (path := from_environment(name))}
     threads = {run.needs.threads for run in planned}
-    with orphans_ended(), _kernel_parents(threads) as warm, started_ray(address, cores) as ray:
-        environment |= {SOCKET: warm}
+    with orphans_ended(), _kernel_parents(threads) as parents, started_ray(address, cores) as ray:
+        environment |= {SOCKET: parents}
         total = ray.cluster_resources()
         task = ray.remote(execute)
         on_start(total.get("CPU", 1) / max(1, max(run.needs.threads for run in planned)))

@@ -45,7 +45,10 @@ class Plot(_Strict):
 
 
 class Cells(_Strict):
-    """A block of a grid: the Cartesian product over `grid`, each combined with `fixed`."""
+    """A block of a grid: the Cartesian product over `grid`, each combined with `fixed`.
+
+    Where a name stands under both, the grid's values count: blocks can share what is fixed by a YAML anchor.
+    """
 
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     fixed: dict[str, Any] = {}
@@ -108,6 +111,12 @@ def load_experiment(path: Path) -> Experiment:
         raise ExperimentError(f"{path.name}: unknown profile {unknown}; there are {', '.join(PROFILES)}")
     if experiment.primary_metric not in experiment.metrics:
         raise ExperimentError(f"{path.name}: primary_metric must be one of its metrics")
+    if experiment.plot and experiment.plot.metric not in experiment.metrics:
+        near = difflib.get_close_matches(experiment.plot.metric, experiment.metrics, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ExperimentError(
+            f"{path.name}: the plot's metric '{experiment.plot.metric}' is none of its metrics{hint}"
+        )
     return experiment
 
 

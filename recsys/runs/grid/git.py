@@ -9,6 +9,8 @@ from pathlib import Path
 
 from recsys.runs import paths
 
+COMMIT = re.compile("[0-9a-f]{7,64}")  # a commit's id
+
 
 def git(*arguments: str, given: str | None = None) -> str | None:
     """Output of a git command run in the project; None without git, or if the command fails."""
@@ -54,10 +56,17 @@ def uncommitted() -> bool | None:
 
 
 def missing_commits(commits: Iterable[str]) -> set[str]:
-    """Commits that this repository does not contain; empty outside a checkout."""
-    wanted = sorted(set(commits))
-    answer = git("cat-file", "--batch-check", given="".join(f"{commit}\n" for commit in wanted))
-    return {line.split()[0] for line in (answer or "").splitlines() if line.endswith(" missing")}
+    """Commits that this repository does not contain; empty outside a checkout.
+
+    Names that may come to mean another commit (HEAD, a branch), and ids of files, are none.
+    """
+    wanted = set(commits)
+    ids = sorted(commit for commit in wanted if COMMIT.fullmatch(commit))
+    answer = git("cat-file", "--batch-check", given="".join(f"{commit}\n" for commit in ids))
+    if answer is None:
+        return set()
+    kinds = [line.split()[1:2] for line in answer.splitlines()]
+    return wanted - {commit for commit, kind in zip(ids, kinds, strict=True) if kind == ["commit"]}
 
 
 def file_blob(path: Path) -> str:
@@ -68,4 +77,4 @@ def file_blob(path: Path) -> str:
 def content_at(commit: str, path: str) -> str | None:
     """A text file at a commit; None if this repository does not contain it."""
     # the commit comes from a record: check that git cannot take it for an option
-    return git("show", f"{commit}:{path}") if re.fullmatch("[0-9a-f]{7,64}", commit) else None
+    return git("show", f"{commit}:{path}") if COMMIT.fullmatch(commit) else None

@@ -48,10 +48,10 @@ def read_cells(path: Path) -> tuple[Cell, ...]:
             )
             for number, cell in enumerate(raw["cells"], start=1)
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, NotebookError):
             raise
-        raise NotebookError(f"{path.name}: not a notebook ({error!r})") from None
+        raise NotebookError(f"{path.name}: not a notebook ({error!r:.200})") from None
 
 
 def completed(path: Path) -> str | None:

@@ -40,7 +40,7 @@ class Parameter:
             checked = self.adapter.validate_python(value, strict=True)
         except ValidationError:
             raise ParameterError(
-                f"{source}: parameter '{self.name}' expects {self.annotation}, got {value!r} "
+                f"{source}: parameter '{self.name}' expects {self.annotation}, got {value!r:.200} "
                 f"({type(value).__name__}); the notebook's default is {self.default!r}"
             ) from None
         try:
@@ -55,11 +55,18 @@ def parse_cell(source: str) -> ast.Module:
     if source.startswith(("%%time", "%%capture")):
         source = source.partition("\n")[2]  # the body of these cell magics runs in the notebook's namespace
     try:
-        return ast.parse(source)
+        return _tree(source)
     except SyntaxError:
         from IPython.core.inputtransformer2 import TransformerManager
 
-        return ast.parse(TransformerManager().transform_cell(source))
+        return _tree(TransformerManager().transform_cell(source))
+
+
+def _tree(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except (ValueError, RecursionError, MemoryError) as error:  # NUL, half a character, nested without end
+        raise SyntaxError(str(error) or type(error).__name__) from None
 
 
 def _parameters_cell(cells: Sequence[Cell], path: str) -> Cell:
@@ -71,7 +78,7 @@ def _parameters_cell(cells: Sequence[Cell], path: str) -> Cell:
 
 def _parsed(cell: Cell, path: str) -> ast.Module:
     try:
-        return ast.parse(cell.source)
+        return _tree(cell.source)
     except SyntaxError as error:
         raise ParameterError(f"{path}, cell {cell.number}, line {error.lineno}: {error.msg}") from None
 
@@ -111,7 +118,7 @@ def read_parameters(cells: Sequence[Cell], path: str) -> dict[str, Parameter]:
         try:
             adapter = TypeAdapter(_type_of(node.annotation))
             default = ast.literal_eval(node.value)
-        except ValueError:
+        except (ValueError, TypeError):
             raise ParameterError(
                 f"{path}, cell {number}: '{text}' must have a literal value and one of the types "
                 "int, float, str, bool, list[...], Literal[...] or one of them | None"
@@ -119,6 +126,8 @@ def read_parameters(cells: Sequence[Cell], path: str) -> dict[str, Parameter]:
         rest = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()  # ast counts bytes
         meaning = rest.partition("#")[2].strip()
         name, annotation = node.target.id, ast.unparse(node.annotation)
+        if name in parameters:
+            raise ParameterError(f"{path}, cell {number}: parameter '{name}' stands twice")
         parameter = Parameter(name, annotation, default, meaning, adapter)
         # `rate: float = 1` has the default 1.0: the same run must have the same identity
         checked = parameter.check(default, f"{path}, cell {number}")
@@ -163,7 +172,7 @@ def _from_text(text: str, parameter: Parameter) -> Any:
     except ValidationError:
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {"True": True, "False": False, "None": None}.get(text, text)
 
 

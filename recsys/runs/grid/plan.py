@@ -63,8 +63,11 @@ def plan(
         runs: the folder of the runs (default experiments/runs).
 
     Raises:
-        ParameterError: a grid key or an override that a notebook lacks, or a value of the wrong type.
+        ParameterError: a grid key or an override that a notebook lacks, or a value of the wrong type; a seed
+            by `seeds` and by `overrides`.
     """
+    if seeds is not None and "seed" in (overrides or {}):
+        raise ParameterError("the seed is given twice, by --seed and by -p seed: give it once")
     planned: dict[Path, PlannedRun] = {}
     for experiment in experiments:
         declared = declared_parameters(experiment)
@@ -97,7 +100,7 @@ def _wanted(parameters: Mapping[str, Any], data: str) -> bool:
     return (parameters["dataset"] in EMBEDDED_DATA) == (data == "demo")
 
 
-def _lesser(record: Record, profile: str) -> str | None:
+def _why_not_enough(record: Record, profile: str) -> str | None:
     """Why an up-to-date record does not count for a run of this profile, by which records are filtered."""
     published = profile in ("reference", "full")
     if PROFILES.index(record.profile) < PROFILES.index(profile) and (record.profile == "smoke" or published):
@@ -128,6 +131,7 @@ def _planned_run(
         reason = f"its record is not whole ({broken})" if broken else "not run yet"
         reason = "failed last time" if failed else reason
     else:
-        reason = change_since(record.raw, record.provenance(), experiment.metrics) or _lesser(record, profile)
+        changed = change_since(record.raw, record.provenance(), experiment.metrics)
+        reason = changed or _why_not_enough(record, profile)
     seconds = record.seconds if record else None
     return PlannedRun(experiment, profile, parameters, label, needs, folder, reason, seconds)

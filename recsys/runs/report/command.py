@@ -1,9 +1,11 @@
 """The work of `recsys report`, without the parsing of its options."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -14,15 +16,35 @@ from recsys.runs.evidence.judge import judge
 from recsys.runs.evidence.preregistration import confirming_records, histories
 from recsys.runs.evidence.verify import standing
 from recsys.runs.grid.experiment import load_experiments
+from recsys.runs.record_shape import FileName
 from recsys.runs.records import load_records
 from recsys.runs.report.pages import write_report
-from recsys.runs.report.verdicts import DECIDED, effect, verdict_rows
+from recsys.runs.report.verdicts import DECIDED, effect, totals, verdict_rows
 
 WIDE = 150  # columns of a terminal
 
 
+class _Entry(BaseModel):
+    """What became of one run; its names become paths."""
+
+    model_config = ConfigDict(strict=True)
+
+    experiment: FileName
+    run: FileName
+    label: str
+    state: str
+    reason: str
+    cell: int | None = None
+
+
+class _Summary(BaseModel):
+    runs: list[_Entry]
+
+
 def report_command(console: Console, out: Path, runs: Path) -> None:
-    """Write the site and print the verdict table."""
+    """Write the site; print the verdict table, its totals, what failed, and where to read on."""
+    if runs != paths.RUNS and not runs.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder of runs", str(runs))
     experiments = load_experiments()
     own = [record for record in load_records(runs) if record.profile != "smoke"]
     reference = load_records(paths.REFERENCE)
@@ -33,16 +55,27 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
     known = histories(judged[0], confirming)
     changed = {"reference": standing(reference), "yours": standing(own)}
     index = write_report(out, own, reference, failures, claims, experiments, runs, judged, known, changed)
-    table, untested = _verdict_table(verdict_rows(*judged, known, changed), console.width >= WIDE)
+    rows = verdict_rows(*judged, known, changed)
+    table, untested = _verdict_table(rows, console.width >= WIDE)
     console.print(table)
-    console.print(f"{untested} further claims are not yet tested or can't be; the report lists all.")
+    for line in (*totals(rows), _untested(untested)):
+        console.print(line)
     for entry in failures:
         console.print(
             f"[yellow]{entry['state']}[/] {entry['experiment']} {escape(entry['label'])}: "
             f"{escape(entry['reason'])}",
             soft_wrap=True,
         )
+    console.print("How to read a verdict: README.md. What each one rests on, and where to read on:")
     console.print(f"Report: [bold]{index}[/]", soft_wrap=True)
+
+
+def _untested(count: int) -> str:
+    """What the table leaves out, and what its column "paper" means."""
+    return (
+        f"Not in the table: the {count} that no record tests yet, or that have no test; the report lists "
+        "all. 000 and 004 name the two articles, § their sections."
+    )
 
 
 def _verdict_table(rows: list[Any], wide: bool) -> tuple[Table, int]:
@@ -66,14 +99,14 @@ def _verdict_table(rows: list[Any], wide: bool) -> tuple[Table, int]:
 
 
 def _read_last(console: Console, runs: Path) -> list[dict[str, Any]]:
-    """The summary of the last command; [] if it is missing or damaged."""
+    """The runs of the last command's summary; [] if it is missing or damaged."""
     last = runs / paths.LAST
     if not last.is_file():
         return []
     try:
-        entries = json.loads(last.read_text(encoding="utf-8"))["runs"]
-        return [entry for entry in entries if {"experiment", "label", "state", "reason"} <= entry.keys()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        summary = _Summary.model_validate(json.loads(last.read_text(encoding="utf-8")))
+        return [entry.model_dump() for entry in summary.runs]
+    except (OSError, ValueError, RecursionError) as error:
         console.print(
             f"[yellow]not read[/] {escape(str(last))} ({type(error).__name__}): the report will not know "
             "what failed; the next `recsys run` writes it anew",

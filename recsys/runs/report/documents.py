@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from recsys.runs import paths
-from recsys.runs.evidence import findings_page
+from recsys.runs.evidence.documents import findings_page
 from recsys.runs.records import Record
 from recsys.runs.report import sizing
 from recsys.runs.report.ladder import write_readme

@@ -120,7 +120,15 @@ def link_target(
 
 
 def notebook_body(path: Path, exporter: OfflineExporter) -> tuple[str, Markup]:
-    """Title and HTML of an executed notebook."""
+    """Title and HTML of an executed notebook; a sentence in its place where the file is damaged."""
+    try:
+        return _converted(path, exporter)
+    except Exception as error:  # nbformat and nbconvert raise whatever a half-written file leads them to
+        told = f"{path.name} cannot be shown ({type(error).__name__}): repeat the run with --force."
+        return path.parent.name, Markup("<p>{}</p>").format(told)
+
+
+def _converted(path: Path, exporter: OfflineExporter) -> tuple[str, Markup]:
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if "outputs" in cell:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from recsys.runs.grid.experiment import Plot
-from recsys.runs.report.numbers import number, setting
+from recsys.runs.report.numbers import literal, number, setting
 from recsys.runs.report.tables import Cell
 
 # Text colour, colour of faint lines, and a palette that colour-blind readers can distinguish.
@@ -94,9 +94,9 @@ def _layout(cells: list[Cell], plot: Plot) -> _Layout | None:
         others += _following(cells, said) if said else ()
     rows = []
     for cell, value in zip(cells, values, strict=True):
-        rest, interval = cell.label(leave_out=others), cell.metrics[plot.metric]
-        hue, panel = (setting(_value(cell, said)) if said else "" for said in (plot.hue, plot.panel))
-        text = setting(value) + (f"\n{rest}" if rest else "")
+        rest, interval = literal(cell.label(leave_out=others)), cell.metrics[plot.metric]
+        hue, panel = (literal(setting(_value(cell, said))) if said else "" for said in (plot.hue, plot.panel))
+        text = literal(setting(value)) + (f"\n{rest}" if rest else "")
         rows.append(
             {"x": value if numeric else text, "group": rest if numeric else hue, "panel": panel}
             | {"label": cell.label(), "mean": interval.mean, "low": interval.low, "high": interval.high}
@@ -184,9 +184,7 @@ def _figure(layout: _Layout, width: float) -> Any:
             else:
                 _dots(axes, layout, part, palette)
                 axes.locator_params(axis="x", nbins=max(2, int(free / columns / TICK)))
-            axes.set_title(
-                part["panel"].iloc[0], fontsize=10, loc="left"
-            )  # whatever style the caller has set
+            axes.set_title(part["panel"].iloc[0], fontsize=10, loc="left")  # in any style of the caller
             sns.despine(ax=axes, left=not layout.numeric)
         for axes in grid[len(panels) :]:
             axes.remove()
@@ -243,7 +241,7 @@ def _dots(axes: Any, layout: _Layout, part: pd.DataFrame, palette: dict[str, str
         legend=len(groups) > 1,
         ax=axes,
     )
-    axes.set(xlabel=layout.metric, ylabel="")
+    axes.set(xlabel=literal(layout.metric), ylabel="")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", alpha=0.6, linewidth=0.6)
 
@@ -258,7 +256,7 @@ def _lines(axes: Any, layout: _Layout, part: pd.DataFrame, palette: dict[str, st
         axes.set_xscale("log")
     if _spans_decades(part["mean"]):
         axes.set_yscale("log")
-    axes.set(xlabel=layout.x.replace("_", " "), ylabel=layout.metric)
+    axes.set(xlabel=layout.x.replace("_", " "), ylabel=literal(layout.metric))
     axes.grid(alpha=0.6, linewidth=0.6)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys.runs import paths
-from recsys.runs.evidence.findings_page import SELECTOR, expand
+from recsys.runs.evidence.documents.findings_page import SELECTOR, expand
 from recsys.runs.records import Record
 
 TEMPLATE, PAGE = "streaming_sizing.template.md", "streaming_sizing.md"

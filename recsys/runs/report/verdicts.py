@@ -118,6 +118,28 @@ def counts(rows: list[VerdictRow]) -> dict[str, int]:
     return {state: found[state] for state in CLAIM_STATES}
 
 
+def totals(rows: list[VerdictRow]) -> list[str]:
+    """How many claims came out how, in sentences for a terminal: by the committed records, by the reader's.
+
+    A state that no claim is in is left out, but for the four that a reader looks for.
+    """
+    found = counts(rows)
+    always = (*DECIDED, "not yet tested")
+    parts = [f"{found[state]} {state}" for state in CLAIM_STATES if found[state] or state in always]
+    own = [row for row in rows if row.own.state in DECIDED]
+    same = sum(row.own.state == row.reference.state for row in own)
+    opposite = sum({row.own.state, row.reference.state} == {"supported", "refuted"} for row in own)
+    told = [f"{len(rows)} claims of the articles by the committed records: {', '.join(parts)}."]
+    if own:
+        told.append(
+            f"Your own runs test {len(own)} of them: {same} agree, {opposite} contradict the committed "
+            f"verdict, {len(own) - same - opposite} decide what it leaves open or leave open what it decides."
+        )
+    else:
+        told.append("Your own runs test none of them yet.")
+    return told
+
+
 def effect(finding: Finding) -> tuple[str, str]:
     """The effect (a difference or ratio), and its interval, line and p-value, as text."""
     if not math.isfinite(finding.effect):

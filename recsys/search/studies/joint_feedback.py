@@ -1,5 +1,4 @@
-"""Is feedback predicted better jointly (click, cart, purchase, rating) than each by itself, and how well
-calibrated?
+"""Is feedback predicted better jointly (click, cart, purchase, rating) than each alone, and how calibrated?
 
 The demo store's lists, in the four times of `recsys.search.studies.logged_lists`; learnt from all of them,
 with the place among the features, judged on those in random order. A row's features look back from its list:

@@ -32,7 +32,7 @@ COLUMN = "ndcg@10"
 
 
 @dataclass(frozen=True)
-class Sum:
+class ScoreSum:
     """A scorer: α of one and 1 − α of the other, each standardised over the M products of a user."""
 
     match: Scorer
@@ -59,13 +59,13 @@ def purchase_sum(settings: StudySettings) -> Study:
     chosen, judged = fewer_users(split, CHOSEN), fewer_users(split, JUDGED)
     before = _parts(text, split.train, split)
     surface = {
-        alpha: _ndcg(Sum(before["text"], before["feedback"], alpha), chosen, "validation").mean()
+        alpha: _ndcg(ScoreSum(before["text"], before["feedback"], alpha), chosen, "validation").mean()
         for alpha in SHARES
     }
     alpha = max(surface, key=surface.get)
     better = "text" if surface[1.0] >= surface[0.0] else "feedback"
     known = _parts(text, data.known, split)
-    known["sum"] = Sum(known["text"], known["feedback"], alpha)
+    known["sum"] = ScoreSum(known["text"], known["feedback"], alpha)
     found = pd.DataFrame({name: _ndcg(model, judged, "test") for name, model in known.items()})
     lists = pd.DataFrame({"sum_better:difference": found["sum"] - found[better]})
     for name in ("text", "feedback"):

@@ -7,7 +7,7 @@ STUDIES = Registry(
     {
         "cosine": "recsys.search.studies.query_groups:cosine_and_grade",
         "long_queries": "recsys.search.studies.query_groups:long_queries",
-        "noise": "recsys.search.studies.noise_falls:noise_falls",
+        "noise": "recsys.search.studies.noise_robustness:noise_robustness",
         "active_learning": "recsys.search.studies.active_learning:active_learning",
         "whole_catalogue": "recsys.search.studies.whole_catalogue:whole_catalogue",
         "carried_weights": "recsys.search.studies.carried_weights:carried_weights",

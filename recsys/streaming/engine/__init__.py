@@ -1,1 +1,1 @@
-"""The engine's environment: Spark and its Java, data sources, a Redis server, a producer."""
+"""What the engine (`recsys.streaming.dataflow`) runs on: Spark and its Java, sources, Redis, a producer."""

@@ -1,6 +1,7 @@
 """The alarm is a fold: the same counts give the same alarms however they come; its limit keeps its budget."""
 
 from itertools import chain, pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.applications.opinion.alarm import NEW, AlarmSpec, alarms, calibrated, per_week, step
-from recsys.applications.opinion.live_watch import LiveWatch, Raised, Told
+from recsys.applications.opinion.live_watch import Alarm, DatedText, LiveWatch
 from recsys.streaming.events import DAY
 
 counts_of_days = st.lists(st.integers(0, 30), min_size=1, max_size=80)
@@ -81,7 +82,10 @@ def test_a_rate_has_a_poisson_interval():
 
 
 told = st.builds(
-    Told, st.integers(0, 20 * DAY), st.sampled_from(["a", "b", "c"]), st.sampled_from([True, True, False])
+    DatedText,
+    st.integers(0, 20 * DAY),
+    st.sampled_from(["a", "b", "c"]),
+    st.sampled_from([True, True, False]),
 )
 
 
@@ -99,8 +103,8 @@ def test_the_cut_of_a_live_stream_changes_nothing(texts, cuts):
 
 @given(st.lists(st.integers(0, 12), min_size=8, max_size=20), st.randoms(use_true_random=False))
 def test_a_live_stream_folds_what_the_days_held_whatever_their_order_within_the_delay(counts, random):
-    texts = [Told(day * DAY + n, "a", True) for day, count in enumerate(counts) for n in range(count)]
-    texts.append(Told(len(counts) * DAY - 1, "z", False))
+    texts = [DatedText(day * DAY + n, "a", True) for day, count in enumerate(counts) for n in range(count)]
+    texts.append(DatedText(len(counts) * DAY - 1, "z", False))
     spec, delay = AlarmSpec(limit=0.5), DAY
     start = texts[0].time // DAY
     # within half a day of delay any two texts may change places
@@ -110,10 +114,21 @@ def test_a_live_stream_folds_what_the_days_held_whatever_their_order_within_the_
     expected = np.flatnonzero(alarms(counts[start:], spec)) + start
     assert live.late == 0
     assert [raised.day for raised in found] == expected.tolist()
-    assert all(raised == Raised(raised.day, "a", counts[raised.day]) for raised in found)
+    assert all(raised == Alarm(raised.day, "a", counts[raised.day]) for raised in found)
 
 
 def test_a_late_text_is_counted_and_left_out():
     live = LiveWatch(["a"], AlarmSpec(), delay=0)
-    live.push([Told(0, "a", True), Told(3 * DAY, "a", True), Told(DAY, "a", True)])
+    live.push([DatedText(0, "a", True), DatedText(3 * DAY, "a", True), DatedText(DAY, "a", True)])
     assert live.late == 1
+
+
+@pytest.mark.parametrize("leap", [367 * DAY, 10**15, 10**18, 10**30])
+def test_one_wrong_clock_neither_ends_the_watch_nor_makes_it_count_days_for_ever(leap):
+    texts = [SimpleNamespace(time=day * DAY, firm="a", bad=True) for day in (100, 101, 103)]
+    wrong = SimpleNamespace(time=texts[1].time + leap, firm="a", bad=True)
+    live, disturbed = (LiveWatch(["a"], AlarmSpec(limit=0.5), delay=0) for _ in range(2))
+    alarms = live.push(texts) + live.finish()
+    told = disturbed.push([*texts[:2], wrong, texts[2]]) + disturbed.finish()
+    assert told == alarms
+    assert (disturbed.strange, disturbed.late) == (1, 0)

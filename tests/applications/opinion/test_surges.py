@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from recsys.applications.classifiers import Learning
-from recsys.applications.opinion.study import flags_of, tell, watch
+from recsys.applications.opinion.study import classify_texts, flags_of, watch
 from recsys.applications.opinion.surges import SIZES, Stream, plant, stream_of
 from recsys.applications.opinion.texts import load_watched
 from recsys.applications.opinion.word_list import listed
@@ -109,9 +109,9 @@ def test_a_test_period_that_is_too_short():
 @pytest.mark.parametrize("labelled", [True, False])
 def test_an_own_firm_by_a_registry_entry(own_firm, labelled):
     watched = load_watched(own_firm(labelled))
-    told = tell(watched, Learning("tfidf"))
-    assert bool(told.metrics) == labelled
-    seen = watch(watched, told, firms=2, length=3)
+    classified = classify_texts(watched, Learning("tfidf"))
+    assert bool(classified.metrics) == labelled
+    seen = watch(watched, classified, firms=2, length=3)
     assert set(seen.firms["firm"]) == {"north", "south"}
     assert seen.metrics["share_caught_x5"] >= seen.metrics["share_caught_x1"]
     assert len(plot_firms(seen.firms)) == 2
@@ -120,11 +120,11 @@ def test_an_own_firm_by_a_registry_entry(own_firm, labelled):
 
 def test_the_stream_of_all_texts_holds_each_once():
     watched = load_watched("demo_store")
-    told = tell(watched, Learning("tfidf"))
-    stream = stream_of(watched, flags_of(watched, told))
+    classified = classify_texts(watched, Learning("tfidf"))
+    stream = stream_of(watched, flags_of(watched, classified))
     assert stream.bad.sum() == (watched.table["label"] == watched.bad).sum()
     assert 0 < stream.validation < stream.test < len(stream.days)
-    rows = told.table.set_index("method")["f1_macro"]
+    rows = classified.table.set_index("method")["f1_macro"]
     assert rows["tfidf"] > rows["list of words"] > rows["trivial"]
 
 
@@ -133,6 +133,6 @@ def test_texts_without_times_are_told_and_not_watched():
     undated = type(watched)(
         "x", watched.table.drop(columns="time"), watched.labels, watched.bad, watched.task
     )
-    seen = watch(undated, tell(watched, Learning("trivial")))
+    seen = watch(undated, classify_texts(watched, Learning("trivial")))
     assert (seen.metrics, len(seen.lists)) == ({}, 0)
     assert plot_firms(seen.firms) == plot_surges(seen.surges) == []

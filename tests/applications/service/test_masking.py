@@ -53,6 +53,25 @@ def test_no_run_of_five_digits_is_left(text, number):
     assert f" {number} " not in f" {clean} "
 
 
+@pytest.mark.parametrize(
+    "letter", "\u00ad\u034f\u061c\u180e\u200d\u202e\u2063\u2066\u3164\ufe0f\ufeff\x00\x07\U000e0020"
+)
+def test_no_invisible_character_carries_a_number_through(letter):
+    """A soft hyphen or a mark of direction, pasted with a number, must not hide it from the rules."""
+    for text in (f"order 1234{letter}5678", f"ann{letter}@example.org", f"{letter.join('123456789')} please"):
+        clean, counts = mask(text)
+        assert sum(counts.values()) == 1, (text, clean)
+        assert "1234" not in clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["#" * 10**7, "a@" * 10**6, "+0" * 10**6, "Aa " * 10**6, "\ud800" * 10**6, "1-" * 10**6, "A" * 10**7],
+)
+def test_a_text_of_megabytes_is_cut_before_any_rule_reads_it(text):
+    assert len(mask(text)[0]) <= 10 * LONGEST
+
+
 def test_what_lies_beyond_the_longest_text_is_dropped():
     assert "99887766" not in mask("a " * LONGEST + "99887766")[0]
 

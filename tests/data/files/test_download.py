@@ -156,6 +156,13 @@ def test_truncated_gzip_of_unknown_checksum(server, tmp_path):
     assert left_behind(tmp_path) == set()
 
 
+def test_a_stream_without_end_is_cut_off_at_the_size_that_is_known(server, tmp_path):
+    server.content = CONTENT * 100
+    message = failure(WrongChecksum, entry(server.url()), tmp_path / "file.bin")
+    assert "sends more than its 300,000 bytes" in message
+    assert left_behind(tmp_path) == set()
+
+
 def test_status_that_means_no(server, tmp_path):
     server.behaviour = "status"
     assert "answered 404 Not Found" in failure(DataUnavailable, entry(server.url()), tmp_path / "file.bin")

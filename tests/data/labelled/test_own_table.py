@@ -70,10 +70,34 @@ def test_every_value_a_class_and_grades(mine):
         ),
         ({"separator": ","}, "it has comment;stars;product"),
         ({"colums": {}}, "Extra inputs"),
+        ({"columns": COLUMNS | {"group": "stars"}}, "two of the columns are one column of the file"),
+        ({"encoding": "utf-7-x"}, "no readable table"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(mine, options, told):
     assert told in refused((NotData, RegistryError), lambda: mine(**options))
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "told"),
+    [
+        ("comment;stars;product;stars\na;1;x;5\nb;2;y;4\n", {}, "column stars stands 2 times"),
+        ("comment;stars;product\na;inf;x\nb;2;y\n", {"graded": True}, "label 'inf' is no number"),
+        ("comment;stars;product\na;nan;x\nb;2;y\n", {"graded": True}, "label 'nan' is no number"),
+        ("comment;stars;product\na;2,5;x\nb;2;y\n", {"graded": True}, "label '2,5' is no number"),
+        ("", {}, "no readable table"),
+        ("comment;stars;product\n", {}, "no text is left of 0 rows"),
+        ('comment;stars;product\n"a;1;x\n', {}, "no readable table"),
+    ],
+)
+def test_a_file_that_says_what_no_set_can_hold_is_named(mine, content, options, told):
+    assert told in refused(NotData, lambda: mine(content, **options))
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "utf8", "utf_8", "utf-8"])
+def test_a_byte_order_mark_is_none_of_the_first_column_s_name(mine, encoding):
+    content = "\ufeffcomment;stars;product\r\nschön;5;a\r\nno;1;b\r\n"
+    assert mine(content, encoding=encoding).table["text"].tolist() == ["schön", "no"]
 
 
 def test_another_encoding_is_named(mine, tmp_path):

@@ -1,6 +1,8 @@
 """Anybody's CSV or Parquet of events: every option in a small made file, and two real ones."""
 
 import io
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -133,7 +135,13 @@ def test_a_cut_line_is_refused_and_dropped_when_told_so(shop):
         ({"kinds": {"bought": "buy", "seen": None, "liked": None}}, "kind 'buy' is none of search, view"),
         ({"kind": "purchase"}, "either a column kind"),
         ({"encoding": "utf-8"}, "not utf-8 text"),
-        ({"encoding": "latin-x"}, "no readable table"),
+        ({"encoding": "latin-x"}, "no encoding 'latin-x'"),
+        ({"encoding": "hex"}, "no readable table"),
+        ({"time": {"format": "%d/%m/%Q"}}, "strptime has no %Q"),
+        ({"time": {"format": "%d/%m/%Y %H:%M", "first": "yesterday"}}, "'yesterday' is no ISO time"),
+        ({"time": {"format": "%d/%m/%Y %H:%M", "last": "2024-01-01T00:00Z"}}, "has an offset"),
+        ({"time": {"format": "%d/%m/%Y %"}}, "time is not of the format"),
+        ({"columns": EVENTS["columns"] | {"item": "customer"}}, "columns user and item are one column"),
         ({"separator": ","}, "no readable table"),
         ({"separator": "|"}, "no column sku; it has customer;sku"),
         ({"separator": "tab"}, "must be one character"),
@@ -169,6 +177,71 @@ def test_sources_in_the_data_folder_need_no_variable(shop, tmp_path, monkeypatch
     monkeypatch.delenv("RECSYS_SOURCES")
     monkeypatch.setenv("RECSYS_DATA", str(tmp_path))
     assert load_dataset("mine").n_users == 2
+
+
+def simple(**changes):
+    return {"columns": {"user": "u", "item": "i"}, "kind": "purchase"} | changes
+
+
+PRICED = simple(columns={"user": "u", "item": "i", "price": "p"})
+TIMED = simple(columns={"user": "u", "item": "i", "time": "t"})
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("u,i,i\n1,2,3\n", simple(), "column i stands 2 times"),
+        ("u,i,i.1,i\n1,2,3,4\n", simple(), "column i stands 2 times"),
+        ("u,i,p\n1,2,inf\n", PRICED, "price is infinite in 1 rows"),
+        ("u,i,p\n1,2,-Infinity\n", PRICED, "price is infinite"),
+        ("u,i,p\n1,2,1e999\n", PRICED, "price is infinite"),
+        ("u;i;p\n1;2;1.234,50\n", PRICED | {"separator": ";", "decimal": ","}, "'1.234,50' has a point"),
+        ("u;i;p\n1;2;1.234\n", PRICED | {"separator": ";", "decimal": ","}, "'1.234' has a point"),
+        ('u,i,p\n1,2,"1,234"\n', PRICED, "price is no number"),
+        ("u,i,p\n1,2,£3\n", PRICED, "price is no number"),
+        ("u,i,t\n1,2,2024-01-01\n1,3,9999-12-31\n", TIMED, "row 2 has '9999-12-31' (1 in all)"),
+        ("u,i,t\n1,2,0001-01-01\n", TIMED, "row 1 has '0001-01-01'"),
+        ("u,i,t\n1,2,1e30\n", TIMED | {"time": {"format": "seconds"}}, "row 1 has '1e30'"),
+        ("u,i,t\n1,2,nan\n", TIMED | {"time": {"format": "seconds"}}, "time"),
+        ("u,i,t\n1,2,31/02/2024\n", TIMED | {"time": {"format": "%d/%m/%Y"}}, "row 1 has '31/02/2024'"),
+        ("u,i\n1\n1,2,3\n", simple(), "no readable table"),
+        ("", simple(), "no readable table"),
+        ("u,i\n", simple(), "no event is left of 0 rows"),
+        ("\ufeffu,i\n1,2\n".encode("utf-16"), simple(), "not utf-8 text"),
+        (b"\x1f\x8b\x08\x00", simple(), "not utf-8 text"),
+        (b"PAR1", simple(), "no readable table"),
+        (b"PAR1" + bytes(50) + b"PAR1", simple(), "no readable table"),
+    ],
+    ids=lambda value: repr(value)[:30] if isinstance(value, str | bytes) else "",
+)
+def test_files_that_say_what_no_table_can_hold_are_named(shop, content, options, message):
+    assert message in refused(NotData, shop, content, options)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "utf_8", "utf8", "U8"])
+def test_other_peoples_editions_are_read(shop, encoding):
+    """A byte order mark, Windows line ends, ids with zeros, signs and blanks, quoted decimal commas."""
+    content = '\ufeffu,i,p\r\n007,-5,"1,50"\r\n 7 ,5,\r\n7,-5,"-0,0"\r\n'.encode()
+    found = shop(content, PRICED | {"decimal": ",", "encoding": encoding})
+    assert found.users["source_id"].tolist() == ["007", "7"]
+    assert found.items["source_id"].tolist() == [-5, 5]
+    assert found.events["price"].fillna(-1).tolist() == [1.5, -1, 0]
+
+
+def test_parquet_of_decimals_of_dates_and_of_numbers_for_texts(shop):
+    table = pd.DataFrame(
+        {"u": [3, 3], "i": [1, 2], "p": [Decimal("1.50"), None], "t": [date(2024, 1, 1), date(2024, 1, 2)]}
+    )
+    buffer = io.BytesIO()
+    table.to_parquet(buffer)
+    columns = {"user": "u", "item": "i", "price": "p", "time": "t"}
+    found = shop(buffer.getvalue(), {"columns": columns, "kind": "cart"})
+    assert found.events["price"].fillna(-1).tolist() == [1.5, -1]
+    assert found.events["time"].tolist() == [pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02")]
+    items = pd.DataFrame({"i": [1, 2], "c": [10, 20]}).to_csv(index=False)
+    own = {"columns": {"item": "i", "category": "c"}, "category_separator": "/"}
+    found = shop(buffer.getvalue(), {"columns": columns, "kind": "cart"}, items, own)
+    assert found.items["category"].tolist() == ["10", "20"]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,9 +6,10 @@ import torch
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.peft.methods import apply_method
 from recsys.encoders.tokens import tokenise
+from recsys.models.labelled import task_files
 from recsys.models.labelled.pair_grader import PairGrader
 from recsys.models.labelled.sequence_classifier import SequenceClassifier
-from recsys.models.labelled.task_files import load_task, save_task
+from recsys.models.labelled.task_files import HEAD, load_task, save_task
 
 TEXTS = ["a red summer dress", "boots", ""]
 
@@ -66,3 +67,32 @@ def test_a_damaged_head_is_told_in_one_line(tmp_path):
     head.write_bytes(head.read_bytes()[:40])
     with pytest.raises(ValueError, match=r"head.safetensors is damaged"):
         load_task(classifier(load_backbone("random-bert")), tmp_path)
+
+
+def test_a_head_is_never_paired_with_another_task_s_adapter(tmp_path, monkeypatch):
+    """Saving was killed between the two files, or a folder was copied together from two tasks."""
+    first, second = trained(classifier, "lora"), trained(classifier, "lora")
+    with torch.no_grad():
+        for parameter in second.parameters():
+            if parameter.requires_grad:
+                parameter.mul_(1.5)
+    save_task(first, tmp_path / "first")
+    save_task(second, tmp_path / "second")
+    expected = predictions(second)
+    (tmp_path / "second" / HEAD).replace(tmp_path / "first" / HEAD)
+    with pytest.raises(ValueError, match="was not saved with the adapter beside it"):
+        load_task(classifier(load_backbone("random-bert")), tmp_path / "first")
+    save_task(second, tmp_path / "second")
+    monkeypatch.setattr(task_files, "save_file", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_task(first, tmp_path / "second")
+    with pytest.raises(ValueError, match="was not saved with the adapter beside it"):
+        load_task(classifier(load_backbone("random-bert")), tmp_path / "second")
+    monkeypatch.undo()
+    save_task(second, tmp_path / "second")
+    loaded = load_task(classifier(load_backbone("random-bert")), tmp_path / "second")
+    assert torch.equal(predictions(loaded), expected)
+
+
+def killed(*_, **__):
+    raise KeyboardInterrupt

@@ -161,3 +161,14 @@ def test_a_missing_a_foreign_and_an_invalid_claim_are_named(stored, reference):
     broken = judge(claims_of({"criteria": [PRINTED | {"metric": "hap"}]}), reference, EXPERIMENTS)
     assert any("claim-0 is invalid" in problem for problem in check_states(broken, path))
     assert any("is stored as 'refuted'" in problem for problem in check_states(broken, path))
+
+
+@pytest.mark.parametrize("spoilt", ["", "{", "[1]", "null", '{"claim-0": 3, "claim-1": "untestable"}', "\0"])
+def test_a_spoilt_file_is_one_problem_and_is_written_anew(stored, spoilt):
+    path, judged = stored
+    path.write_text(spoilt)
+    (problem,) = check_states(judged, path)
+    assert problem.startswith("verdicts.json cannot be read")
+    update_states(judged, path)
+    assert check_states(judged, path) == []
+    assert [one.name for one in path.parent.iterdir() if one.name.startswith(".verdicts")] == []

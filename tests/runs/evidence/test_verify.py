@@ -10,14 +10,11 @@ import pytest
 from recsys.metrics.ranking import ranking_metrics
 from recsys.runs import paths
 from recsys.runs.checksums import CHECKSUMS, content_name, with_checksums
-from recsys.runs.evidence import prose
-from recsys.runs.evidence.publish import publish_reference
+from recsys.runs.evidence.documents import prose
 from recsys.runs.evidence.verify import check_record, other_seeds, standing, unreadable
 from recsys.runs.grid import fingerprint, git
-from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.fingerprint import dependencies, sha256_of_file
-from recsys.runs.grid.plan import plan
-from recsys.runs.records import FORMAT, PROVENANCE, load_records, read_record
+from recsys.runs.records import FORMAT, PROVENANCE, read_record
 from tests.conftest import make_project, write_notebook
 
 SHARED = {"definitions": {"recsys.baselines.ease:EASE": "12" * 8}, "versions": {"python": "3.11"}}
@@ -206,59 +203,6 @@ def test_numbers_in_prose_are_rounded_and_compared(tmp_path, monkeypatch, text, 
     problem = quoted.problem()
     assert (problem is None) == (wrong is None)
     assert wrong is None or wrong in problem
-
-
-def test_publish_takes_only_what_can_be_traced(tmp_path, monkeypatch):
-    project = make_project(tmp_path)
-    write_notebook(project / "notebooks" / "00_x.ipynb", "seed: int = 0  # seed")
-    (project / "experiments" / "00_x.yaml").write_text(
-        "name: 00_x\nnotebook: notebooks/00_x.ipynb\nquestion: q\n"
-        "metrics: [mrr]\nprimary_metric: mrr\n"
-        "profiles: {reference: {cells: [{grid: {seed: [0, 1, 2, 3, 4, 5, 6]}}]}}\n"
-    )
-    (project / "experiments" / "claims").mkdir()
-    for path in [paths.EXPERIMENTS / "policy.yaml", *(paths.EXPERIMENTS / "claims").glob("*.yaml")]:
-        copied = project / "experiments" / path.relative_to(paths.EXPERIMENTS)
-        copied.write_bytes(path.read_bytes())
-    monkeypatch.setattr(paths, "PROJECT", project)
-    monkeypatch.setattr(paths, "EXPERIMENTS", project / "experiments")
-    monkeypatch.setattr(
-        "recsys.runs.evidence.publish.missing_commits", lambda commits: {"lost"} & set(commits)
-    )
-    found = dependencies(project / "notebooks" / "00_x.ipynb", [])
-    notebook = {"path": "notebooks/00_x.ipynb", "sha256": found.notebook_sha256}
-    code = {"commit": "abc", "dirty": False, "notebook": notebook, "loaded": []}
-    code |= {PROVENANCE: content_name(found.provenance)}
-    shared = {"shared": found.provenance}
-    runs, reference = tmp_path / "runs", tmp_path / "published"
-    names = [
-        one.name for one in plan(load_experiments(project / "experiments").values(), "reference", runs=runs)
-    ]
-    good, dirty, stale, quick, absent, lost, none = names
-    write_record(runs / "00_x" / good, 0, code=code, **shared)
-    write_record(runs / "00_x" / dirty, 1, code={**code, "dirty": True}, **shared)
-    stale_notebook = {**notebook, "sha256": "0"}
-    write_record(runs / "00_x" / stale, 2, code={**code, "notebook": stale_notebook}, **shared)
-    write_record(runs / "00_x" / quick, 3, code=code, profile="quick", **shared)
-    write_record(runs / "00_x" / lost, 5, code={**code, "commit": "lost"}, **shared)
-    write_record(runs / "00_x" / none, 6, code={**code, "commit": None}, **shared)
-    write_record(runs / "00_x" / "a-trial", 7, code=code, **shared)
-    write_record(reference / "00_x" / absent, 4, code=code, **shared)
-    write_record(reference / "00_x" / "outgrown", 8, code=code, **shared)
-    said = "\n".join(publish_reference([], tmp_path / "empty", reference))
-    assert "outgrown: kept, though the grid no longer holds it; --prune would remove it" in said
-    assert {record.run for record in load_records(reference)} == {absent, "outgrown"}, "nothing is deleted"
-    said = "\n".join(publish_reference([], runs, reference, prune=True))
-    assert f"{dirty}: left out, made from uncommitted code" in said
-    assert f"{none}: left out, made from uncommitted code" in said
-    assert f"{lost}: left out, its commit lost is not in this repository" in said
-    assert f"{stale}: left out, out of date: the code of notebooks/00_x.ipynb changed" in said
-    assert "outgrown: removed, the grid no longer holds it" in said
-    published = {record.run for record in load_records(reference)}
-    assert published == {good, absent}, "what this machine did not run again stays"
-    record = next(record for record in load_records(reference) if record.run == good)
-    assert check_record(record)[0] == []
-    assert (reference / PROVENANCE / f"{record.code[PROVENANCE]}.json").is_file()
 
 
 def test_what_changed_since_is_told(tmp_path, monkeypatch):

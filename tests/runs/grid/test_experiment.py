@@ -40,11 +40,27 @@ def test_cells_are_the_product_without_duplicates(tmp_path):
         ("name: 09_sample", "name: 09_other", "must agree"),
         ("metrics: [score]", "metrics: []", "metrics"),
         ("metrics: [score]", "metrics: [score", "YAML"),
+        ("fixed: {dataset", "fixed: {dataset: beauty, dataset", 'line 10: .*duplicate key "dataset"'),
+        ("primary", "plot: {metric: scroe}\nprimary", "plot's metric 'scroe' .* did you mean 'score'"),
+        ("[1e-5, 1.0]", "[1e-5, .inf]", "line 9: inf is no finite number"),
+        ("[1e-5, 1.0]", "[.nan]", "line 9: nan is no finite number"),
+        ("question: Does", "quick: &q [*q]\nquestion: Does", "undefined alias|contains itself"),
+        ("{dataset: demo_store}", '{1: a, "1": b}', "the key '1' stands twice, with and without quotes"),
+        ("Does it work?", "\x07", "not valid YAML"),
+        ("Does it work?", "[" * 3000, "nested more than 50 levels deep|not valid YAML"),
+        ("{dataset: demo_store}", "{dataset: " + "[" * 60 + "]" * 60 + "}", "nested more than 50 levels"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path, old, new, message):
     with pytest.raises(ExperimentError, match=message):
         load_experiment(write(tmp_path, TEXT.replace(old, new)))
+
+
+def test_aliases_that_stand_for_too_much_are_refused_at_once(tmp_path):
+    """Nine lines of ten aliases each would be 10⁹ values."""
+    lines = ["a0: &a0 [1]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10))]
+    with pytest.raises(ExperimentError, match="more than 100,000 values"):
+        load_experiment(write(tmp_path, "\n".join(lines) + "\n"))
 
 
 def test_choice_by_number_and_near_miss(tmp_path):

@@ -6,6 +6,7 @@ licence, never copied, because many may not be redistributed.
 """
 
 import io
+import shutil
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,7 +42,8 @@ def export(records: list[Record], folder: Path) -> int:
         folder: must not exist yet, or be empty.
 
     Raises:
-        ExportError: there is no record, the folder is not empty, or rocrate is not installed.
+        ExportError: there is no record, a file of one is missing, the folder is not empty, or rocrate is not
+            installed.
     """
     try:
         from rocrate.rocrate import ROCrate
@@ -51,11 +53,18 @@ def export(records: list[Record], folder: Path) -> int:
         raise ExportError("there is no record to export: choose other experiments, or give --runs")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ExportError(f"{folder} is not empty: give a new folder")
+    missing = [f"{r.name}/{name}" for r in records for name in r.files if not (r.folder / name).is_file()]
+    if missing:
+        raise ExportError(
+            f"{missing[0]} is missing ({len(missing)} files in all): repeat the run with --force"
+        )
+    folder = folder.absolute()  # "." has no name
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms.update(SHA256)
     _Runs(crate).add(records)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)  # of an export that was stopped
     crate.write(partial)
     partial.replace(folder)
     return len(records)

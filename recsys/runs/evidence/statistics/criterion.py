@@ -39,7 +39,9 @@ class Criterion(BaseModel):
     )
     kind: Rule | None = Field(default=None, description="when it is not the claim's own")
     line: float | None = Field(default=None, gt=0, description="instead of the policy's")
-    line_reason: str | None = Field(default=None, description="why, written before its first record")
+    line_reason: str | None = Field(
+        default=None, min_length=1, description="why, written before its first record"
+    )
     setting: str | None = Field(
         default=None, description="for `can`, `all`, `most`: criteria of one setting are needed together"
     )
@@ -49,6 +51,7 @@ class Criterion(BaseModel):
     )
     seen_at_most: int | None = Field(
         default=None,
+        ge=0,
         description="only targets with so many training events (column train_count of the ranks)",
     )
 
@@ -62,6 +65,26 @@ class Criterion(BaseModel):
             raise ValueError("`gain_over` compares two gains: give `control`, not `value`")
         if (self.line is None) != (self.line_reason is None):
             raise ValueError("a `line` other than the policy's needs a `line_reason`, and only then has one")
+        if self.seen_at_most is not None and self.pair != "user":
+            raise ValueError("`seen_at_most` chooses among users' targets: pair by user")
+        return self
+
+    @model_validator(mode="after")
+    def _once(self) -> "Criterion":
+        for name, values in self.each.items():
+            if not values or len(set(map(repr, values))) < len(values):
+                raise ValueError(f"each: {name} needs values, each once, got {values}")
+        sides = {"treatment": self.treatment, "control": self.control or {}}
+        for what, shared in (("where", self.where), ("each", self.each)):
+            others = sides if what == "where" else {**sides, "where": self.where}
+            for side, own in others.items():
+                if both := sorted(shared.keys() & own.keys()):
+                    raise ValueError(f"'{both[0]}' stands in both {what} and {side}: give it once")
+        if self.control == self.treatment and self.control_experiment is None:
+            raise ValueError("treatment and control are the same runs")
+        for side, own in sides.items():
+            if self.gain_over and own | self.gain_over == own:
+                raise ValueError(f"gain_over chooses the runs of the {side} itself")
         return self
 
     def expand(self) -> list["Criterion"]:

@@ -86,6 +86,8 @@ def examine(criterion: Criterion, kind: Rule, experiment: str, records: Records,
     rule = criterion.kind or kind
     try:
         family = policy.family(criterion.metric, criterion.where | criterion.treatment)
+        if wrong := _contradiction(criterion, rule, family):
+            return Finding(criterion, rule, "invalid", wrong)
         matched = match(criterion, experiment, records)
     except (PolicyError, Ambiguous) as error:
         return Finding(criterion, rule, "invalid", str(error))
@@ -107,6 +109,22 @@ def examine(criterion: Criterion, kind: Rule, experiment: str, records: Records,
     except ValueError as error:
         finding = Finding(criterion, rule, "undecided", str(error))
     return replace(finding, **told)
+
+
+def _contradiction(criterion: Criterion, rule: Rule, family: Family) -> str:
+    """What a criterion says that its rule or the scale of its metric leaves no meaning; "" if nothing."""
+    ratio = family.scale == "log ratio" and rule != "level"
+    if rule == "level" and criterion.value is None:
+        return "a level is held against a number: give `value`, not `control`"
+    if criterion.alternative is None and rule != "no effect":
+        return f"a criterion of kind {rule} needs `alternative`: greater or less"
+    if criterion.line is not None and rule in ("level", "fact"):
+        return f"a {rule} has no `line`: its number is `value`"
+    if criterion.line is not None and ratio and criterion.line <= 1:
+        return f"{criterion.metric} is compared by its ratio: a `line` above 1, got {criterion.line:g}"
+    if criterion.value is not None and (ratio or rule == "faster") and criterion.value <= 0:
+        return f"{criterion.metric} is compared by its ratio: a `value` above 0, got {criterion.value:g}"
+    return ""
 
 
 def _fact(criterion: Criterion, rule: Rule, matched: Matched, family: Family) -> Finding:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -124,3 +125,29 @@ def test_what_cannot_be_exported_is_told(records, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
     (tmp_path / "empty").mkdir()
     assert export(records[:1], tmp_path / "empty") == 1
+
+
+def test_what_a_stopped_export_left_does_not_get_into_the_next(records, tmp_path):
+    left = tmp_path / ".crate.part" / "old.txt"
+    left.parent.mkdir()
+    left.write_text("of another export")
+    export(records, tmp_path / "crate")
+    assert not (tmp_path / "crate" / "old.txt").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["crate"]
+
+
+def test_the_current_folder_is_a_folder_with_a_name(records, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert export(records, Path(".")) == 3
+    assert (tmp_path / "here" / "ro-crate-metadata.json").is_file()
+    with pytest.raises(ExportError, match="is not empty"):
+        export(records, Path("."))
+
+
+def test_a_record_whose_table_is_gone_is_not_exported_without_it(tmp_path):
+    record = write_record(tmp_path / "runs" / "00_x" / "one")
+    (record.folder / "ranks.parquet").unlink()
+    with pytest.raises(ExportError, match=r"00_x/one/ranks\.parquet is missing"):
+        export([record], tmp_path / "crate")
+    assert not (tmp_path / "crate").exists()

@@ -88,6 +88,16 @@ def test_a_gain_has_two_starts():
         ({"value": "0.1", "control": None}, "valid number"),
         ({"seen_at_most": "3"}, "valid integer"),
         ({"kind": "better"}, "'gain'"),
+        ({"line": 0.1, "line_reason": ""}, "at least 1 character"),
+        ({"each": {"dataset": []}}, "each: dataset needs values, each once"),
+        ({"each": {"dataset": ["a", "b", "a"]}}, "each: dataset needs values, each once"),
+        ({"where": {"objective": "l2"}}, "'objective' stands in both where and treatment"),
+        ({"where": {"rate": 1}, "each": {"rate": [1, 2]}}, "'rate' stands in both each and where"),
+        ({"each": {"objective": ["l2", "l1"]}}, "'objective' stands in both each and treatment"),
+        ({"control": {"objective": "l2"}}, "treatment and control are the same runs"),
+        ({"gain_over": {"objective": "bce"}}, "gain_over chooses the runs of the control itself"),
+        ({"seen_at_most": 3}, "pair by user"),
+        ({"seen_at_most": -1, "pair": "user"}, "greater than or equal to 0"),
     ],
 )
 def test_what_a_criterion_may_not_say(changes, told):

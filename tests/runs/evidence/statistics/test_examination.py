@@ -38,6 +38,9 @@ def seed_criterion(metric, alternative="greater", **changes):
     return BCE_BEATS | {"metric": metric, "pair": "seed", "alternative": alternative} | changes
 
 
+LINE = {"line": 0.5, "line_reason": "for the test"}
+
+
 # ---- the rules: state by where the effect lies, for "more" and, mirrored, for "less"
 
 
@@ -260,3 +263,26 @@ def test_timings_need_five_sessions(tmp_path):
 
 
 # ---- what can't be answered
+
+
+@pytest.mark.parametrize(
+    ("rule", "criterion", "told"),
+    [
+        ("level", seed_criterion("query_p99_ms", "less"), "a level is held against a number"),
+        ("gain", seed_criterion("accuracy", None), "needs `alternative`"),
+        ("level", seed_criterion("accuracy", control=None, value=0.5) | LINE, "a level has no `line`"),
+        ("fact", seed_criterion("errors_in_000", control=None, value=1) | LINE, "a fact has no `line`"),
+        ("faster", seed_criterion("query_speedup") | LINE, "a `line` above 1, got 0.5"),
+        ("faster", seed_criterion("query_speedup", control=None, value=0.0), "a `value` above 0, got 0"),
+        ("faster", seed_criterion("bytes_on_disk", control=None, value=-1.0), "a `value` above 0, got -1"),
+    ],
+)
+def test_a_criterion_that_contradicts_its_rule_is_invalid_before_there_is_a_record(
+    tmp_path, rule, criterion, told
+):
+    for values in ([], [1.0, 1.1, 1.0, 1.2, 1.1]):
+        runs(tmp_path, "bce", criterion["metric"], values)
+        runs(tmp_path, "random", criterion["metric"], values)
+        finding = found(tmp_path, rule, criterion)
+        assert finding.state == "invalid"
+        assert told in finding.message

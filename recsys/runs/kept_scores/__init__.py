@@ -1,0 +1,1 @@
+"""Candidate scores that runs keep in their folders: several models are fused later without training."""
