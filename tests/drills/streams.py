@@ -40,7 +40,7 @@ STREAM = "events"
 LINES_A_SECOND = 150
 VICTIMS = ("driver", "worker", "redis")
 LONGEST_WAIT = 25.0  # seconds between kills: a JVM starts in 15, so some fall before its first batch
-SECONDS_TO_CLEAR, SECONDS_TO_WORK, SECONDS_OF_PATIENCE = 60, 120, 180
+SECONDS_TO_CLEAR, SECONDS_TO_WORK, SECONDS_OF_PATIENCE = 60, 300, 180
 TRIES_TO_END = 3  # a supervisor starts a driver again that met the one killed before it
 MARK = "RECSYS_STREAM_DRILL"  # in the environment of what this drill starts, and of what that starts
 SPEC = StateSpec(width=8)
