@@ -88,7 +88,10 @@ def _why_none(chosen: list[Experiment], profile: str) -> str:
     ]
     if len(lacking) == len(chosen):
         return ". ".join(lacking)
-    return "no run matches: see `recsys show EXPERIMENT` for its grids and parameters"
+    return (
+        "no run matches --only and --data; they are held against the values after -p: see the same command "
+        "without --only and with --dry-run, or `recsys show EXPERIMENT`"
+    )
 
 
 def _run(

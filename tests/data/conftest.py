@@ -1,9 +1,11 @@
 """Fixtures of the data tests: an own cache for each test, a bad web server, the real files if any."""
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from recsys.data import sources
 from recsys.data.files import download, locations
@@ -11,6 +13,8 @@ from tests.data.loopback_server import LoopbackServer
 
 # Beside the project, where developers keep the real files; nobody else needs to have it.
 NEIGHBOUR = Path(__file__).resolve().parents[3] / "shared" / "data"
+LOG = b"1 1 2 3\n2 2 3 1\n"
+DIGEST = hashlib.sha256(LOG).hexdigest()
 REAL_DATA = Path(os.environ.get("RECSYS_DATA") or NEIGHBOUR)
 
 
@@ -43,3 +47,16 @@ def real_data(monkeypatch):
 def server():
     with LoopbackServer() as running:
         yield running
+
+
+@pytest.fixture
+def register(tmp_path, monkeypatch):
+    """Function: add one data set, "small", to the registry; returns nothing."""
+
+    def add(name: str = "small", **fields) -> None:
+        fields = {"family": "s3rec", "files": [{"name": "log.txt", "sha256": DIGEST}]} | fields
+        path = tmp_path / "sources.yaml"
+        path.write_text(yaml.safe_dump({name: fields}))
+        monkeypatch.setenv("RECSYS_SOURCES", str(path))
+
+    return add

@@ -7,33 +7,18 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from recsys.data import families, sources
-from recsys.data.errors import DataUnavailable, NotData, RegistryError, UnsafeContent, WrongChecksum
+from recsys.data.errors import DataUnavailable, NotData, UnsafeContent, WrongChecksum
 from recsys.data.files.archives import load_object_array
+from tests.data.conftest import DIGEST, LOG
 from tests.data.files.test_archives import Foreign, make_npy
 from tests.data.loopback_server import HTML, LoopbackServer
 
-LOG = b"1 1 2 3\n2 2 3 1\n"
 PLACED_BY_HAND = {"home_depot", "womens_clothing", "stock_tweets"}  # no public URL
 # made from originals by recsys.data.media.derive
 DERIVED = {"images_60x80_id_mod4_0.tar.gz", "posters_128.tar.gz"}
 DERIVED |= {"grocery_store_128.tar", "recordings_0_14.tar.gz"}
-DIGEST = hashlib.sha256(LOG).hexdigest()
-
-
-@pytest.fixture
-def register(tmp_path, monkeypatch):
-    """Function: add one data set, "small", to the registry; returns nothing."""
-
-    def add(name: str = "small", **fields) -> None:
-        fields = {"family": "s3rec", "files": [{"name": "log.txt", "sha256": DIGEST}]} | fields
-        path = tmp_path / "sources.yaml"
-        path.write_text(yaml.safe_dump({name: fields}))
-        monkeypatch.setenv("RECSYS_SOURCES", str(path))
-
-    return add
 
 
 def place(folder: Path, content: bytes, path: str = "s3rec/log.txt") -> Path:
@@ -208,12 +193,6 @@ def test_listing_says_where_each_data_set_is(register):
     }
 
 
-def test_unknown_names_are_answered_with_the_nearest():
-    assert "did you mean 'beauty'" in refused(RegistryError, sources.get, "beuaty")
-    assert "did you mean 'Beauty.txt'" in refused(RegistryError, sources.local_file, "beauty", "Beuaty.txt")
-    sources.ensure("demo_store")
-
-
 def test_file_that_only_the_user_can_have_is_asked_for(tmp_path, monkeypatch):
     message = refused(DataUnavailable, sources.ensure, "home_depot")
     for part in ("no public source", "https://www.kaggle.com/c/home-depot", "home_depot/train.csv.zip"):
@@ -233,62 +212,6 @@ def test_own_file_by_absolute_path(register, tmp_path):
     assert "there is no file" in refused(DataUnavailable, sources.ensure, "small")
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"family": "s3rek"}, "did you mean 's3rec'"),
-        ({"famly": "s3rec"}, "did you mean 'family'"),
-        ({"files": []}, "at least one file"),
-        ({"files": [{"url": "http://x/y"}]}, "name missing"),
-        ({"files": [{"name": "a", "sha265": "x"}]}, "did you mean 'sha256'"),
-        ({"files": [{"name": "a", "sha256": "abc"}]}, "64 hexadecimal digits"),
-        ({"files": [{"name": "a", "url": "ftp://x/y"}]}, "no http"),
-        ({"files": [{"name": "a", "path": "../a"}]}, "climb out"),
-        ({"files": [{"name": "a/b"}]}, "plain file name"),
-        ({"files": [{"name": "a", "role": "title"}]}, "did you mean 'titles'"),
-        ({"files": [{"name": "a", "size": "big"}]}, "number of bytes"),
-        ({"files": [{"name": "a"}, {"name": "a"}]}, "same name"),
-        ({"files": [{"name": "a"}, {"name": "b"}]}, "same role"),
-        ({"files": [{"name": "a", "role": "titles"}]}, "no file has the role 'sequences'"),
-        ({"files": [{"name": "a"}, {"name": "b", "role": "titles"}]}, "titles need both roles"),
-        ({"files": [{"name": "a", "path": "s3rec/Beauty.txt"}]}, "both claim s3rec/Beauty.txt"),
-        ({"files": "a"}, "must be a list"),
-        ({"files": ["a"]}, "must be a mapping"),
-        ({"files": [{"name": "a", "url": 5}]}, "urls must be a list of addresses, not 5"),
-        ({"files": [{"name": "a", "urls": {"http://x": 1}}]}, "urls must be a list"),
-        ({"files": [{"name": "a", "urls": [5]}]}, "5 is no http(s) URL"),
-        ({"files": [{"name": "a", "url": "http://x", "urls": ["http://y"]}]}, "either url or urls"),
-        ({"files": [{"name": "a", "size": True}]}, "size must be a number of bytes"),
-        ({"files": [{"name": "a\0b"}]}, "must be printable"),
-        ({"files": [{"name": "a", "path": "x\ny"}]}, "must be printable"),
-        ({"family": ["s3rec"]}, "no family"),
-        ({"options": []}, "options must be a mapping"),
-        ({"name": "demo_store"}, "is taken"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_wrong_registry_entries_are_named(register, fields, message):
-    register(**fields)
-    assert message in refused(RegistryError, sources.all_sources)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("small: {family: s3rec, files: [{name: a}], family: table}", "the key 'family' stands twice"),
-        ("small:\n  files: [{name: a, path: b, name: c}]\n", "line 2"),
-        ("small: {files: []}\nother: {}\nsmall: {}\n", "the key 'small' stands twice"),
-        ("a: " + "[" * 5000, "nested too deeply"),
-        ("a: &a [*a]\n", "must be a mapping of fields"),
-        ("a: !!python/object/apply:os.system [id]", "is not YAML"),
-    ],
-)
-def test_a_registry_file_that_says_a_thing_twice_or_without_end(tmp_path, monkeypatch, content, message):
-    (tmp_path / "sources.yaml").write_text(content)
-    monkeypatch.setenv("RECSYS_SOURCES", str(tmp_path / "sources.yaml"))
-    assert message in refused(RegistryError, sources.all_sources)
-
-
 @pytest.mark.parametrize("variable", ["RECSYS_CACHE", "RECSYS_DATA", "RECSYS_SOURCES"])
 def test_the_folder_of_a_user_who_does_not_exist(register, monkeypatch, variable):
     register(files=[{"name": "log.txt", "url": "http://127.0.0.1:9/x"}])
@@ -305,14 +228,6 @@ def test_folders_of_the_environment_do_not_depend_on_where_a_kernel_runs(registe
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RECSYS_DATA", "data")
     assert sources.local_file("small", "log.txt") == path
-
-
-@pytest.mark.parametrize("content", ["[1, 2]", "a: [", "just text"])
-def test_registry_file_that_is_none(tmp_path, monkeypatch, content):
-    monkeypatch.setenv("RECSYS_SOURCES", str(tmp_path / "none.yaml"))
-    assert "cannot read" in refused(RegistryError, sources.all_sources)
-    (tmp_path / "none.yaml").write_text(content)
-    refused(RegistryError, sources.all_sources)
 
 
 def test_foreign_pickle_is_not_even_cached(register, tmp_path):

@@ -34,20 +34,22 @@ from recsys.streaming.stores.redis_store import connect
 from recsys.streaming.top_lists import save_catalogue
 from recsys.streaming.user_state import StateSpec
 
-EVENTS, USERS, ITEMS, SHARDS = 60_000, 2_000, 300, 4
+EVENTS_A_KILL, USERS, ITEMS, SHARDS = 3_000, 2_000, 300, 4
+SPAN_SECONDS = 3_000  # of event time: five times the delay of the watermark
 STREAM = "events"
 LINES_A_SECOND = 150
 VICTIMS = ("driver", "worker", "redis")
 LONGEST_WAIT = 25.0  # seconds between kills: a JVM starts in 15, so some fall before its first batch
-SECONDS_TO_CLEAR, SECONDS_TO_WORK, SECONDS_OF_PATIENCE = 60, 120, 180
+SECONDS_TO_CLEAR, SECONDS_TO_WORK, SECONDS_OF_PATIENCE = 60, 300, 180
 TRIES_TO_END = 3  # a supervisor starts a driver again that met the one killed before it
 MARK = "RECSYS_STREAM_DRILL"  # in the environment of what this drill starts, and of what that starts
 SPEC = StateSpec(width=8)
 VECTORS = np.random.default_rng(0).normal(size=(ITEMS, 8))
 
 
-def made_log() -> Injected:
-    rows = synthetic_rows(EVENTS, USERS, ITEMS, rate=20.0)
+def made_log(kills: int) -> Injected:
+    events = EVENTS_A_KILL * (kills + 1)
+    rows = synthetic_rows(events, USERS, ITEMS, rate=events / SPAN_SECONDS)
     rows["user"][::50] = -1
     faults = Disorder(duplicates=0.05, out_of_order=0.05, late=0.01, malformed=0.01)
     return disordered(rows, faults, SPEC.delay, SHARDS)
@@ -117,19 +119,18 @@ class Drill:
 
     def produce(self, lines: list[str]) -> None:
         """At a steady pace as far as lines are released; the rest at once when all are."""
-        step = LINES_A_SECOND // 5
-        for start in range(0, len(lines), step):
-            while self.released < 1 and start >= self.released * len(lines):
+        while self.sent < len(lines):
+            while self.released < 1 and self.sent >= self.released * len(lines):
                 time.sleep(0.2)
+            step = LINES_A_SECOND // 5 if self.released < 1 else len(lines)
+            part = lines[self.sent : self.sent + step]
             try:
-                part = lines[start : start + step]
                 self.repeated += send(self.server.address, STREAM, part, patience=SECONDS_OF_PATIENCE)
             except NoRedis as error:
                 self.failure = error
                 return
-            self.sent = min(len(lines), start + step)
-            if self.released < 1:
-                time.sleep(0.2)
+            self.sent += len(part)
+            time.sleep(0.2)
 
     def workers(self) -> list[psutil.Process]:
         """Python processes that a daemon of pyspark has forked."""
@@ -199,8 +200,9 @@ def main(options: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
         print("skipped: redis-server or pyspark is not installed")
         return True, {"skipped": True}
     random.seed(0)
+    began = time.monotonic()
     kills = min(options.kills, 20)
-    injected, hits = made_log(), Counter()
+    injected, hits = made_log(kills), Counter()
     with tempfile.TemporaryDirectory() as place, redis_server.redis_server(Path(place) / "redis") as server:
         folder = Path(place)
         open_store(server.address, SPEC, SHARDS)
@@ -215,9 +217,11 @@ def main(options: argparse.Namespace) -> tuple[bool, dict[str, Any]]:
                 time.sleep(0.2)
             hits[drill.kill(VICTIMS[number % 3])] += 1
             drill.keep_alive()
-            print(f"kill {number + 1}: {dict(hits)}, {drill.sent} of {len(injected.lines)} sent", flush=True)
+            told = f"{dict(hits)}, {drill.sent} of {len(injected.lines)} sent"
+            print(f"{time.monotonic() - began:.0f} s, kill {number + 1}: {told}", flush=True)
         drill.released = 1.0
         producer.join()
+        print(f"{time.monotonic() - began:.0f} s: all sent", flush=True)
         ended = drill.end()
         store, made = open_store(server.address), undisturbed(folder / "made", injected.lines)
         sent = undisturbed(folder / "sent", sent_lines(server.address))

@@ -22,6 +22,8 @@ THREAD_VARIABLES = (
     "RAYON_NUM_THREADS",
 )
 SECONDS_TO_START = 60
+SECONDS_TO_CLOSE = 5  # then it is killed; its kernels end with it
+PROGRAM = Path(__file__).with_name("kernel_parent_process.py")
 
 
 def kernel_environment(threads: int) -> dict[str, str]:
@@ -42,7 +44,7 @@ class KernelParent:
     def __init__(self, name: str, threads: int) -> None:
         self.name = f"{name}-{threads}"
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("kernel_parent_process.py")), self.name],
+            [sys.executable, str(PROGRAM), self.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env={**os.environ, **kernel_environment(threads)},
@@ -65,4 +67,8 @@ class KernelParent:
     def close(self) -> None:
         """End the parent process and its kernels."""
         self._process.stdin.close()
-        self._process.wait()
+        try:
+            self._process.wait(SECONDS_TO_CLOSE)
+        except subprocess.TimeoutExpired:  # it is still importing (Ctrl-C at the start) and reads nothing yet
+            self._process.kill()
+            self._process.wait()

@@ -137,7 +137,7 @@ def load_experiments(folder: Path | None = None) -> dict[str, Experiment]:
 
 
 def choose(experiments: dict[str, Experiment], wanted: list[str]) -> list[Experiment]:
-    """The experiments with the given names or leading numbers; all when none is given.
+    """The experiments with the given names or leading numbers (02, 02_text); all when none is given.
 
     Raises:
         ExperimentError: no experiment of that name, or none at all.
@@ -152,7 +152,8 @@ def choose(experiments: dict[str, Experiment], wanted: list[str]) -> list[Experi
     for name in wanted:
         matches = [e for key, e in experiments.items() if key == name or key.startswith(f"{name}_")]
         if not matches:
-            near = difflib.get_close_matches(name, experiments, n=1)
+            begun = [key for key in experiments if key.startswith(name)]  # cut short: 02_bert
+            near = begun or difflib.get_close_matches(name, experiments, n=1, cutoff=0.5)
             hint = f"; did you mean '{near[0]}'?" if near else f". There are {', '.join(experiments)}"
             raise ExperimentError(f"no experiment '{name}'{hint}")
         chosen += [match for match in matches if match not in chosen]

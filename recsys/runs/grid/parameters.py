@@ -9,6 +9,7 @@ assigns a parameter a second time is refused.
 import ast
 import difflib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -40,7 +41,7 @@ class Parameter:
             checked = self.adapter.validate_python(value, strict=True)
         except ValidationError:
             raise ParameterError(
-                f"{source}: parameter '{self.name}' expects {self.annotation}, got {value!r:.200} "
+                f"{source}: parameter '{self.name}' expects {self._expected()}, got {value!r:.200} "
                 f"({type(value).__name__}); the notebook's default is {self.default!r}"
             ) from None
         try:
@@ -52,6 +53,11 @@ class Parameter:
         except ValueError:
             raise ParameterError(f"{source}: parameter '{self.name}' must be finite, got {value!r}") from None
         return checked
+
+    def _expected(self) -> str:
+        """The annotation in words: a Literal's values, any other type by its name."""
+        values = re.fullmatch(r"Literal\[(.*)\]", self.annotation)
+        return f"one of {values[1]}" if values else self.annotation
 
 
 def parse_cell(source: str) -> ast.Module:

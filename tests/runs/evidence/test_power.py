@@ -82,6 +82,16 @@ def test_the_command_names_what_cannot_be_decided(monkeypatch):
     assert "no claim's criterion reads it" in console.export_text()
 
 
+def test_no_claim_or_metric_is_cut_off_on_a_narrow_terminal(monkeypatch):
+    monkeypatch.setattr(paths, "EXPERIMENTS", ROOT / "experiments")
+    console = Console(width=80, record=True)
+    command.power_command(console, "02_text_ablations", "reference")
+    table = console.export_text().partition("May stay undecided")[0]
+    assert "…" not in table
+    assert "fine-tuning-lifts" in table
+    assert max(map(len, table.splitlines())) <= 80
+
+
 def test_every_experiment_that_tests_a_claim_can_be_asked():
     claims = load_claims(ROOT / "experiments" / "claims")
     for experiment in EXPERIMENTS.values():

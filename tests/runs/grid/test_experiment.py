@@ -69,3 +69,5 @@ def test_choice_by_number_and_near_miss(tmp_path):
     assert [e.name for e in choose(experiments, ["09"])] == ["09_sample"]
     with pytest.raises(ExperimentError, match="did you mean '09_sample'"):
         choose(experiments, ["09_sampel"])
+    with pytest.raises(ExperimentError, match="did you mean '09_sample'"):
+        choose(experiments, ["09_sam"])

@@ -6,7 +6,7 @@ import pytest
 from recsys.ensembling.candidate_lists import Identity, Kept
 from recsys.runs.kept_scores.members import kept_members
 from recsys.runs.kept_scores.scores import ScoresError, write_scores
-from tests.runs.evidence.test_scores import OWN, lists
+from tests.runs.kept_scores.test_scores import OWN, lists
 
 
 def test_members_are_found_by_name_and_their_absence_is_told(tmp_path):

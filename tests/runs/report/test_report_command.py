@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from recsys.runs import paths
+from recsys.runs.evidence.verdicts import verdicts
 from recsys.runs.report import command
 from recsys.runs.report.verdicts import totals, verdict_rows
 from tests.runs.made_records import experiment
@@ -19,6 +20,8 @@ def printed(base, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "REFERENCE", base / "reference")
     monkeypatch.setattr(command, "load_claims", lambda: CLAIMS)
     monkeypatch.setattr(command, "load_experiments", lambda: {EXPERIMENT: experiment()})
+    # the small records belong to no grid of a notebook that exists
+    monkeypatch.setattr(command, "judge", lambda claims, records, *_, **__: verdicts(claims, records))
     monkeypatch.setattr(command, "histories", lambda *judged: {})
     monkeypatch.setattr(command, "standing", lambda records: {})
 
