@@ -17,6 +17,9 @@ class NotRecorded(ValueError):
     """No run of a side recorded what the criterion needs."""
 
 
+# Where nearly every user scores 0 on all sides, the interval is narrow because nothing was found, not because
+# nothing differs. Ten is the usual least count for a normal approximation of a rate.
+FEWEST_ABOVE_THE_FLOOR = 10
 WEIGHTS = {"treatment": 1.0, "control": -1.0, "treatment's start": -1.0, "control's start": 1.0}
 
 
@@ -103,6 +106,9 @@ def _aligned(matched: Matched, units: str, read: Callable[[Record], pd.Series]) 
                 scores = scores.reindex(first)
             columns.append(scores.to_numpy(dtype=float))
         tables[name] = np.column_stack(columns)
+    found = int(np.any([(table != 0).any(axis=1) for table in tables.values()], axis=0).sum())
+    if len(tables) > 1 and found < min(FEWEST_ABOVE_THE_FLOOR, len(first)):
+        raise ValueError(f"only {found} of {len(first)} {units} score other than 0: too few to compare")
     return tables
 
 

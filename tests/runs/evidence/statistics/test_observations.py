@@ -85,3 +85,22 @@ def test_gains_over_each_sides_own_start(tmp_path):
     # the control's gains are .1, .2, .3; the treatment's always .4
     assert finding.effect == pytest.approx(0.2)
     assert len(finding.runs) == 12
+
+
+@pytest.mark.parametrize(("hits", "decides"), [(3, False), (40, True)])
+def test_a_score_at_its_floor_decides_nothing(tmp_path, hits, decides):
+    """2,000 users whom both sides miss, but for a few: the interval is as narrow as if nothing differed."""
+    for model in ("zero_shot", "ease"):
+        better = np.where(np.arange(2000) < hits, 0, 50)
+        table = pd.DataFrame({"user": np.arange(2000), "item": np.arange(2000), "better": better, "equal": 0})
+        make_record(tmp_path, "02_x", {"model": model}, ranks=table)
+    finding = found(
+        tmp_path,
+        "gain",
+        BCE_BEATS | {"treatment": {"model": "zero_shot"}, "control": {"model": "ease"}},
+        "02_x",
+    )
+    assert (finding.state == "refuted") is decides
+    if not decides:
+        assert finding.state == "undecided"
+        assert "only 3 of 2000 users score other than 0" in finding.message
