@@ -46,7 +46,8 @@ def test_table_and_totals_fit_the_terminal(printed, width):
     assert "How to read a verdict: README.md" in text
 
 
-def test_without_own_runs_it_says_so(printed):
+def test_without_own_runs_it_says_so(printed, base):
+    (base / "nothing").mkdir()
     assert "Your own runs test none of them yet." in printed(200, runs="nothing")
 
 
