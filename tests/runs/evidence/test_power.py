@@ -77,7 +77,7 @@ def test_the_command_names_what_cannot_be_decided(monkeypatch):
     command.power_command(console, "02_text_ablations", "reference")
     text = console.export_text()
     assert "May stay undecided, as a true effect of zero could not be told from the line" in text
-    assert "fine-tuning-lifts-task" in text
+    assert "self-supervision-saves-labels" in text
     command.power_command(console, "00", "reference")
     assert "no claim's criterion reads it" in console.export_text()
 
@@ -88,7 +88,7 @@ def test_no_claim_or_metric_is_cut_off_on_a_narrow_terminal(monkeypatch):
     command.power_command(console, "02_text_ablations", "reference")
     table = console.export_text().partition("May stay undecided")[0]
     assert "…" not in table
-    assert "fine-tuning-lifts" in table
+    assert "self-supervision" in table
     assert max(map(len, table.splitlines())) <= 80
 
 
