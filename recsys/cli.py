@@ -282,7 +282,8 @@ def export(
     from recsys.runs.records import load_records
 
     chosen = {one.name for one in choose(load_experiments(), experiments or [])}
-    records = [one for one in load_records(runs or paths.REFERENCE) if one.experiment in chosen]
+    found = load_records(paths.given_runs(runs or paths.REFERENCE))
+    records = [one for one in found if one.experiment in chosen]
     console.print(f"{export(records, ro_crate)} runs written to {escape(str(ro_crate))}", soft_wrap=True)
 
 

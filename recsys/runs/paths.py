@@ -1,5 +1,6 @@
 """Paths of the project's folders, found from the current folder or from the package."""
 
+import errno
 import tomllib
 from pathlib import Path
 
@@ -25,6 +26,17 @@ def _is_ours(settings: Path) -> bool:
         return tomllib.loads(settings.read_text(encoding="utf-8"))["project"]["name"] == NAME
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def given_runs(runs: Path) -> Path:
+    """The folder of runs that a command was given. The project's own may be missing: nothing has run yet.
+
+    Raises:
+        FileNotFoundError: another one, and it is no folder.
+    """
+    if runs != RUNS and not runs.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder of runs: correct --runs", str(runs))
+    return runs
 
 
 PROJECT = find_project()

@@ -40,14 +40,14 @@ def publish_reference(
         One line for each record: copied, or why not; then one for each claim whose state changed.
 
     Raises:
-        PublishError: `runs` is no folder, or that of the published records or one in it: their checksums
-            would be written anew, whatever was edited since.
+        FileNotFoundError: `runs` is no folder.
+        PublishError: `runs` is the folder of the published records or one in it: their checksums would be
+            written anew, whatever was edited since.
     """
     reference = reference or paths.REFERENCE
     if runs.resolve().is_relative_to(reference.resolve()):
         raise PublishError(f"{runs} holds published records: give the folder of your runs with --runs")
-    if not runs.is_dir() and runs != paths.RUNS:
-        raise PublishError(f"there is no folder {runs}: correct --runs")
+    runs = paths.given_runs(runs)
     for experiment in choose(load_experiments(), names):
         yield from _publish(experiment, runs, reference, prune)
     yield from _provenance_without_records(reference, prune)

@@ -28,7 +28,7 @@ def list_scores(
 
     table = Table("run", "model", "data set", "part", "users", "kept")
     count = 0
-    for found in found_scores(runs, experiment):
+    for found in found_scores(paths.given_runs(runs), experiment):
         run = f"{found.path.parent.parent.name}/{found.path.parent.name}"
         row = (run, found.name, found.identity.dataset, found.part, f"{found.users:,}", str(found.top))
         table.add_row(*map(escape, row))

@@ -1,6 +1,5 @@
 """The work of `recsys report`, without the parsing of its options."""
 
-import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -43,10 +42,8 @@ class _Summary(BaseModel):
 
 def report_command(console: Console, out: Path, runs: Path) -> None:
     """Write the site; print the verdict table, its totals, what failed, and where to read on."""
-    if runs != paths.RUNS and not runs.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder of runs", str(runs))
     experiments = load_experiments()
-    own = [record for record in load_records(runs) if record.profile != "smoke"]
+    own = [record for record in load_records(paths.given_runs(runs)) if record.profile != "smoke"]
     reference = load_records(paths.REFERENCE)
     failures = [entry for entry in _read_last(console, runs) if entry["state"] in ("failed", "not run")]
     claims = load_claims()
