@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +18,13 @@ import psutil
 from recsys.data.files.locations import from_environment
 from recsys.runs import paths
 from recsys.runs.execution.kernel_parent import CAN_FORK, SOCKET, KernelParent
+from recsys.runs.execution.memory_shortage import TRIES as MEMORY_TRIES
+from recsys.runs.execution.memory_shortage import MemoryShortage
 from recsys.runs.execution.orphan_cleanup import orphans_ended
 from recsys.runs.execution.worker import IN_FLIGHT, Outcome, Request, execute
 from recsys.runs.grid.plan import PlannedRun
 
+ENDED = f"memory ran short {MEMORY_TRIES} times, and Ray ended it: use fewer --cores, or a larger machine"
 TRIES = 6  # attempts to start Ray on a busy machine
 LONGEST_FOLDER = 107 - len("/ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
 FORWARDED = ("RECSYS_DATA", "RECSYS_CACHE", "RECSYS_SOURCES")
@@ -88,21 +92,32 @@ def run(
         task = ray.remote(execute)
         on_start(total.get("CPU", 1) / max(1, max(run.needs.threads for run in planned)))
         waiting: dict[Any, PlannedRun] = {}
-        outcomes = []
+        outcomes, short = [], MemoryShortage(cluster=address is not None)
+
+        def start(one: PlannedRun) -> None:
+            options = {"num_cpus": one.needs.threads, "num_gpus": one.needs.gpus, "max_retries": 0}
+            options["memory"] = int(one.needs.memory_gb * 2**30)
+            waiting[task.options(**options).remote(_request(one, environment, committed_only))] = one
+
         for one in planned:
             problem = _unplaceable(one, total)
             if problem:
                 outcomes.append(Outcome(one.name, False, 0.0, str(one.folder), problem))
                 on_finish(one, outcomes[-1])
                 continue
-            options = {"num_cpus": one.needs.threads, "num_gpus": one.needs.gpus, "max_retries": 0}
-            options["memory"] = int(one.needs.memory_gb * 2**30)
-            waiting[task.options(**options).remote(_request(one, environment, committed_only))] = one
-        while waiting:
-            done, _ = ray.wait(list(waiting), timeout=1.0)
+            start(one)
+        while waiting or short:
+            for one in short.due():
+                start(one)
+            if not waiting:  # all that is left waits for memory
+                time.sleep(1.0)
+            done, _ = ray.wait(list(waiting), timeout=1.0) if waiting else ([], [])
             for reference in done:
                 one = waiting.pop(reference)
-                outcomes.append(_outcome(ray, reference, one))
+                outcome = _outcome(ray, reference, one)
+                if outcome is None and short.takes(one):
+                    continue
+                outcomes.append(outcome or Outcome(one.name, False, 0.0, str(one.folder), ENDED))
                 on_finish(one, outcomes[-1])
             on_tick()
     return outcomes
@@ -200,9 +215,13 @@ def _unplaceable(run: PlannedRun, total: dict[str, float]) -> str | None:
     for name, amount in asked.items():
         have = total.get(name, 0)
         if amount > have:
-            scale = 2**30 if name == "memory" else 1
-            unit = " (GiB)" if name == "memory" else ""
-            return f"needs {amount / scale:.3g} {name}{unit}, there is {have / scale:.3g} in all"
+            if name != "memory":
+                return f"needs {amount:.3g} {name}, there is {have:.3g} in all"
+            # Ray gives out what is free at its start, less a reserve
+            return (
+                f"needs {amount / 2**30:.3g} GiB of memory, Ray found {have / 2**30:.3g} to give out when it "
+                "started: close other programs"
+            )
     return None
 
 
@@ -222,9 +241,12 @@ def _request(run: PlannedRun, environment: dict[str, str], committed_only: bool)
     )
 
 
-def _outcome(ray: Any, reference: Any, run: PlannedRun) -> Outcome:
+def _outcome(ray: Any, reference: Any, run: PlannedRun) -> Outcome | None:
+    """How a run ended; None where Ray ended it for want of memory."""
     try:
         return ray.get(reference)
+    except ray.exceptions.OutOfMemoryError:
+        return None
     except ray.exceptions.RayTaskError as error:
         return Outcome(run.name, False, 0.0, str(run.folder), f"the run could not be set up: {error.cause!r}")
     except ray.exceptions.RayError as error:
