@@ -122,7 +122,7 @@ def test_published_records_are_not_sealed_anew(shop, tmp_path):
 
 def test_a_folder_of_runs_that_is_not_there_is_named(shop, tmp_path):
     shop.run(0, shop.reference)
-    with pytest.raises(PublishError, match="no folder"):
+    with pytest.raises(FileNotFoundError, match="no such folder of runs"):
         shop.publish(tmp_path / "rnus", prune=True)
     assert len(shop.published) == 1
 
