@@ -14,7 +14,7 @@ from recsys.runs.grid.plan import declared_parameters, plan
 
 def status_command(console: Console, names: list[str], profile: str, runs: Path | None) -> None:
     """Print which runs of the chosen grids are up to date, and why the others are not."""
-    planned = plan(choose(load_experiments(), names), profile, runs=runs and paths.given_runs(runs))
+    planned = plan(choose(load_experiments(), names), profile, runs=paths.given_runs(runs or paths.RUNS))
     console.print(plan_table(planned))
     console.print(f"{sum(run.reason is None for run in planned)} of {len(planned)} runs are up to date.")
 
