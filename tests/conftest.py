@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from tests.smoke_runs import TEST, SmokeRuns
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,3 +55,17 @@ def recsys_command(project: Path) -> Command:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return make_project(tmp_path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def smoke_runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SmokeRuns | None]:
+    """Started before the first test where notebooks are among what was asked for; else None."""
+    items = [one for one in request.session.items if getattr(one, "originalname", "") == TEST]
+    if not items:
+        yield None
+        return
+    started = SmokeRuns(tmp_path_factory.mktemp("smoke"), {one.callspec.params["path"] for one in items})
+    yield started
+    started.end()

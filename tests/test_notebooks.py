@@ -3,8 +3,6 @@
 import ast
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -81,19 +79,8 @@ def experiments_of(path):
     return [e.name for e in EXPERIMENTS.values() if e.notebook == f"notebooks/{path.name}"]
 
 
-@pytest.fixture(scope="module")
-def smoke_runs(request, tmp_path_factory):
-    """The smoke runs of all notebooks that were asked for, in one command: one start of Ray, a run a core."""
-    runs = tmp_path_factory.mktemp("smoke")
-    asked = {item.callspec.params["path"] for item in request.session.items if item.path == request.path}
-    names = [name for path in sorted(asked) for name in experiments_of(path)]
-    command = [sys.executable, "-m", "recsys.cli", "run", *names, "--profile", "smoke", "--data", "demo"]
-    done = subprocess.run([*command, "--runs", str(runs)], cwd=ROOT, capture_output=True, text=True)
-    return runs, done.stdout + done.stderr
-
-
 def test_runs_headless_in_the_smoke_profile(path, smoke_runs):
-    runs, told = smoke_runs
+    told, runs = smoke_runs.told(), smoke_runs.runs
     own = [EXPERIMENTS[name] for name in experiments_of(path) if "smoke" in EXPERIMENTS[name].profiles]
     planned = plan(own, "smoke", data="demo", runs=runs)
     assert planned

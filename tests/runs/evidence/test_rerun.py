@@ -6,7 +6,6 @@ import subprocess
 import pytest
 
 from recsys.runs import paths
-from recsys.runs.evidence import rerun as rerun_module
 from recsys.runs.evidence.rerun import RerunError, compare, find_records, is_measured, rerun
 from recsys.runs.records import read_record
 from tests.conftest import make_project, recsys_command, write_notebook
@@ -77,10 +76,11 @@ def test_a_run_is_repeated_at_its_commit_though_the_code_went_on(tmp_path, monke
     model = project / "recsys" / "metrics" / "sample_model.py"
     model.write_text("def double(x):\n    return 2.0 * x\n")
     start = "from recsys.metrics.sample_model import double\nfrom recsys.runs.record import record"
-    end = "record(metrics={'score': double(rank)})"
+    end = "record(metrics={'score': double(rank), 'half': rank / 2})"
     write_notebook(project / "notebooks" / "00_x.ipynb", "rank: int = 8\nseed: int = 0", start, end)
     (project / "experiments" / "00_x.yaml").write_text(
-        "name: 00_x\nnotebook: notebooks/00_x.ipynb\nquestion: q\nmetrics: [score]\nprimary_metric: score\n"
+        "name: 00_x\nnotebook: notebooks/00_x.ipynb\nquestion: q\nmetrics: [score, half]\n"
+        "primary_metric: score\n"
         "profiles: {reference: {cells: [{grid: {rank: [3], seed: [0]}}]}}\n"
     )
     (project / ".gitignore").write_text("experiments/runs\n__pycache__\n")
@@ -96,9 +96,10 @@ def test_a_run_is_repeated_at_its_commit_though_the_code_went_on(tmp_path, monke
     assert len(record.code["commit"]) == 40
     model.write_text("def double(x):\n    return 3.0 * x\n")
     monkeypatch.setattr(paths, "PROJECT", project)
-    assert rerun(record).ok
-    record.raw["metrics"]["score"] = 6.000001
-    assert not rerun_module.rerun(record).ok
+    record.raw["metrics"]["half"] += 1e-6  # one spoilt, so that one repeat shows both answers
+    repeated = rerun(record)
+    assert not repeated.ok
+    assert "1 of 2 metrics are not equal bit for bit: half" in repeated.words()
     listed = subprocess.run(["git", "worktree", "list"], cwd=project, capture_output=True, text=True).stdout
     assert len(listed.splitlines()) == 1, "the worktree is removed"
     edited = recsys_command(project)("run", "--profile", "reference", "--force", "--allow-dirty")
