@@ -38,3 +38,12 @@ def panels(count: int, width: float = 5.2, height: float = 3.8, **options) -> li
     """`count` axes side by side, `width` × `height` inches each; options go to plt.subplots."""
     _, axes = plt.subplots(1, count, figsize=(width * count, height), squeeze=False, **options)
     return list(axes[0])
+
+
+def literal(text: str) -> str:
+    """A text for a drawing, as it is.
+
+    matplotlib would read what stands between two dollar signs as a formula; SVG has no control characters.
+    """
+    shown = "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)
+    return shown.replace("$", r"\$")

@@ -223,5 +223,8 @@ def comparison_plot(frame: pd.DataFrame, metric: str, by: str, hue: str | None =
 
 def _named(values: pd.Series) -> pd.Series:
     """Values as texts: numbers would be drawn to scale, and "" has no entry in a legend."""
-    texts = values.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value) or "default")
-    return texts.str.replace("$", r"\$", regex=False)  # matplotlib would read a formula
+    from recsys.plots.style import literal
+
+    return values.map(
+        lambda value: literal(f"{value:g}" if isinstance(value, float) else str(value) or "default")
+    )

@@ -14,6 +14,7 @@ from recsys.runs.grid.plan import PlannedRun
 
 TRIES = 3  # of one run: what is ended so often needs more memory than there is
 RESERVE = 0.1  # of the machine's memory, beside what the run needs: Ray would end it again
+LONGEST = 900.0  # seconds of waiting with nothing in progress: what holds the memory is not about to end
 PAUSE = 30.0  # seconds before a run on other machines is tried again: their memory is not seen from here
 
 
@@ -28,6 +29,7 @@ class MemoryShortage:
         self._cluster = cluster
         self._ended: Counter[str] = Counter()
         self._waiting: list[tuple[float, PlannedRun]] = []
+        self._alone: float | None = None  # since when nothing else is in progress
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -56,3 +58,15 @@ class MemoryShortage:
             ready = [one for _, one in self._waiting[:1] if one.needs.memory_gb * 2**30 <= room]
         self._waiting = [(since, one) for since, one in self._waiting if one not in ready]
         return ready
+
+    def given_up(self, in_progress: bool) -> list[PlannedRun]:
+        """Those that wait when nothing was in progress for `LONGEST` seconds; they wait no more."""
+        if in_progress or not self._waiting:
+            self._alone = None
+            return []
+        self._alone = self._alone or time.monotonic()
+        if time.monotonic() - self._alone < LONGEST:
+            return []
+        ended = [one for _, one in self._waiting]
+        self._waiting = []
+        return ended

@@ -18,13 +18,17 @@ import psutil
 from recsys.data.files.locations import from_environment
 from recsys.runs import paths
 from recsys.runs.execution.kernel_parent import CAN_FORK, SOCKET, KernelParent
+from recsys.runs.execution.memory_shortage import LONGEST, MemoryShortage
 from recsys.runs.execution.memory_shortage import TRIES as MEMORY_TRIES
-from recsys.runs.execution.memory_shortage import MemoryShortage
 from recsys.runs.execution.orphan_cleanup import orphans_ended
 from recsys.runs.execution.worker import IN_FLIGHT, Outcome, Request, execute
 from recsys.runs.grid.plan import PlannedRun
 
 ENDED = f"memory ran short {MEMORY_TRIES} times, and Ray ended it: use fewer --cores, or a larger machine"
+NO_MEMORY = (
+    f"memory ran short, and was not free again in {LONGEST / 60:.0f} minutes: close other programs, then "
+    "run again (what is up to date is kept)"
+)
 TRIES = 6  # attempts to start Ray on a busy machine
 LONGEST_FOLDER = 107 - len("/ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
 FORWARDED = ("RECSYS_DATA", "RECSYS_CACHE", "RECSYS_SOURCES")
@@ -99,13 +103,16 @@ def run(
             options["memory"] = int(one.needs.memory_gb * 2**30)
             waiting[task.options(**options).remote(_request(one, environment, committed_only))] = one
 
+        def end(one: PlannedRun, outcome: Outcome | str) -> None:
+            failed = isinstance(outcome, str)
+            outcomes.append(Outcome(one.name, False, 0.0, str(one.folder), outcome) if failed else outcome)
+            on_finish(one, outcomes[-1])
+
         for one in planned:
-            problem = _unplaceable(one, total)
-            if problem:
-                outcomes.append(Outcome(one.name, False, 0.0, str(one.folder), problem))
-                on_finish(one, outcomes[-1])
-                continue
-            start(one)
+            if problem := _unplaceable(one, total):
+                end(one, problem)
+            else:
+                start(one)
         while waiting or short:
             for one in short.due():
                 start(one)
@@ -115,10 +122,10 @@ def run(
             for reference in done:
                 one = waiting.pop(reference)
                 outcome = _outcome(ray, reference, one)
-                if outcome is None and short.takes(one):
-                    continue
-                outcomes.append(outcome or Outcome(one.name, False, 0.0, str(one.folder), ENDED))
-                on_finish(one, outcomes[-1])
+                if outcome or not short.takes(one):
+                    end(one, outcome or ENDED)
+            for one in short.given_up(in_progress=bool(waiting)):
+                end(one, NO_MEMORY)
             on_tick()
     return outcomes
 

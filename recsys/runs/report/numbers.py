@@ -54,15 +54,6 @@ def p_value(value: float | None) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def literal(text: str) -> str:
-    """A text for a drawing, as it is.
-
-    matplotlib would read what stands between two dollar signs as a formula; SVG has no control characters.
-    """
-    shown = "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)
-    return shown.replace("$", r"\$")
-
-
 def setting(value: object) -> str:
     """A parameter's value as a label."""
     if isinstance(value, float) and not value.is_integer():

@@ -13,8 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from recsys.plots.style import literal
 from recsys.runs.grid.experiment import Plot
-from recsys.runs.report.numbers import literal, number, setting
+from recsys.runs.report.numbers import number, setting
 from recsys.runs.report.tables import Cell
 
 # Text colour, colour of faint lines, and a palette that colour-blind readers can distinguish.

@@ -1,6 +1,7 @@
 """Runs that Ray ends for want of memory: they wait for it, are tried again, and say so once."""
 
 import contextlib
+import itertools
 import types
 
 import pytest
@@ -98,6 +99,15 @@ def test_what_is_ended_three_times_has_failed_with_the_reason(carried_out):
     assert fake.started.count("second") == 3
     assert "memory ran short 3 times" in outcomes["second"].reason
     assert outcomes["first"].ok
+    assert outcomes["third"].ok
+
+
+def test_what_waits_with_nothing_in_progress_is_given_up_in_the_end(carried_out, monkeypatch):
+    seconds = itertools.count(step=60.0)
+    monkeypatch.setattr(memory_shortage.time, "monotonic", lambda: next(seconds))
+    outcomes = carried_out(FakeRay({"first": 1, "second": 1}), 5)
+    for name in ("first", "second"):
+        assert "was not free again in 15 minutes: close other programs" in outcomes[name].reason
     assert outcomes["third"].ok
 
 
