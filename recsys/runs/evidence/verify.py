@@ -17,7 +17,7 @@ from rich.table import Table
 
 from recsys.runs import paths
 from recsys.runs.checksums import altered, values
-from recsys.runs.evidence.documents import findings_page
+from recsys.runs.evidence.documents import findings_page, readme
 from recsys.runs.evidence.documents.prose import quoted_numbers
 from recsys.runs.evidence.publish import COST, cost
 from recsys.runs.grid.experiment import load_experiments
@@ -76,7 +76,7 @@ def verify_all(rerun: int = 0, say: Callable[[str | Table], None] = print) -> tu
         drill = _read_json(path, problems)
         problems += [f"drills/{path.name}: {problem}" for problem in altered(drill)]
         checked += sum(1 for _ in values(drill))
-    problems += findings_page.problems(reference)
+    problems += findings_page.problems(reference) + readme.problems(reference)
     quoted = quoted_numbers()
     problems += [problem for number in quoted if (problem := number.problem())]
     say(f"{len(quoted)} numbers in README and notebooks compared with their records")

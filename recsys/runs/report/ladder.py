@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import pandas as pd
 
 from recsys.plots.fusion import plot_step_gains
 from recsys.runs import paths
+from recsys.runs.evidence.documents.readme import with_block, with_numbers
 from recsys.runs.records import Record
 from recsys.runs.report.experiments import page_of
 from recsys.runs.report.plots import THEMES, WIDTHS, Picture, as_svg, recolour
@@ -38,7 +38,6 @@ BESIDE_WORDS = {
 }
 README_PICTURE = "docs/ladder.svg"
 PAPER = "#ffffff"  # under the README's picture: its reader may have a dark page
-BLOCK = re.compile(r"(<!-- ladder -->\n).*?(\n<!-- /ladder -->)", re.DOTALL)
 NO_RECORD = (
     "What the whole stack is worth, step by step, has not been measured yet: "
     f"`recsys run {EXPERIMENT} --profile reference` makes the records that this place waits for."
@@ -87,7 +86,7 @@ def opening(
 
 
 def write_readme(reference: Sequence[Record], project: Path | None = None) -> list[str]:
-    """Draw the README's picture from the committed records, and put it, or one plain sentence, in its place.
+    """Fill the README from the committed records: its numbers, and the picture or one plain sentence.
 
     Returns:
         Names of the files written, from the project's root.
@@ -106,8 +105,8 @@ def write_readme(reference: Sequence[Record], project: Path | None = None) -> li
         written.append(README_PICTURE)
         text = f"![{_alt(gains)}]({README_PICTURE})"
     readme = project / "README.md"
-    before = readme.read_text(encoding="utf-8")
-    readme.write_text(BLOCK.sub(lambda found: found[1] + text + found[2], before, count=1), encoding="utf-8")
+    before = with_numbers(readme.read_text(encoding="utf-8"), reference, project)
+    readme.write_text(with_block(before, "ladder", text), encoding="utf-8")
     return written
 
 

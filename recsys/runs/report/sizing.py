@@ -24,6 +24,7 @@ NOTICE = (
 NAME = re.compile(r"\{\{ (\w+) \}\}")
 BAR = {"engine_events": 1_000_000, "engine_users": 100_000, "cores": 2}
 INTERVALS = {"engine_events": 200_000, "cores": 2}  # cells that differ in the lines of a batch
+ONE_AND_TWO = {"engine_events": 200_000, "engine_users": 100_000, "segments": 4}  # cells that differ in cores
 EVENTS, USERS, SPARE, DAY, SHARDS = 1e6, 1e8, 1.5, 86_400, 1_024  # of the worked example
 MACHINE = 16  # cores
 
@@ -51,12 +52,12 @@ def derived(measured: Sequence[Record]) -> dict[str, str]:
 
     Keys: cores, of the worked example; hours, to rebuild a shard from a day's log; carried, events a second
     of a machine of `MACHINE` cores; batch_seconds, fixed part of a batch's time; per_user, bytes on disk of
-    `USERS` users in GB.
+    `USERS` users in GB; second_core, the rate on two cores as a multiple of that on one.
     """
     found: dict[str, str] = {}
     bar = _matching(measured, BAR)
     if bar:
-        rate = float(np.mean([record.metrics["engine_lines_per_second"] for record in bar])) / BAR["cores"]
+        rate = _rate(bar) / BAR["cores"]
         found["cores"] = f"{SPARE * EVENTS / rate:,.0f}"
         found["hours"] = f"{DAY * EVENTS / SHARDS / rate / 3600:.1f}"
         found["carried"] = f"{MACHINE * rate / SPARE:,.0f}"
@@ -67,7 +68,15 @@ def derived(measured: Sequence[Record]) -> dict[str, str]:
         seconds = [record.metrics["engine_batch_p50_ms"] / 1000 for record in cells]
         _, fixed = np.polyfit(lines, seconds, 1)
         found["batch_seconds"] = f"{max(0.0, fixed):.1f}"
+    rates = {cores: _rate(_matching(measured, ONE_AND_TWO | {"cores": cores})) for cores in (1, 2)}
+    if rates[1] and rates[2]:
+        found["second_core"] = f"{rates[2] / rates[1]:.1f}"
     return found
+
+
+def _rate(cells: Sequence[Record]) -> float:
+    """Events per second through the engine, mean of these cells; 0 for none."""
+    return float(np.mean([one.metrics["engine_lines_per_second"] for one in cells])) if cells else 0.0
 
 
 def _matching(measured: Sequence[Record], wanted: dict[str, int]) -> list[Record]:

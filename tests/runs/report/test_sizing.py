@@ -25,6 +25,8 @@ def made(folder):
         chosen = CELL | {"engine_events": 200_000, "engine_users": 100_000, "segments": segments}
         batch = {"engine_batch_p50_ms": 700.0 + 1000 * segments}  # 0.7 s, and a second for each file
         cells.append(make_record(folder, "08_engine_load", chosen, METRICS | batch))
+    alone = CELL | {"engine_events": 200_000, "engine_users": 100_000, "cores": 1}
+    cells.append(make_record(folder, "08_engine_load", alone, METRICS | {"engine_lines_per_second": 4000.0}))
     return bar + cells
 
 
@@ -54,3 +56,4 @@ def test_the_arithmetic(tmp_path):
     assert float(found["hours"]) == pytest.approx(86_400 * 1e6 / 1024 / 3000 / 3600, abs=0.05)
     assert found["per_user"] == "100"  # GB: 1,000 bytes of 10^8 users
     assert found["batch_seconds"] == "0.7"
+    assert found["second_core"] == "1.5"
