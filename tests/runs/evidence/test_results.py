@@ -131,6 +131,17 @@ def test_numbers_are_compared_as_names_in_their_order():
     assert 0 < low < 0.1 < 0.3 < high < 0.4
 
 
+def test_dollars_are_no_formula_and_nothing_unprintable_reaches_a_picture():
+    words = ["$x$", "5$ off \x07", "plain"]
+    frame = pd.DataFrame({"prompt": words, "ndcg@10": [0.1, 0.2, 0.3]}).assign(
+        origin="your", experiment="02_x"
+    )
+    axes = comparison_plot(frame, "ndcg@10", "prompt")
+    axes.figure.canvas.draw()
+    labels = {label.get_text() for label in axes.get_yticklabels()}
+    assert labels == {r"\$x\$", "5\\$ off \ufffd", "plain"}
+
+
 def test_the_line_is_the_policys_absolute_for_accuracy_and_relative_for_a_ranking():
     shares = pd.DataFrame({"dataset": ["banking77", "online_retail"], "control": [0.8, 0.1]})
     lines = policy_lines(shares, "quality")
