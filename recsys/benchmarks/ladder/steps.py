@@ -91,7 +91,8 @@ def comparisons(steps: Sequence[str] = tuple(STEPS), other: Sequence[str] = OTHE
             below = parse(told(stack))
             stack.append(step)
             found.append(Comparison(step, way, below, parse(" ".join(stack))))
-    return [*found, Comparison(ALL, "together", (), parse(told(steps)))]
+    together = [Comparison(ALL, "together", (), parse(told(steps)))] if steps else []
+    return found + together
 
 
 def stacks(steps: Sequence[str] = tuple(STEPS), other: Sequence[str] = OTHER_ORDER) -> list[tuple[str, ...]]:

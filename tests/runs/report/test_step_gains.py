@@ -51,6 +51,11 @@ def test_what_is_not_recorded_is_left_out(tmp_path):
     assert step_gains([]).empty
 
 
+def test_the_ground_alone_is_no_comparison(tmp_path):
+    """The first run of a grid that is under way has it so."""
+    assert step_gains(plant(tmp_path, [()])).empty
+
+
 def test_a_ladder_without_pictures_is_whole_without_them(tmp_path):
     steps = [step for step in STEPS if step != "multimodal"]
     gains = step_gains(plant(tmp_path, stacks(steps), dataset="online_retail"))
