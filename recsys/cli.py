@@ -36,7 +36,8 @@ app.add_typer(models_commands, name="models", help="List the packaged models, an
 app.command(cls=OnceEach)(sweep)
 
 Experiments = Annotated[
-    list[str] | None, typer.Argument(help="Experiment names or their leading numbers; all when left out.")
+    list[str] | None,
+    typer.Argument(help="Experiment names or their leading words (02, 02_text); all when left out."),
 ]
 Profile = Annotated[
     str,

@@ -198,8 +198,13 @@ def _imported(started_ns: int) -> dict[str, str]:
 
 
 def _machine() -> dict[str, Any]:
-    """Device, processor, cores and memory; a GPU's name when this process used one."""
+    """Device, processor, cores and memory; a GPU's name when this process used one.
+
+    kernels: the instructions for which the loaded libraries multiply matrices. A virtual machine's processor
+    may have one name on hosts where these differ, and so the last bits of what is computed.
+    """
     import psutil
+    from threadpoolctl import threadpool_info
 
     torch = sys.modules.get("torch")
     used_gpu = torch is not None and torch.cuda.is_available() and torch.cuda.max_memory_allocated() > 0
@@ -208,9 +213,15 @@ def _machine() -> dict[str, Any]:
         processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         processor = platform.processor() or platform.machine()
+    loaded = {
+        f"{one['internal_api']} {one['architecture']}" for one in threadpool_info() if "architecture" in one
+    }
+    if torch is not None:
+        loaded.add(f"torch {torch.backends.cpu.get_cpu_capability()}")
     return {
         "device": torch.cuda.get_device_name() if used_gpu else "cpu",
         "processor": processor,
+        "kernels": sorted(loaded),
         "cores": psutil.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
     }

@@ -137,7 +137,9 @@ def load_experiments(folder: Path | None = None) -> dict[str, Experiment]:
 
 
 def choose(experiments: dict[str, Experiment], wanted: list[str]) -> list[Experiment]:
-    """The experiments with the given names or leading numbers (02, 02_text); all when none is given.
+    """The experiments with the given names or leading words (02, 02_text); all when none is given.
+
+    A whole name chooses that experiment alone, not those whose names go on from it.
 
     Raises:
         ExperimentError: no experiment of that name, or none at all.
@@ -150,7 +152,8 @@ def choose(experiments: dict[str, Experiment], wanted: list[str]) -> list[Experi
         return list(experiments.values())
     chosen = []
     for name in wanted:
-        matches = [e for key, e in experiments.items() if key == name or key.startswith(f"{name}_")]
+        matches = [e for key, e in experiments.items() if key.startswith(f"{name}_")]
+        matches = [experiments[name]] if name in experiments else matches
         if not matches:
             begun = [key for key in experiments if key.startswith(name)]  # cut short: 02_bert
             near = begun or difflib.get_close_matches(name, experiments, n=1, cutoff=0.5)

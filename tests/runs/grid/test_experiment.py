@@ -67,6 +67,11 @@ def test_choice_by_number_and_near_miss(tmp_path):
     write(tmp_path, TEXT)
     experiments = load_experiments(tmp_path)
     assert [e.name for e in choose(experiments, ["09"])] == ["09_sample"]
+    experiments["09_sample_longer"] = experiments["09_sample"].model_copy(update={"name": "09_sample_longer"})
+    assert [e.name for e in choose(experiments, ["09_sample"])] == ["09_sample"], (
+        "a whole name means that one"
+    )
+    assert len(choose(experiments, ["09"])) == 2
     with pytest.raises(ExperimentError, match="did you mean '09_sample'"):
         choose(experiments, ["09_sampel"])
     with pytest.raises(ExperimentError, match="did you mean '09_sample'"):
