@@ -1,10 +1,10 @@
 """`recsys rerun`: repeats a committed run at its own commit and compares the metrics.
 
 The commit is checked out in a git worktree and the run is repeated there by that commit's runner, with the
-installed packages. Computed metrics must be equal: bit for bit on the same kind of processor with the same kernels
-for matrices, within `TOLERANCE` on another one; where even that fails, the value is compared with the prediction
-interval of the run's other seeds. An older record does not name its kernels: there, too, a difference within
-`TOLERANCE` may come from them. Measured values (seconds, memory, rates) are not compared.
+installed packages. Computed metrics must be equal: bit for bit on the same kind of processor with the same
+kernels for matrices, within `TOLERANCE` on another one; where even that fails, the value is compared with the
+prediction interval of the run's other seeds. An older record does not name its kernels: there, too, a
+difference within `TOLERANCE` may come from them. Measured values (seconds, memory, rates) are not compared.
 """
 
 import json
