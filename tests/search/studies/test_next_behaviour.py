@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data import demo_store
+from recsys.data import demo_store, sources
 from recsys.search.errors import SearchError
 from recsys.search.studies import next_behaviour as module
 from recsys.search.studies.next_behaviour import behaviours, ndcg, random_ndcg
@@ -56,6 +56,8 @@ def test_taobao_has_all_four(real_data):
     assert set(events["kind"]) == set(module.BEHAVIOURS)
     assert (users, categories) == (815, 2913)
     assert events["kind"].value_counts()["click"] == pytest.approx(2356, abs=5)  # favourites
+    key = "taobao_userbehavior/(options)"
+    assert sources.files_read[key] == sources.current_sha256(key), "else its runs would always be out of date"
 
 
 def test_a_shop_without_times_is_refused(monkeypatch):
