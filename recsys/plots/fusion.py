@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -89,11 +90,11 @@ def _panel(axes: Axes, own: pd.DataFrame, steps: list[str], colours: Sequence) -
         part, factor = own[rows], scale[rows]
         aside = 0 if way == "together" else (number - (len(ways) - 1) / 2) * 0.2
         place = part["step"].map(steps.index) + aside
-        spread = [(part["gain"] - part["low"]) * factor, (part["high"] - part["gain"]) * factor]
+        sides = (part["gain"] - part["low"]) * factor, (part["high"] - part["gain"]) * factor
         axes.errorbar(
             part["gain"] * factor,
             place,
-            xerr=spread,
+            xerr=np.stack(sides),  # a pair of tables of one row each would be read as two numbers
             fmt=MARKERS[WAYS.index(way)],
             color=colours[WAYS.index(way)],
             markersize=5,

@@ -1,5 +1,6 @@
 """Figures of search: examination by position, quality by α, off-policy estimates."""
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -51,7 +52,7 @@ def plot_policy_values(table: pd.DataFrame, known: float) -> Axes:
         known: the true value, or the mean of the policy's own log.
     """
     (ax,) = panels(1, width=6, height=1.2 + 0.4 * len(table))
-    error = [table["value"] - table["low"], table["high"] - table["value"]]
+    error = np.stack([table["value"] - table["low"], table["high"] - table["value"]])
     ax.errorbar(table["value"], table["method"], xerr=error, fmt="o", capsize=3)
     ax.axvline(known, color="0.4", linestyle="--", label="known")
     ax.set(xlabel="clicks per impression", ylabel="")

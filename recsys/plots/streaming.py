@@ -68,7 +68,7 @@ def plot_freshness(gains: pd.DataFrame) -> Axes | None:
     for place, scorer in enumerate(dict.fromkeys(plain[0])):
         rows = gains.loc[[f"{scorer}, {step}" for step in steps]]
         x = np.arange(len(steps)) + 0.06 * place
-        spread = [rows["gain"] - rows["low"], rows["high"] - rows["gain"]]
+        spread = np.stack([rows["gain"] - rows["low"], rows["high"] - rows["gain"]])
         axes.errorbar(
             x, rows["ndcg@10"], yerr=spread, marker="o", capsize=3, label=scorer, color=COLOURS[place]
         )

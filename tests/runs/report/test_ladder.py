@@ -48,6 +48,7 @@ def test_without_records_the_index_says_so_once(tmp_path):
     assert "ladder-light" not in index
 
 
+@pytest.mark.filterwarnings("error::FutureWarning")  # a user's terminal would show it
 def test_the_readme_gets_a_picture_or_a_sentence(records, tmp_path):
     (tmp_path / "README.md").write_text(README, encoding="utf-8")
     assert write_readme(records, tmp_path) == ["README.md", README_PICTURE]
