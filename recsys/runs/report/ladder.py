@@ -38,6 +38,10 @@ BESIDE_WORDS = {
 }
 README_PICTURE = "docs/ladder.svg"
 PAPER = "#ffffff"  # under the README's picture: its reader may have a dark page
+SHORT_ALT = "Gain in NDCG@10 of each step of the articles' stack, and of all steps together"
+CAPTION = (
+    "Each step alone, added in the articles' order, and in another; 95 % intervals over users and seeds."
+)
 NO_RECORD = (
     "What the whole stack is worth, step by step, has not been measured yet: "
     f"`recsys run {EXPERIMENT} --profile reference` makes the records that this place waits for."
@@ -103,7 +107,7 @@ def write_readme(reference: Sequence[Record], project: Path | None = None) -> li
         picture.parent.mkdir(parents=True, exist_ok=True)
         picture.write_text(as_svg(figure, transparent=False), encoding="utf-8")
         written.append(README_PICTURE)
-        text = f"![{_short_alt(gains)}]({README_PICTURE})"
+        text = f"![{SHORT_ALT}]({README_PICTURE})\n\n{CAPTION}"
     readme = project / "README.md"
     before = with_numbers(readme.read_text(encoding="utf-8"), reference, project)
     readme.write_text(with_block(before, "ladder", text), encoding="utf-8")
@@ -152,9 +156,3 @@ def _alt(gains: pd.DataFrame) -> str:
     told = gains[gains["way"].isin(("added", "together"))]
     rows = [f"{row['step'].replace('_', ' ')}, {_told(row)}" for _, row in told.iterrows()]
     return "Gain in NDCG@10 of each step added to the stack, 95 % interval: " + "; ".join(rows)
-
-
-def _short_alt(gains: pd.DataFrame) -> str:
-    """The same in few words, for the README: all steps together."""
-    together = "; ".join(_told(row) for _, row in gains[gains["way"] == "together"].iterrows())
-    return f"Gain in NDCG@10 of each step of the stack; together: {together or 'not recorded yet'}"
