@@ -221,7 +221,7 @@ def rerun(
     """Repeat a committed run at its own commit and demand the same numbers.
 
     The commit is checked out into a git worktree and the run is made there with the installed packages.
-    Metrics must be equal bit for bit on the same kind of processor; seconds and memory are not compared.
+    Metrics must be equal: bit for bit on the same processor with the same kernels for matrices, else to 1e-4.
 
     Example: recsys rerun 01_loss_derivation/dataset=beauty-objective=bce-trials=1-steps=100-seed=1-82030f7e
 
@@ -234,9 +234,9 @@ def rerun(
 
 @app.command(cls=OnceEach)
 def findings() -> None:
-    """Write docs/findings.md, docs/streaming_sizing.md and the README's ladder from the records.
+    """Write docs/findings.md, docs/streaming_sizing.md and the README's numbers and ladder from the records.
 
-    The findings' template, docs/findings.template.md, holds a selector wherever a number belongs, such as
+    Their templates, docs/*.template.md, hold a selector wherever a number belongs, such as
     {{ 00_data_and_splits | dataset=beauty, scorer=random | ndcg@10 | .4f }}.
     """
     from recsys.runs.records import load_records

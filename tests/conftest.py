@@ -62,7 +62,8 @@ def smoke_runs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SmokeRuns | None]:
     """Started before the first test where notebooks are among what was asked for; else None."""
-    items = [one for one in request.session.items if getattr(one, "originalname", "") == TEST]
+    notebooks = [one for one in request.session.items if one.path.name == "test_notebooks.py"]
+    items = [one for one in notebooks if getattr(one, "originalname", "") == TEST]
     if not items:
         yield None
         return

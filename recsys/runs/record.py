@@ -200,8 +200,9 @@ def _imported(started_ns: int) -> dict[str, str]:
 def _machine() -> dict[str, Any]:
     """Device, processor, cores and memory; a GPU's name when this process used one.
 
-    kernels: the instructions for which the loaded libraries multiply matrices. A virtual machine's processor
-    may have one name on hosts where these differ, and so the last bits of what is computed.
+    kernels: which kernels the loaded libraries say that they use, and the processor's vector instructions, by
+    which those that say nothing choose. A virtual machine's processor may have one name on hosts where these
+    differ, and so the last bits of what is computed.
     """
     import psutil
     from threadpoolctl import threadpool_info
@@ -211,11 +212,13 @@ def _machine() -> dict[str, Any]:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        flags = next((line.split() for line in lines if line.startswith("flags")), [])
     except (OSError, StopIteration):
-        processor = platform.processor() or platform.machine()
+        processor, flags = platform.processor() or platform.machine(), []
     loaded = {
         f"{one['internal_api']} {one['architecture']}" for one in threadpool_info() if "architecture" in one
     }
+    loaded.add(" ".join(["processor", *sorted(flag for flag in flags if flag.startswith(("avx", "amx")))]))
     if torch is not None:
         loaded.add(f"torch {torch.backends.cpu.get_cpu_capability()}")
     return {

@@ -31,9 +31,6 @@ MEASURED += ("*_gb", "*_mb", "*entry_bytes", "*share_of_gemm", "first_too_large"
 MEASURED += ("trainer_*", "cores_*", "*:cost*", "queries_*")
 
 
-OTHER = "another processor, or other kernels for matrices"
-
-
 class RerunError(RuntimeError):
     """A run cannot be repeated; the message says why."""
 
@@ -42,7 +39,8 @@ class RerunError(RuntimeError):
 class Repetition:
     """Comparison of a repeated run with its record.
 
-    same_machine: whether the processor is the recorded one. different: metrics that do not agree, with both
+    same_machine: whether processor and kernels are the recorded ones, so that every bit must agree; False for
+    an older record, without kernels, whose bits do not. different: metrics that do not agree, with both
     values. measured: metrics that were not compared. newer: packages with another version than recorded.
     """
 
@@ -63,7 +61,11 @@ class Repetition:
         """One line: equal or not, and possible reasons of a difference."""
         if not self.compared:
             return f"repeated; all {len(self.measured)} metrics are measured ones, nothing must be equal"
-        how = "bit for bit" if self.same_machine else f"within {TOLERANCE:g} ({OTHER})"
+        how = (
+            "bit for bit"
+            if self.same_machine
+            else f"within {TOLERANCE:g} (another processor, or other kernels for matrices)"
+        )
         if not self.different:
             return f"{self.compared} metrics equal {how}; {len(self.measured)} measured ones not compared"
         listed = ", ".join(f"{n} {was:.8g} → {now:.8g}" for n, (was, now) in list(self.different.items())[:4])
@@ -108,8 +110,8 @@ def compare(record: Record, again: Mapping[str, Any], others: Sequence[Record] =
     same = was["processor"] == now["processor"] and (not named or was["kernels"] == now.get("kernels"))
     counted = [name for name in record.metrics if not is_measured(name)]
     different = _different(record.metrics, again["metrics"], counted, 0.0 if same else TOLERANCE)
-    if same and not named and not _different(record.metrics, again["metrics"], counted, TOLERANCE):
-        same, different = not different, {}  # perhaps of a processor of the same name with other kernels
+    if different and same and not named:  # perhaps of a processor of the same name with other kernels
+        same, different = False, _different(record.metrics, again["metrics"], counted, TOLERANCE)
     inside = [name for name, (_, now) in different.items() if _in_band([record, *others], name, now)]
     recorded = (record.provenance() or {}).get("versions", {})
     present = versions(recorded)
@@ -125,9 +127,8 @@ def _different(
     found = {}
     for name in names:
         was, now = recorded[name], repeated.get(name, float("nan"))
-        if not abs(was - now) <= tolerance * max(
-            abs(was), abs(now)
-        ):  # a missing metric is NaN, and never equal
+        # a missing metric is NaN, and never equal
+        if not abs(was - now) <= tolerance * max(abs(was), abs(now)):
             found[name] = (was, now)
     return found
 

@@ -60,13 +60,12 @@ class MemoryShortage:
         return ready
 
     def given_up(self, in_progress: bool) -> list[PlannedRun]:
-        """Those that wait when nothing was in progress for `LONGEST` seconds; they wait no more."""
+        """The first that waits, once nothing was in progress for `LONGEST` s: the next may need less."""
         if in_progress or not self._waiting:
             self._alone = None
             return []
         self._alone = self._alone or time.monotonic()
         if time.monotonic() - self._alone < LONGEST:
             return []
-        ended = [one for _, one in self._waiting]
-        self._waiting = []
-        return ended
+        (_, first), self._waiting = self._waiting[0], self._waiting[1:]
+        return [first]

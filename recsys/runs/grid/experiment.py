@@ -152,8 +152,8 @@ def choose(experiments: dict[str, Experiment], wanted: list[str]) -> list[Experi
         return list(experiments.values())
     chosen = []
     for name in wanted:
-        matches = [e for key, e in experiments.items() if key.startswith(f"{name}_")]
-        matches = [experiments[name]] if name in experiments else matches
+        family = [e for key, e in experiments.items() if key.startswith(f"{name}_")]
+        matches = [experiments[name]] if name in experiments else family
         if not matches:
             begun = [key for key in experiments if key.startswith(name)]  # cut short: 02_bert
             near = begun or difflib.get_close_matches(name, experiments, n=1, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""Writes the documents with numbers of the committed records: findings, sizing, the README's ladder."""
+"""Writes what quotes the committed records: findings, sizing, the README's numbers and ladder."""
 
 from collections.abc import Sequence
 

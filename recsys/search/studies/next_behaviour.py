@@ -69,9 +69,8 @@ def behaviours(dataset: str) -> tuple[pd.DataFrame, int, int]:
         source = sources.all_sources()[TAOBAO]
         options = source.options | {"events": source.options["events"] | {"kinds": TAOBAO_KINDS}}
         data = table.load(replace(source, options=options))
-        sources.note_options(
-            source
-        )  # as they are registered: those above are code, which a record counts too
+        # as they are registered: those above are code, which a record counts too
+        sources.note_options(source)
     else:
         data = load_dataset(dataset)
     if not data.has_times or "category" not in data.items:

@@ -111,6 +111,20 @@ def test_what_waits_with_nothing_in_progress_is_given_up_in_the_end(carried_out,
     assert outcomes["third"].ok
 
 
+def test_the_wait_counts_only_while_nothing_is_in_progress(monkeypatch):
+    seconds = itertools.count(step=600.0)
+    monkeypatch.setattr(memory_shortage.time, "monotonic", lambda: next(seconds))
+    short = memory_shortage.MemoryShortage(cluster=False)
+    runs = [planned(name) for name in NAMES[:2]]
+    assert all(short.takes(one) for one in runs)
+    for in_progress in (False, True, False):  # 600 s alone, not alone, 600 s alone again
+        assert short.given_up(in_progress) == []
+    while not (ended := short.given_up(in_progress=False)):
+        pass
+    assert ended == runs[:1], "one after the other: the next may need less"
+    assert len(short) == 1
+
+
 def test_too_little_free_memory_is_called_so(carried_out):
     outcomes = carried_out(FakeRay({}, memory=1.28 * GIB), 50)
     for one in outcomes.values():

@@ -11,10 +11,13 @@ from recsys.runs.records import Record
 README, TEMPLATE, NUMBERS = "README.md", "docs/readme_numbers.template.md", "numbers"
 
 
+def _block(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+
+
 def with_block(text: str, name: str, content: str) -> str:
     """A document with this content in the place of that name; as it is where it has no such place."""
-    block = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-    return block.sub(lambda found: found[1] + content + found[2], text, count=1)
+    return _block(name).sub(lambda found: f"{found[1]}{content}\n{found[2]}", text, count=1)
 
 
 def with_numbers(text: str, reference: Sequence[Record], project: Path | None = None) -> str:
@@ -32,9 +35,11 @@ def with_numbers(text: str, reference: Sequence[Record], project: Path | None = 
 def problems(reference: Sequence[Record], project: Path | None = None) -> list[str]:
     """What is wrong with the README's numbers; nothing where there is no template."""
     readme = (project or paths.PROJECT) / README
-    if not readme.is_file():
+    if not readme.is_file() or not ((project or paths.PROJECT) / TEMPLATE).is_file():
         return []
     text = readme.read_text(encoding="utf-8")
+    if not _block(NUMBERS).search(text):
+        return [f"{README} has no place <!-- {NUMBERS} --> ... <!-- /{NUMBERS} --> for {TEMPLATE}"]
     try:
         wanted = with_numbers(text, reference, project)
     except FindingsError as error:

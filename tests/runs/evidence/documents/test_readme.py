@@ -21,6 +21,14 @@ def test_numbers_are_filled_and_a_stale_one_is_told(tmp_path):
     assert "no committed record" in problems(records, tmp_path)[0]
 
 
+def test_a_lost_place_is_told_and_an_empty_one_is_filled(tmp_path):
+    (tmp_path / TEMPLATE).parent.mkdir()
+    (tmp_path / TEMPLATE).write_text("nothing to choose\n")
+    (tmp_path / "README.md").write_text("# Title\n<!-- number -->\n0.1\n<!-- /number -->\n")
+    assert "no place <!-- numbers -->" in problems([], tmp_path)[0]
+    assert with_block("<!-- x -->\n<!-- /x -->", "x", "new") == "<!-- x -->\nnew\n<!-- /x -->"
+
+
 def test_without_a_template_or_a_place_the_text_is_as_it_was(tmp_path):
     assert with_numbers(OLD, [], tmp_path) == OLD
     assert problems([], tmp_path) == []
