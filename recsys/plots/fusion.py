@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recsys.plots.style import COLOURS, panels
+from recsys.plots.style import COLOURS, interval_sides, panels
 
 WAYS = ("alone", "added", "other order", "together")
 MARKERS = ("o", "s", "D", "P")
@@ -90,11 +89,10 @@ def _panel(axes: Axes, own: pd.DataFrame, steps: list[str], colours: Sequence) -
         part, factor = own[rows], scale[rows]
         aside = 0 if way == "together" else (number - (len(ways) - 1) / 2) * 0.2
         place = part["step"].map(steps.index) + aside
-        sides = (part["gain"] - part["low"]) * factor, (part["high"] - part["gain"]) * factor
         axes.errorbar(
             part["gain"] * factor,
             place,
-            xerr=np.stack(sides),  # a pair of tables of one row each would be read as two numbers
+            xerr=interval_sides(part, "gain") * factor.to_numpy(),
             fmt=MARKERS[WAYS.index(way)],
             color=colours[WAYS.index(way)],
             markersize=5,

@@ -1,12 +1,11 @@
 """Figures of search: examination by position, quality by α, off-policy estimates."""
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import ScalarFormatter
 
-from recsys.plots.style import panels
+from recsys.plots.style import interval_sides, panels
 
 
 def plot_examination(curves: pd.DataFrame) -> Axes:
@@ -52,8 +51,7 @@ def plot_policy_values(table: pd.DataFrame, known: float) -> Axes:
         known: the true value, or the mean of the policy's own log.
     """
     (ax,) = panels(1, width=6, height=1.2 + 0.4 * len(table))
-    error = np.stack([table["value"] - table["low"], table["high"] - table["value"]])
-    ax.errorbar(table["value"], table["method"], xerr=error, fmt="o", capsize=3)
+    ax.errorbar(table["value"], table["method"], xerr=interval_sides(table, "value"), fmt="o", capsize=3)
     ax.axvline(known, color="0.4", linestyle="--", label="known")
     ax.set(xlabel="clicks per impression", ylabel="")
     ax.invert_yaxis()

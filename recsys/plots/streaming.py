@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from recsys.plots.style import COLOURS, panels
+from recsys.plots.style import COLOURS, interval_sides, panels
 
 STATES = ("cut", "month", "day", "hour", "session", "event", "session_only")
 BOXES = {  # name: (x, y, text)
@@ -68,7 +68,7 @@ def plot_freshness(gains: pd.DataFrame) -> Axes | None:
     for place, scorer in enumerate(dict.fromkeys(plain[0])):
         rows = gains.loc[[f"{scorer}, {step}" for step in steps]]
         x = np.arange(len(steps)) + 0.06 * place
-        spread = np.stack([rows["gain"] - rows["low"], rows["high"] - rows["gain"]])
+        spread = interval_sides(rows, "gain")
         axes.errorbar(
             x, rows["ndcg@10"], yerr=spread, marker="o", capsize=3, label=scorer, color=COLOURS[place]
         )

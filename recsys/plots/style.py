@@ -1,6 +1,8 @@
 """The common style of all figures: colour-blind-safe, readable in print and on a phone."""
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
@@ -38,6 +40,14 @@ def panels(count: int, width: float = 5.2, height: float = 3.8, **options) -> li
     """`count` axes side by side, `width` × `height` inches each; options go to plt.subplots."""
     _, axes = plt.subplots(1, count, figsize=(width * count, height), squeeze=False, **options)
     return list(axes[0])
+
+
+def interval_sides(table: pd.DataFrame, name: str) -> np.ndarray:
+    """[2, N]: how far columns low and high lie below and above column `name`, as matplotlib's errorbar asks.
+
+    One array: a pair of columns of one row each would be read as two numbers, with a warning.
+    """
+    return np.stack([(table[name] - table["low"]).clip(lower=0), (table["high"] - table[name]).clip(lower=0)])
 
 
 def literal(text: str) -> str:

@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 
-from recsys.plots.style import COLOURS, panels
+from recsys.plots.style import COLOURS, interval_sides, panels
 
 BAND = ("pi", 80)  # the middle 80 % of repeats
 COLOUR_MAP = "viridis"
@@ -222,14 +222,14 @@ def plot_draws(draws: pd.DataFrame, halves: pd.DataFrame, metric: str = "NDCG@10
         draws: from `recsys.sweeps.draws.best_of_draws`. halves: from `optimism_of_halves`.
     """
     left, right = panels(2, width=5.6, height=3.9)
-    left.errorbar(draws["tried"], draws["gain"], yerr=_sides(draws, "gain"), marker="o", capsize=3)
+    left.errorbar(draws["tried"], draws["gain"], yerr=interval_sides(draws, "gain"), marker="o", capsize=3)
     left.axhline(0, color="0.5", linewidth=1, linestyle="--")
     left.set(ylabel=f"test {metric}, chosen minus defaults", title="What tuning brings (95 % over users)")
     right.plot(draws["tried"], draws["optimism"], marker="o", label="validation minus test")
     right.errorbar(
         halves["tried"],
         halves["optimism"],
-        yerr=_sides(halves, "optimism"),
+        yerr=interval_sides(halves, "optimism"),
         marker="s",
         capsize=3,
         label="judged where it was chosen,\nminus on other users",
@@ -266,10 +266,6 @@ def plot_leads(frame: pd.DataFrame, metric: str = "NDCG@10") -> Axes:
     axes.set(xscale="log", xlabel="core seconds of tuning, each", ylabel=f"lead in test {metric}")
     sns.move_legend(axes, "best", title=None)
     return axes
-
-
-def _sides(table: pd.DataFrame, name: str) -> np.ndarray:
-    return np.stack([(table[name] - table["low"]).clip(lower=0), (table["high"] - table[name]).clip(lower=0)])
 
 
 def _heights(values: pd.Series, log: bool) -> tuple[np.ndarray, list[tuple[float, str]]]:
