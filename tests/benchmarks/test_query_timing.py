@@ -6,14 +6,8 @@ import pytest
 from recsys.benchmarks import query_timing
 from recsys.benchmarks.query_timing import QueryTiming, query_tail, time_queries, time_titles
 from recsys.benchmarks.timing import Timing
+from tests.benchmarks.clock import Clock
 from tests.shop_texts import QUERIES
-
-
-class Clock:
-    now = 0.0
-
-    def perf_counter(self):
-        return self.now
 
 
 @pytest.fixture
@@ -31,7 +25,7 @@ class Recorder:
 
     def encode(self, texts, **_):
         self.asked.append(texts)
-        self.clock.now += self.seconds.get(texts, 0.001) if isinstance(texts, str) else 0
+        self.clock.takes(self.seconds.get(texts, 0.001) if isinstance(texts, str) else 0)
 
 
 def test_the_median_query_is_no_mean_and_the_tail_is_told(clock):

@@ -1,10 +1,13 @@
 """The kit's engine beside the library's: the same products, told apart by time alone."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from recsys.benchmarks import search_latency as latency
 from recsys.benchmarks.search_latency import BACKENDS, KIT, Contenders, FlatSearch
+from tests.benchmarks.clock import Clock
 
 pytest.importorskip("sentence_transformers")
 
@@ -71,8 +74,19 @@ def test_the_record_has_both_sides_warm_and_cold(found, shop, monkeypatch):
     assert metrics["query_ms"] <= metrics["query_p99_ms"]
     assert len(disturbed.wall) == len(shop[1])
     assert set(table["search"].dropna()) >= {KIT, found.best}
-    steps = latency.steps(found.engine, shop[1]).set_index("step")["ms"]
-    assert steps["encode"] < steps["whole answer"]
+
+
+def test_what_is_neither_encoding_nor_vectors_is_the_rest(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(latency, "time", clock)
+    engine = SimpleNamespace(
+        texts=SimpleNamespace(queries=lambda queries: clock.takes(0.002)),
+        vectors=SimpleNamespace(search=lambda vectors, k: clock.takes(0.001)),
+        search=lambda query, k: clock.takes(0.007),
+    )
+    steps = latency.steps(engine, ["a", "b"]).set_index("step")["ms"]
+    told = {"encode": 2, "nearest vectors": 1, "words, fusion, table": 4, "whole answer": 7}
+    assert steps.to_dict() == pytest.approx(told)
 
 
 def test_other_work_runs_before_every_cold_answer(monkeypatch):

@@ -1,7 +1,5 @@
 """Every error listed for the printed programs is one today, and its mended form works."""
 
-import time
-
 import pytest
 import torch
 
@@ -39,9 +37,8 @@ def test_it_is_an_error_and_its_mended_form_works(bench, name):
 
 def test_the_table_of_all():
     torch.manual_seed(3)
-    before, started = torch.random.get_rng_state(), time.process_time()
+    before = torch.random.get_rng_state()
     table = shown.printed_errors()
-    assert time.process_time() - started < 5
     assert torch.equal(before, torch.random.get_rng_state())
     assert list(table) == shown.COLUMNS
     assert list(table["id"]) == list(shown.DEMONSTRATIONS)
