@@ -23,18 +23,19 @@ def plot_neighbours(
     """One row of pictures for each modality: the item, then its nearest neighbours by cosine.
 
     Args:
-        table: n items with a column `picture` (paths or None) and `caption`.
+        table: n items with a column `picture` (paths or None) and, if they have words, `caption`.
         vectors: modality → [n, D], rows of any length. row: the item.
     """
+    columns = min(SHOWN + 1, len(table))
     figure, axes = plt.subplots(
-        len(vectors), SHOWN + 1, figsize=(1.5 * (SHOWN + 1), 1.9 * len(vectors)), squeeze=False
+        len(vectors), columns, figsize=(1.5 * columns, 1.9 * len(vectors)), squeeze=False
     )
     for line, (name, x) in zip(axes, vectors.items(), strict=True):
         unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9)
         order = np.argsort(-(unit @ unit[row]), kind="stable")
         nearest = [row, *[item for item in order if item != row][:SHOWN]]
         for place, item in zip(line, nearest, strict=True):
-            show_picture(place, table["picture"].iloc[item], str(table[caption].iloc[item]))
+            show_picture(place, table["picture"].iloc[item], _words(table, item, caption))
         line[0].set_ylabel(name, rotation=90)
     figure.suptitle("Nearest by each modality; the item itself stands first")
     return list(axes.flat)
@@ -49,7 +50,7 @@ def plot_changed(table: pd.DataFrame, changed: pd.DataFrame, caption: str = "tex
     shown = changed.head(SHOWN)
     figure, axes = plt.subplots(1, max(1, len(shown)), figsize=(1.9 * max(1, len(shown)), 2.6), squeeze=False)
     for place, (_, line) in zip(axes[0], shown.iterrows(), strict=False):
-        show_picture(place, table["picture"].iloc[line["row"]], str(table[caption].iloc[line["row"]]))
+        show_picture(place, table["picture"].iloc[line["row"]], _words(table, line["row"], caption))
         right = line["after"] == line["true"]
         place.set_xlabel(f"{line['before']} → {line['after']}", color=COLOURS[2 if right else 3], fontsize=8)
     figure.suptitle("What fusion changed (green: now right)")
@@ -102,6 +103,11 @@ def plot_cost(costs: pd.DataFrame) -> Axes:
     sns.scatterplot(costs, x="megabytes", y="gain", size="parameters", hue="modality", ax=axes)
     axes.set(xlabel="MB of vectors", ylabel="gain [points]", title="Price and yield")
     return axes
+
+
+def _words(table: pd.DataFrame, item: int, caption: str) -> str:
+    """An item's caption; empty where the data set has photos alone, as Grocery Store's shelves."""
+    return str(table[caption].iloc[item]) if caption in table else ""
 
 
 def show_picture(axes: Axes, path: str | None, caption: str) -> None:
