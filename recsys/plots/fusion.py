@@ -65,7 +65,9 @@ def plot_step_gains(
         return None
     colours = list(COLOURS) if colours is None else list(colours)
     datasets = list(dict.fromkeys(gains["dataset"]))
-    steps = list(dict.fromkeys(gains["step"]))
+    # a data set without pictures lacks a step: the order is that of the one with all of them
+    fullest = max(datasets, key=lambda name: gains.loc[gains["dataset"] == name, "step"].nunique())
+    steps = list(dict.fromkeys([*gains.loc[gains["dataset"] == fullest, "step"], *gains["step"]]))
     columns = columns or len(datasets)
     lines = -(-len(datasets) // columns)
     figure = Figure(figsize=(width, lines * (HEAD + ROW * len(steps))), layout="constrained")
@@ -75,8 +77,10 @@ def plot_step_gains(
         axes.set_title(dataset.replace("_", " "), fontsize=10, loc="left")
     for axes in panels[len(datasets) :]:
         axes.remove()
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), frameon=False, fontsize=9)
+    legends = [axes.get_legend_handles_labels() for axes in panels[: len(datasets)]]
+    handles = {way: handle for own in legends for handle, way in zip(*own, strict=True)}
+    place = {"loc": "outside lower left", "ncols": len(handles)}
+    figure.legend(handles.values(), handles.keys(), frameon=False, fontsize=9, **place)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 from recsys.benchmarks.ladder.steps import stacks
@@ -81,3 +82,13 @@ def test_a_panel_has_a_mark_for_each_way_of_each_step(records):
     assert drawn == gains.groupby("way").size().to_dict()
     assert [label.get_text() for label in axes.get_yticklabels()][-1] == "all"
     assert plot_step_gains(gains.iloc[:0]) is None
+
+
+def test_a_shop_without_pictures_does_not_change_the_order_of_steps(records):
+    """Online Retail stood first and has no pictures, so that `multimodal` came below `all`."""
+    gains = step_gains(records)
+    without = gains[gains["step"] != "multimodal"].assign(dataset="online_retail")
+    first = plot_step_gains(pd.concat([without, gains])).axes[0]
+    shown = [label.get_text() for label in first.get_yticklabels()]
+    assert shown == [step.replace("_", " ") for step in dict.fromkeys(gains["step"])]
+    assert shown[-1] == "all"
