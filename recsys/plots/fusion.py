@@ -79,7 +79,8 @@ def plot_step_gains(
         axes.remove()
     legends = [axes.get_legend_handles_labels() for axes in panels[: len(datasets)]]
     handles = {way: handle for own in legends for handle, way in zip(*own, strict=True)}
-    place = {"loc": "outside lower left", "ncols": len(handles)}
+    figure.supxlabel("gain in NDCG@10, % of the stack without the step", fontsize=10)
+    place = {"loc": "outside upper left", "ncols": len(handles)}
     figure.legend(handles.values(), handles.keys(), frameon=False, fontsize=9, **place)
     return figure
 
@@ -107,7 +108,6 @@ def _panel(axes: Axes, own: pd.DataFrame, steps: list[str], colours: Sequence) -
     axes.set_yticks(range(len(steps)), [step.replace("_", " ") for step in steps])
     axes.set_ylim(len(steps) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("gain in NDCG@10, % of the stack without the step")
     axes.grid(axis="x", alpha=0.6, linewidth=0.6)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)

@@ -81,6 +81,11 @@ def write_report(
     template = environment.get_template("experiment.html.j2")
     for one in sections:
         site.write(one.page, template.render(section=one))
+    columns = [c for o, t in ORIGINS.items() if (c := provenance(t, by_origin[o])) is not None]
+    text = environment.get_template("provenance.html.j2").render(columns=columns)
+    ingredients = site.write("provenance.html", text)
+    text = environment.get_template("errors.html.j2").render(errors=claims.errors)
+    errors_page = site.write("errors.html", text)
     text = environment.get_template("index.html.j2").render(
         rows=rows,
         counts=counts(rows),
@@ -89,8 +94,10 @@ def write_report(
         homes=_homes(sections),
         failures=[{**failure, "page": notebooks.get(_key(failure))} for failure in failures],
         errors=claims.errors,
+        errors_page=errors_page,
         policy=load_policy(),
-        columns=[c for o, t in ORIGINS.items() if (c := provenance(t, by_origin[o])) is not None],
+        columns=columns,
+        ingredients=ingredients,
         now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     site.write("index.html", text)
