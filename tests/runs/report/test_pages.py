@@ -1,6 +1,5 @@
 """The report as a reader meets it: a folder opened from disk, on any width, without a network."""
 
-import html.parser
 import json
 import re
 
@@ -17,25 +16,7 @@ from recsys.runs.report.site import ReportError
 from recsys.runs.report.verdicts import agreement
 from tests.runs.made_records import experiment, make_record
 from tests.runs.report.conftest import CLAIMS, EXPERIMENT, build
-
-
-class Elements(html.parser.HTMLParser):
-    """Every start tag of a page, and its text."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.words = [], []
-        self.feed(page.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self):
-        return re.sub(r"\s+", " ", " ".join(self.words))
+from tests.runs.report.elements import Elements
 
 
 def pages(site):
@@ -166,26 +147,6 @@ def test_light_and_dark_drawings_differ_in_colours_only(site):
     assert light != dark
     assert re.sub("#[0-9a-f]{6}", "", light) == re.sub("#[0-9a-f]{6}", "", dark)
     assert "#23282d" not in dark
-
-
-def test_failures_and_provenance_are_said(site):
-    text = Elements(site / "index.html").text
-    assert "beauty can't be had: no network" in text
-    assert "(cell 7)" in text
-    foot = text[text.rindex("Provenance") :]
-    facts = ("0123456789ab", "Test processor, 2 cores, 23 GB", "2026-11-22T06:40:00Z", "3 package versions")
-    assert [fact for fact in facts if fact not in foot] == []
-    ingredients = Elements(site / "provenance.html").text
-    assert "torch" in ingredients
-    assert "2.13.0" in ingredients
-
-
-def test_the_articles_errors_have_a_page_and_their_count_stands_in_the_index(site):
-    assert 'href="errors.html"' in (site / "index.html").read_text()
-    assert "1 error, " in Elements(site / "index.html").text
-    told = Elements(site / "errors.html").text
-    assert "The sign." in told
-    assert "Mended: Minus." in told
 
 
 def notebook_page(site):
