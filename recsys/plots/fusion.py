@@ -80,8 +80,14 @@ def plot_step_gains(
     legends = [axes.get_legend_handles_labels() for axes in panels[: len(datasets)]]
     handles = {way: handle for own in legends for handle, way in zip(*own, strict=True)}
     figure.supxlabel("gain in NDCG@10, % of the stack without the step", fontsize=10)
-    place = {"loc": "outside upper left", "ncols": len(handles)}
-    figure.legend(handles.values(), handles.keys(), frameon=False, fontsize=9, **place)
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside upper left",
+        ncols=len(handles),
+        frameon=False,
+        fontsize=9,
+    )
     return figure
 
 

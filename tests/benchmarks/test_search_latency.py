@@ -74,6 +74,8 @@ def test_the_record_has_both_sides_warm_and_cold(found, shop, monkeypatch):
     assert metrics["query_ms"] <= metrics["query_p99_ms"]
     assert len(disturbed.wall) == len(shop[1])
     assert set(table["search"].dropna()) >= {KIT, found.best}
+    steps = latency.steps(found.engine, shop[1]).set_index("step")["ms"]
+    assert (steps[["encode", "nearest vectors", "whole answer"]] > 0).all()
 
 
 def test_what_is_neither_encoding_nor_vectors_is_the_rest(monkeypatch):
