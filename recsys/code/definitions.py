@@ -78,7 +78,7 @@ def read_module(name: str, source: str) -> Module:
 
 def code_of(statements: list[ast.stmt], aliases: dict[str, str], module: str = "") -> Definition:
     """Statements that belong to no module, such as a notebook's, as one definition."""
-    return _definition(BODY, statements, module, aliases)
+    return _definition(BODY, deepcopy(statements), module, aliases)
 
 
 def aliases_of(statements: Iterable[ast.stmt]) -> dict[str, str]:
@@ -97,8 +97,9 @@ def references(nodes: Iterable[ast.AST], aliases: dict[str, str]) -> set[str]:
 
 
 def _definition(name: str, nodes: list[ast.stmt], module: str, aliases: dict[str, str]) -> Definition:
+    """One definition of these statements, which it uses up: a copy of each would be half of the reading."""
     local = aliases | dict(_aliases(n for node in nodes for n in ast.walk(node)))
-    bare = [node for node in map(_bare, nodes) if node is not None]
+    bare = [node for node in map(_Bare().visit, nodes) if node is not None]
     uses, packages = set(), set()
     for node in bare:
         for head, *rest in _chains(node):
@@ -262,10 +263,6 @@ class _Unplaced(ast.NodeTransformer):
         if isinstance(node.value, ast.Name) and node.value.id in self._modules:
             return ast.Name(node.attr, ast.Load())
         return self.generic_visit(node)
-
-
-def _bare(node: ast.stmt) -> ast.stmt | None:
-    return _Bare().visit(deepcopy(node))
 
 
 def _chains(node: ast.AST) -> Iterator[list[str]]:

@@ -34,6 +34,7 @@ OUTSIDE += tuple(
 OUTSIDE += tuple(f"{PACKAGE}.data.{room}.sources" for room in ("labelled", "logs"))
 OUTSIDE += (f"{PACKAGE}.data.labelled.search_sources", f"{PACKAGE}.data.media.entries")
 OUTSIDE += (f"{PACKAGE}.data.sectors.entries",)
+BELOW_OUTSIDE = tuple(f"{place}." for place in OUTSIDE)
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,18 @@ class Reach:
 
 
 def package_sources(folder: Path) -> Sources:
-    """Reads modules from the folder that contains the package."""
+    """Reads modules from the folder that contains the package.
+
+    Which modules there are is asked once: a walk asks for every dotted name, and hardly one is a module.
+    """
+    files = {}
+    for path in sorted(folder.joinpath(PACKAGE).rglob("*.py")):
+        parts = path.relative_to(folder).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
 
     def source(name: str) -> str | None:
-        stem = folder.joinpath(*name.split("."))
-        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
-            if path.is_file():
-                return _text(path, path.stat().st_mtime_ns)
-        return None
+        path = files.get(name)
+        return None if path is None else _text(path, path.stat().st_mtime_ns)
 
     return source
 
@@ -122,7 +127,7 @@ class _Walk:
 
     def follow(self, path: str, within: str = "") -> set[str]:
         """Take in what a dotted path points to; the definitions that it points to."""
-        if any(path == p or path.startswith(f"{p}.") for p in OUTSIDE):
+        if path in OUTSIDE or path.startswith(BELOW_OUTSIDE):
             return set()
         if (path, within) not in self._followed:
             self._followed[path, within] = set()  # two modules may import each other
