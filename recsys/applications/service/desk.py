@@ -7,6 +7,7 @@ so no wording of a question can bring them out. The question itself is no source
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ CANARY = f"Order K-7781234 of Zelda Quince, zelda.quince@example.org, paid {AMOU
 HOSTILE = {
     "empty": " \t\n",
     "only digits": "4711 0815 42",
+    "an address at the cut": " " * 3985 + "zelda.quince@example.org",
+    "a number at the cut": "word " * 199 + "+44 20 7946 0018",
     "10,000 words": "where is my order " * 2500,
     "another script": "我的订单在哪里？",
     "another language": "wo ist denn meine Bestellung geblieben",
@@ -85,7 +88,7 @@ class Desk:
     def reply(self, question: str, customer: str) -> Reply:
         """The answer to one question. customer: from the login, never from the question."""
         request = prepare(question)
-        masked, _ = mask(request.text)
+        masked = request.text
         if not request.readable:
             return self._said(Reply(REPLIES[request.state], request.state), masked)
         # fewer than this is familiar of nothing: a person answers
@@ -132,7 +135,7 @@ def hostile_table(desk: Desk) -> tuple[pd.DataFrame, dict[str, float]]:
 
     Returns:
         a row an input: input, state, reply, shown (of the canary's numbers and names, in the reply), logged
-        (the same in the log, its amount apart); and errors_in_replies, errors_in_log: their counts, which
+        (the same in the log, its amount apart, and any four digits in a row); and errors_in_replies, errors_in_log: their counts, which
         must be 0.
     """
     kept: list[str] = []
@@ -140,7 +143,8 @@ def hostile_table(desk: Desk) -> tuple[pd.DataFrame, dict[str, float]]:
     rows = []
     for name, question in HOSTILE.items():
         reply = desk.reply(question, "you")
-        logged = _of_canary(kept[-1].replace(AMOUNT, ""))
+        line = kept[-1].replace(AMOUNT, "")
+        logged = ", ".join(filter(None, (_of_canary(line), *re.findall(r"\d{4,}", line))))
         rows.append((name, reply.state, reply.text, _of_canary(reply.text), logged))
     desk.log = write
     table = pd.DataFrame(rows, columns=["input", "state", "reply", "shown", "logged"])

@@ -18,8 +18,12 @@ UNITS += " seventeen eighteen nineteen"
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 NUMBER_WORDS = {word: str(number) for number, word in enumerate(UNITS.split())}
 NUMBER_WORDS |= {word: str(10 * number) for number, word in enumerate(TENS.split(), start=2)}
-NUMBER_WORDS |= {"hundred": "100", "thousand": "1000", "dozen": "12"}
-DIGITS = re.compile(r"\d+(?:[.,:]\d+)*")
+NUMBER_WORDS |= {"hundred": "100", "thousand": "1000", "dozen": "12", "million": "1000000", "billion": "1000000000"}
+NUMBER_WORDS |= {"half": "½"}
+MEASURED = "second minute hour day night week weekend month year euro dollar pound cent percent".split()
+ONE = re.compile(rf"\bone(?=[ -](?:(?:working|business|full|calendar|whole) )?(?:{'|'.join(MEASURED)})s?\b)", re.IGNORECASE)
+# a minus counts where a word could begin: "3-5 days" is no minus five
+DIGITS = re.compile(r"(?:(?<![^\s(])[-−])?\d+(?:[.,:]\d+)*|[\u00bc-\u00be\u2150-\u215e]")
 ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+\w|(?:https?://|www\.)\S+")
 WORD = re.compile(r"[^\W\d_][\w'’-]*")
 SENTENCE_END = re.compile(r"[.!?:;]\s*[\"'”)]*\s*$|\n\s*(?:[-*•]\s*)?$|^\W*$")
@@ -73,9 +77,9 @@ OPENERS = frozenset(
 def numbers(text: str) -> set[str]:
     """The numbers in a text, digits and words, commas of thousands and of decimals as points.
 
-    "one" is left out: more often than a number it is a word like "this one".
+    "one" counts where a measure follows: else it is more often a word like "this one".
     """
-    found = {number.replace(",", ".") for number in DIGITS.findall(text)}
+    found = {number.replace(",", ".").replace("−", "-") for number in DIGITS.findall(ONE.sub("1", text))}
     words = {word.lower() for word in re.findall(r"[A-Za-z]+", text)} - {"one"}
     return found | {NUMBER_WORDS[word] for word in words & set(NUMBER_WORDS)}
 
@@ -86,7 +90,7 @@ def names(text: str) -> list[str]:
     At the beginning of a sentence a capital says nothing by itself: such a word counts unless it is one of
     the language's small words or of `OPENERS`.
     """
-    found = ADDRESS.findall(text)
+    found = addresses(text)
     for match in WORD.finditer(ADDRESS.sub(" ", text)):
         word = match.group()
         if not (word[0].isupper() or any(sign.isdigit() or sign.isupper() for sign in word)):
@@ -99,6 +103,11 @@ def names(text: str) -> list[str]:
     return found
 
 
+def addresses(text: str) -> list[str]:
+    """The e-mail and web addresses of a text, without the signs of the sentence around them."""
+    return [address.rstrip(".,;:!?)\"'”’") for address in ADDRESS.findall(text)]
+
+
 def unsupported(answer: str, sources: Sequence[str]) -> list[str]:
     """The numbers and names of an answer that none of its sources has, in order; [] of a faithful one.
 
@@ -107,13 +116,11 @@ def unsupported(answer: str, sources: Sequence[str]) -> list[str]:
         ['5']
     """
     source = "\n".join(sources)
-    known_numbers, lower = numbers(source), source.lower()
-    known_words = {_plain(word) for word in WORD.findall(source)}
+    known_numbers = numbers(source)
+    known_words = {_plain(word) for word in (*WORD.findall(source), *addresses(source))}
     wrong = sorted(numbers(answer) - known_numbers)
     for name in names(answer):
-        plain = _plain(name)
-        stands = plain in known_words or (("@" in plain or "/" in plain) and plain in lower)
-        if not stands and not DIGITS.fullmatch(name):
+        if _plain(name) not in known_words and not DIGITS.fullmatch(name):
             wrong.append(name)
     return wrong
 

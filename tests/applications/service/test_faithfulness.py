@@ -22,6 +22,8 @@ PAGE = (
         "The fee is 3.50 euros, and you can write to help@kestrel.example.",
         "You may write. Thank you! However, a fee is kept.",
         "Kestrel's parcels take 5 days.",
+        "This one takes 3-5 days.",
+        "Write to help@kestrel.example!",
         "",
     ],
 )
@@ -38,6 +40,14 @@ def test_faithful(answer):
         ("Ask Amazon about it.", ["Ask", "Amazon"]),
         ("write to admin@kestrel.example", ["admin@kestrel.example"]),
         ("it is an iPhone", ["iPhone"]),
+        # half of an address, by another beginning or by the length at which the model ends
+        ("write to elp@kestrel.example", ["elp@kestrel.example"]),
+        ("write to help@kestrel", ["help@kestrel"]),
+        ("it takes one day", ["1"]),
+        ("it takes 5 million days", ["1000000"]),
+        ("it takes ½ day", ["½"]),
+        ("it takes half a day", ["½"]),
+        ("it takes -5 days", ["-5"]),
     ],
 )
 def test_made_up(answer, wrong):

@@ -1,10 +1,11 @@
 """What must not be written down, and what has to stay."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.applications.service.masking import LONGEST, mask
+from recsys.applications.service.masking import LONGEST, mask, masking_table
 from recsys.applications.service.study import masked_shares
 
 
@@ -23,6 +24,14 @@ from recsys.applications.service.study import masked_shares
         ("I am asking for Mr. Smith", "Smith", "NAME"),
         ("my name is Anna Freeman and", "Freeman", "NAME"),
         ("the account of Anna Freeman?", "Freeman", "NAME"),
+        ("4711 0815 42", "0815", "NUMBER"),
+        ("06 12 34 56 78", "34", "NUMBER"),
+        ("where is order 1135 4261 7", "4261", "NUMBER"),
+        ("order ORD-1234-5678", "5678", "NUMBER"),
+        ("call 0171 234567", "0171", "NUMBER"),
+        ("phone 555-0199", "0199", "NUMBER"),
+        ("order number 9942", "9942", "NUMBER"),
+        ("write to ann.lee @ example.org", "ann.lee", "E-MAIL"),
         ("ｏｒｄｅｒ １２３４５６７", "1234567", "NUMBER"),
         ("order 1234\u200b5678", "5678", "NUMBER"),
     ],
@@ -35,7 +44,14 @@ def test_personal_data_are_replaced_by_their_kind(text, secret, kind):
 
 
 @pytest.mark.parametrize(
-    "text", ["I paid 160 euros for 2 lamps", "is there a fee", "open from 8 to 20 o'clock"]
+    "text",
+    [
+        "I paid 160 euros for 2 lamps",
+        "is there a fee",
+        "open from 8 to 20 o'clock",
+        "I ordered 100 lamps for 1.234,50 euros",
+        "is it open 24/7",
+    ],
 )
 def test_amounts_and_plain_questions_stay(text):
     assert mask(text) == (text, {})
@@ -74,6 +90,20 @@ def test_a_text_of_megabytes_is_cut_before_any_rule_reads_it(text):
 
 def test_what_lies_beyond_the_longest_text_is_dropped():
     assert "99887766" not in mask("a " * LONGEST + "99887766")[0]
+
+
+@pytest.mark.parametrize("secret", ["ann.lee@example.org", "+44 20 7946 0018", "4111 1111 1111 1111"])
+@pytest.mark.parametrize("kept", range(1, 20, 3))
+def test_a_number_at_the_end_of_what_is_read_is_dropped_whole(secret, kept):
+    """Half of it would have no shape that a rule knows."""
+    clean = mask("a " * ((LONGEST - kept) // 2) + secret)[0]
+    assert not any(part in clean for part in ("ann", "lee", "44", "20", "79", "41", "11"))
+
+
+def test_a_number_of_which_a_part_is_left_counts_as_not_masked():
+    table = masking_table(["my code is 77 4321"], ["774321"], ["code"])
+    assert np.isnan(table.loc["code", "masked"])  # the value does not stand in the text
+    assert masking_table(["it is 12 345x"], ["12 345x"], ["code"]).loc["code", "masked"] == 0.0
 
 
 def test_the_demo_shops_values_are_all_found_and_plain_questions_left_alone():

@@ -36,3 +36,18 @@ def test_any_text_becomes_a_request_of_printable_words(text):
     assert request.text.isprintable()
     assert len(request.text.split(" ")) <= MOST_WORDS
     request.text.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " " * 3985 + "zelda.quince@example.org",
+        "word " * 199 + "+44 20 7946 0018",
+        "word " * 198 + "card 4111 1111 1111 1111",
+        " " * 19_985 + "zelda.quince@example.org",
+    ],
+)
+def test_what_straddles_a_cut_is_masked_before_it(text):
+    """Cut first, half an address or a number passed the rules and stood in the log."""
+    seen = prepare(text).text
+    assert not any(part in seen for part in ("zelda", "44", "79", "4111"))
