@@ -2,7 +2,11 @@
 
 The watermark is the newest time seen so far less a delay, as in `recsys.streaming.arrivals`. A day is closed
 when the watermark has passed its end; a text of a closed day is late, counted and left out. So the alarms
-depend on the texts in the order of arrival, and not on where that was cut into batches.
+depend on the texts in the order of arrival, and not on where that was cut into batches. A day on which
+nothing at all was read was not watched and is not folded, as in `surges.stream_of`.
+
+A text whose time lies more than `LEAP` from the clock is strange, counted and left out. `AGREED` of them in a
+row that agree with each other are believed: then the clock was wrong, or nothing was written for so long.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ from typing import NamedTuple
 from recsys.applications.opinion.alarm import NEW, AlarmSpec, step
 from recsys.streaming.events import DAY
 
-LEAP = 366 * DAY  # milliseconds without any text, after which a newer one is taken for a wrong clock
+LEAP = 366 * DAY  # milliseconds
+AGREED = 5  # strange texts
 
 
 class DatedText(NamedTuple):
@@ -39,6 +44,9 @@ class LiveWatch:
     Args:
         firms: that are watched; texts on others move the clock alone.
         delay: milliseconds that a text may be late.
+
+    Attributes:
+        late, strange: texts that were left out, see the module. restarts: how often the clock was set anew.
     """
 
     def __init__(self, firms: Iterable[str], spec: AlarmSpec, delay: int = DAY // 4):
@@ -46,25 +54,47 @@ class LiveWatch:
         self.states = dict.fromkeys(firms, NEW)
         self.waiting: Counter[tuple[int, str]] = Counter()
         self.clock, self.open, self.late = -(2**62), None, 0
-        self.strange = 0  # texts more than LEAP newer than any before: counted and left out
+        self.read: set[int] = set()  # open days with any text
+        self.strange, self.odd = 0, []  # how many were left out; the last ones, in a row
+        self.restarts, self.believed = 0, 0  # texts that were taken in since the clock was set
 
     def push(self, texts: Iterable[DatedText]) -> list[Alarm]:
         """Take in texts as they arrived; alarms of the days that this closed."""
-        found: list[Alarm] = []
-        for text in texts:
-            day = text.time // DAY
-            self.open = day if self.open is None else self.open
-            if day < self.open:
-                self.late += 1
-                continue
-            if text.time > max(self.clock, self.open * DAY) + LEAP:
-                self.strange += 1  # one wrong clock would close every day up to then, and all others be late
-                continue
-            if text.bad and text.firm in self.states:
-                self.waiting[day, text.firm] += 1
-            self.clock = max(self.clock, text.time)
-            found += self._close((self.clock - self.delay) // DAY)
-        return found
+        return [alarm for text in texts for alarm in self._take(text)]
+
+    def _take(self, text: DatedText) -> list[Alarm]:
+        day = text.time // DAY
+        self.open = day if self.open is None else self.open
+        if abs(text.time - max(self.clock, self.open * DAY)) > LEAP:
+            return self._strange(text)
+        self.odd.clear()
+        self.believed += 1
+        if day < self.open:
+            self.late += 1
+            return []
+        self.read.add(day)
+        if text.bad and text.firm in self.states:
+            self.waiting[day, text.firm] += 1
+        self.clock = max(self.clock, text.time)
+        return self._close((self.clock - self.delay) // DAY)
+
+    def _strange(self, text: DatedText) -> list[Alarm]:
+        """Leave a text out, or start anew from it and those before it that agree with it."""
+        if self.odd and abs(text.time - self.odd[-1].time) > LEAP:
+            self.odd.clear()
+        self.odd.append(text)
+        self.strange += 1
+        if len(self.odd) < AGREED:
+            return []
+        if self.believed < AGREED:  # the clock itself was set by a wrong one
+            self.strange += self.believed
+            self.read.clear()
+            self.waiting.clear()
+        found, held, self.odd = self.finish(), sorted(self.odd, key=lambda text: text.time), []
+        self.clock, self.open, self.believed = -(2**62), None, 0
+        self.strange -= len(held)
+        self.restarts += 1
+        return found + self.push(held)
 
     def finish(self) -> list[Alarm]:
         """Alarms of what is still open; nothing may come after it."""
@@ -73,10 +103,11 @@ class LiveWatch:
     def _close(self, until: int) -> list[Alarm]:
         """Fold the days before `until`."""
         found = []
-        while self.open < until:
+        for day in sorted(day for day in self.read if day < until):
             for firm in self.states:
-                count = self.waiting.pop((self.open, firm), 0)
+                count = self.waiting.pop((day, firm), 0)
                 self.states[firm], raised = step(self.states[firm], count, self.spec)
-                found += [Alarm(self.open, firm, count)] if raised else []
-            self.open += 1
+                found += [Alarm(day, firm, count)] if raised else []
+            self.read.discard(day)
+        self.open = max(self.open, until)
         return found

@@ -49,14 +49,15 @@ def classify_texts(watched: Watched, how: Learning, others: bool = True) -> Clas
     """
     if watched.task is None:
         return ClassifiedTexts(None, {}, None, pd.DataFrame(columns=["method", *PRIMARY]))
-    task, rows, solved = watched.task, [], None
-    for method in dict.fromkeys((*(("trivial", "tfidf") if others else ()), how.method)):
-        solved = solve(task, how if method == how.method else Learning(method, seed=how.seed))
-        rows.append({"method": method} | quality(task, solved.outputs(task.test)))
-    rows.append({"method": "list of words"} | quality(task, _by_words(watched)))
-    table = pd.DataFrame(rows)
-    metrics = {name: float(value) for name, value in rows[-2].items() if name != "method" and value == value}
-    return ClassifiedTexts(solved, metrics, positions(task, task.test, solved.outputs(task.test)), table)
+    task, solved = watched.task, solve(watched.task, how)
+    outputs = solved.outputs(task.test)
+    rows = {how.method: quality(task, outputs)}
+    for method in [name for name in ("trivial", "tfidf") if others and name != how.method]:
+        rows[method] = quality(task, solve(task, Learning(method, seed=how.seed)).outputs(task.test))
+    rows["list of words"] = quality(task, _by_words(watched))
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method").reset_index()
+    metrics = {name: float(value) for name, value in rows[how.method].items() if value == value}
+    return ClassifiedTexts(solved, metrics, positions(task, task.test, outputs), table)
 
 
 def _by_words(watched: Watched) -> np.ndarray:
@@ -178,9 +179,12 @@ def _words(table: pd.DataFrame, day: pd.Timestamp, firm: str, most: int = 5) -> 
     own = table if firm not in set(table["firm"]) else table[table["firm"] == firm]
     on_day = (own["day"] == day).to_numpy()
     counter = CountVectorizer(
-        token_pattern=r"[\u4e00-\u9fff]{2}|[a-z]{3,}", binary=True, stop_words="english"
+        token_pattern=r"[\u4e00-\u9fff]{2}|[^\W\d_\u4e00-\u9fff]{3,}", binary=True, stop_words="english"
     )
-    counts = counter.fit_transform(own["text"])
+    try:
+        counts = counter.fit_transform(own["text"])
+    except ValueError:  # of signs and numbers alone
+        return ""
     here = np.asarray(counts[on_day].mean(axis=0)).ravel()
     rest = np.asarray(counts[~on_day].mean(axis=0)).ravel()
     best = np.argsort(rest - here, kind="stable")[:most]

@@ -4,7 +4,11 @@ A surge of size k on a firm multiplies its bad news by k for some days: on each,
 texts are added, drawn from the firm's own bad news of the test period, each with what the model said of it.
 So a model's misses count. Size 1 adds nothing: how often an alarm falls into such days by chance.
 
-T: days. F: firms. W: surges.
+A surge begins on every day, so neighbours share days and the alarm's state: the unit of every interval is a
+block of successive beginnings, twice as many as a surge has days. Days are watched ones: a collection has
+gaps, and a day on which nothing was written tells nothing.
+
+T: days. F: firms. W: surges. B: blocks.
 """
 
 from __future__ import annotations
@@ -85,8 +89,9 @@ def stream_of(watched: Watched, flags: dict[str, np.ndarray], firms: int = 0) ->
 
 @dataclass(frozen=True)
 class SurgeStudy:
-    """lists: a row a surge. table: a row for each way of counting, budget and size. raised: a row an alarm
-    on the test period as it was. metrics: see `plant`. specs: by whom -> the calibrated alarm."""
+    """lists: a row a block, shares of its surges. table: a row for each way of counting, budget and size.
+    raised: a row an alarm on the test period as it was. metrics: see `plant`. specs: by whom -> the
+    calibrated alarm."""
 
     lists: pd.DataFrame
     table: pd.DataFrame
@@ -111,9 +116,10 @@ def plant(
         seed: of the draws, never of where surges begin.
 
     Returns:
-        metrics: of the model share_caught_x1 … x5, delay_x1 … x5 (median days of those caught, 0: on the
-        first; `length` where none was), false_alarms_week with _low and _high; of the list of words the same
-        with "words_" in their names; and surges, their number.
+        metrics: of the model share_caught_x1 … x5, delay_x1 … x5 with _low and _high (median days of those
+        caught, 0: on the first; `length` where none was), false_alarms_week with _low and _high (of
+        seven watched days) and false_alarms_calendar_week (gaps counted); of the list of words the same with
+        "words_" in their names; and surges and blocks, their numbers.
 
     Raises:
         ValueError: a test period too short for one surge.
@@ -122,8 +128,10 @@ def plant(
     if not len(starts):
         raise ValueError(f"the test period has fewer than {length} days")
     places = [(start, n % len(stream.firms)) for n, start in enumerate(np.repeat(starts, repeats))]
-    lists, tables, raised = pd.DataFrame({"list": np.arange(len(places))}), [], []
-    metrics, specs = {"surges": float(len(places))}, {}
+    blocks = np.arange(len(places)) // repeats * APART // (2 * length)
+    lists, tables, raised = pd.DataFrame({"list": np.unique(blocks)}), [], []
+    metrics, specs = {"surges": float(len(places)), "blocks": float(len(lists))}, {}
+    calendar = (stream.days[-1] - stream.days[stream.test]).days + 1
     for by, counts in stream.flagged.items():
         before = "" if by == "model" else f"{by}_"
         specs[by] = calibrated(counts, stream.validation, stream.test, a_week, spec)
@@ -131,13 +139,16 @@ def plant(
         rate = per_week(len(raised[-1]), len(stream.days) - stream.test)
         ends = ("", "_low", "_high")
         metrics |= {f"{before}false_alarms_week{end}": each for end, each in zip(ends, rate, strict=True)}
+        metrics[f"{before}false_alarms_calendar_week"] = per_week(len(raised[-1]), calendar)[0]
         delays = _delays(stream, by, specs[by], length, places, seed)
         for size in SIZES:
-            lists[f"share_{before}caught_x{size}"] = (delays[size] < length).astype(float)
-        table = _noticed(delays, length)
+            caught = (delays[size] < length).groupby(blocks).mean()
+            lists[f"share_{before}caught_x{size}"] = caught.to_numpy()
+        table = _noticed(delays, length, blocks)
         for size, row in table.iterrows():
             metrics[f"share_{before}caught_x{size}"] = float(row["caught"])
-            metrics[f"{before}delay_x{size}"] = float(row["median delay, days"])
+            for end, column in (("", "median delay, days"), ("_low", "delay, low"), ("_high", "delay, high")):
+                metrics[f"{before}delay_x{size}{end}"] = float(row[column])
         names = ("false alarms a week", "low", "high")
         tables.append(table.assign(by=by, **dict(zip(names, rate, strict=True))))
     for size in SIZES[1:] if "words" in stream.flagged else ():
@@ -146,21 +157,37 @@ def plant(
     return SurgeStudy(lists, told, pd.concat(raised), metrics, specs)
 
 
-def _noticed(delays: pd.DataFrame, length: int) -> pd.DataFrame:
-    """By size: caught and its 95 % interval (Clopper and Pearson), the median delay of those caught with a
-    bootstrap interval over them."""
+def _noticed(delays: pd.DataFrame, length: int, blocks: np.ndarray) -> pd.DataFrame:
+    """By size: caught and its 95 % interval, the median delay of those caught with a bootstrap interval.
+
+    Args:
+        delays: [W, sizes]. blocks: [W] of each surge; the bootstrap draws whole blocks.
+
+    The interval of the share is Clopper and Pearson's with as many independent surges as the blocks' shares
+    say (Korn and Graubard 1998): not fewer than blocks, not more than surges.
+    """
     rows = {}
+    of_block = [np.flatnonzero(blocks == block) for block in np.unique(blocks)]
+    random = np.random.default_rng(0)
+    draws = random.integers(len(of_block), size=(RESAMPLES, len(of_block)))
     for size, column in delays.items():
-        days = column[column < length].to_numpy()
-        within = proportion_confint(len(days), len(column), method="beta")
-        drawn = np.random.default_rng(0).choice(
-            days if len(days) else [length], (RESAMPLES, max(1, len(days)))
-        )
-        median = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
-        told = float(np.median(days)) if len(days) else float(length)
-        rows[size] = (len(days) / len(column), *within, told, *median)
+        days = column.to_numpy()
+        share = float((days < length).mean())
+        spread = pd.Series(days < length).groupby(blocks).mean().var(ddof=1) / len(of_block)
+        surges = np.clip(share * (1 - share) / spread if spread > 0 else 0.0, len(of_block), len(days))
+        within = proportion_confint(share * surges, surges, method="beta")
+        medians = [
+            _median(days[np.concatenate([of_block[block] for block in draw])], length) for draw in draws
+        ]
+        rows[size] = (share, *within, _median(days, length), *np.quantile(medians, [0.025, 0.975]))
     columns = ["caught", "caught, low", "caught, high", "median delay, days", "delay, low", "delay, high"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def _median(days: np.ndarray, length: int) -> float:
+    """Median delay of the surges that were caught; `length` where none was."""
+    caught = days[days < length]
+    return float(np.median(caught)) if len(caught) else float(length)
 
 
 def _delays(

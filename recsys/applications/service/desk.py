@@ -135,8 +135,8 @@ def hostile_table(desk: Desk) -> tuple[pd.DataFrame, dict[str, float]]:
 
     Returns:
         a row an input: input, state, reply, shown (of the canary's numbers and names, in the reply), logged
-        (the same in the log, its amount apart, and any four digits in a row); and errors_in_replies, errors_in_log: their counts, which
-        must be 0.
+        (the same in the log, its amount apart, and any four digits in a row); and
+        errors_in_replies, errors_in_log: their counts, which must be 0.
     """
     kept: list[str] = []
     write, desk.log = desk.log, kept.append

@@ -18,10 +18,16 @@ UNITS += " seventeen eighteen nineteen"
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 NUMBER_WORDS = {word: str(number) for number, word in enumerate(UNITS.split())}
 NUMBER_WORDS |= {word: str(10 * number) for number, word in enumerate(TENS.split(), start=2)}
-NUMBER_WORDS |= {"hundred": "100", "thousand": "1000", "dozen": "12", "million": "1000000", "billion": "1000000000"}
+NUMBER_WORDS |= {
+    "hundred": "100",
+    "thousand": "1000",
+    "dozen": "12",
+    "million": "1000000",
+    "billion": "1000000000",
+}
 NUMBER_WORDS |= {"half": "½"}
-MEASURED = "second minute hour day night week weekend month year euro dollar pound cent percent".split()
-ONE = re.compile(rf"\bone(?=[ -](?:(?:working|business|full|calendar|whole) )?(?:{'|'.join(MEASURED)})s?\b)", re.IGNORECASE)
+MEASURED = "second|minute|hour|day|night|week|weekend|month|year|euro|dollar|pound|cent|percent"
+ONE = re.compile(rf"\bone(?=[ -](?:(?:working|business|full|whole) )?(?:{MEASURED})s?\b)", re.IGNORECASE)
 # a minus counts where a word could begin: "3-5 days" is no minus five
 DIGITS = re.compile(r"(?:(?<![^\s(])[-−])?\d+(?:[.,:]\d+)*|[\u00bc-\u00be\u2150-\u215e]")
 ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+\w|(?:https?://|www\.)\S+")

@@ -19,7 +19,18 @@ NAME = r"[A-Z][\w'’-]+"
 # an account's or a parcel's owner, a form of address, an introduction
 TITLE = r"(?:Mr|Mrs|Ms|Miss|Dr|Prof)\b\.?"
 # words after which three or four digits are a number of something and no amount
-WORDS = ("order", "number", "invoice", "bill", "ticket", "account", "reference", "customer", "number is", "no.")
+WORDS = (
+    "order",
+    "number",
+    "invoice",
+    "bill",
+    "ticket",
+    "account",
+    "reference",
+    "customer",
+    "number is",
+    "no.",
+)
 ANNOUNCED = "|".join(f"(?<=\\b{re.escape(word)} )" for word in WORDS)
 # digits in groups: three groups or more, or two of which the first has as many digits as a card's
 GROUPS = (
@@ -96,7 +107,8 @@ def masking_table(texts: Iterable[str], values: Iterable[str], kinds: Iterable[s
 
     Returns:
         Index kind; texts; masked: share of the texts that hold the value in which neither it nor three of
-        its digits in a row still stand; changed: share of the texts in which anything was masked: of kind "" a false alarm.
+        its digits in a row still stand; changed: share of the texts in which anything was masked: of kind
+        "" a false alarm.
     """
     rows = []
     for text, value, kind in zip(texts, values, kinds, strict=True):

@@ -35,7 +35,8 @@ INSTRUCTION = re.compile(
 
 @dataclass(frozen=True)
 class Request:
-    """text: what is read, masked, in composed Unicode form, without control characters. state: see the module."""
+    """text: what is read, masked, in composed Unicode form, without control characters. state: see the
+    module."""
 
     text: str
     state: str

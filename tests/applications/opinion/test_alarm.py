@@ -1,5 +1,6 @@
 """The alarm is a fold: the same counts give the same alarms however they come; its limit keeps its budget."""
 
+from dataclasses import replace
 from itertools import chain, pairwise
 from types import SimpleNamespace
 
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from recsys.applications.opinion.alarm import NEW, AlarmSpec, alarms, calibrated, per_week, step
 from recsys.applications.opinion.live_watch import Alarm, DatedText, LiveWatch
+from recsys.applications.opinion.surges import stream_of
+from recsys.applications.opinion.texts import load_watched
 from recsys.streaming.events import DAY
 
 counts_of_days = st.lists(st.integers(0, 30), min_size=1, max_size=80)
@@ -111,7 +114,9 @@ def test_a_live_stream_folds_what_the_days_held_whatever_their_order_within_the_
     mixed = [texts[0], *sorted(texts[1:], key=lambda text: text.time + random.randrange(delay // 2))]
     live = LiveWatch(["a"], spec, delay)
     found = live.push(mixed) + live.finish()
-    expected = np.flatnonzero(alarms(counts[start:], spec)) + start
+    watched = np.array([day for day, count in enumerate(counts) if count or day == len(counts) - 1])
+    watched = watched[watched >= start]
+    expected = watched[alarms([counts[day] for day in watched], spec)]
     assert live.late == 0
     assert [raised.day for raised in found] == expected.tolist()
     assert all(raised == Alarm(raised.day, "a", counts[raised.day]) for raised in found)
@@ -132,3 +137,43 @@ def test_one_wrong_clock_neither_ends_the_watch_nor_makes_it_count_days_for_ever
     told = disturbed.push([*texts[:2], wrong, texts[2]]) + disturbed.finish()
     assert told == alarms
     assert (disturbed.strange, disturbed.late) == (1, 0)
+
+
+def test_a_live_stream_raises_what_the_study_of_the_same_texts_raises():
+    """Days on which nothing was read are left out of both: a gap is no quiet time."""
+    watched = load_watched("demo_store")
+    table = watched.table[watched.table["time"].dt.day % 3 > 0]  # with gaps
+    watched = replace(watched, table=table)
+    bad = (table["label"] == watched.bad).to_numpy()
+    stream, spec = stream_of(watched, {"model": bad}), AlarmSpec(limit=1.0)
+    expected = stream.days[alarms(stream.flagged["model"][:, 0], spec)]
+    times = table["time"].astype("datetime64[ms]").astype("int64")
+    live = LiveWatch(["all"], spec)
+    texts = [DatedText(int(time), "all", flag) for time, flag in zip(times, bad, strict=True)]
+    found = live.push(sorted(texts)) + live.finish()
+    assert [raised.day for raised in found] == (expected.astype("int64") // 86_400_000_000_000).tolist()
+    assert found
+
+
+@pytest.mark.parametrize("first", [0, 10**13])
+def test_a_wrong_clock_on_the_first_text_does_not_end_the_watch(first):
+    random = np.random.default_rng(0)
+    days = np.repeat(np.arange(20_000, 20_030), random.poisson(4, 30) + 20 * (np.arange(30) == 25))
+    texts = [DatedText(int(day) * DAY + n, "a", True) for n, day in enumerate(days)]
+    good, disturbed = (LiveWatch(["a"], AlarmSpec(limit=2.0)) for _ in range(2))
+    expected = good.push(texts) + good.finish()
+    found = disturbed.push([DatedText(first, "a", True), *texts]) + disturbed.finish()
+    assert expected
+    assert found == expected
+    assert (disturbed.strange, disturbed.restarts, disturbed.late) == (1, 1, 0)
+
+
+def test_after_a_silence_of_years_the_watch_goes_on():
+    early = [DatedText(day * DAY, "a", True) for day in range(20)]
+    later = [
+        DatedText((3000 + day) * DAY, "a", True) for day in range(20) for _ in range(1 + 20 * (day == 12))
+    ]
+    live = LiveWatch(["a"], AlarmSpec(limit=2.0))
+    found = live.push(early) + live.push(later) + live.finish()
+    assert [alarm.day for alarm in found] == [3012]
+    assert live.restarts == 1

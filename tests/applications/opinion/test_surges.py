@@ -1,12 +1,15 @@
 """Texts are divided by time, and planted surges are noticed the more the larger they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from statsmodels.stats.proportion import proportion_confint
 
 from recsys.applications.classifiers import Learning
-from recsys.applications.opinion.study import classify_texts, flags_of, watch
+from recsys.applications.opinion.study import _words, classify_texts, flags_of, watch
 from recsys.applications.opinion.surges import SIZES, Stream, plant, stream_of
 from recsys.applications.opinion.texts import load_watched
 from recsys.applications.opinion.word_list import listed
@@ -87,10 +90,49 @@ def test_larger_surges_are_noticed_more_often_and_sooner():
     assert caught[-1] > 0.9 > caught[0]
     assert study.metrics["delay_x5"] <= study.metrics["delay_x2"]
     assert study.metrics["share_words_caught_x2"] <= study.metrics["share_caught_x2"]
-    assert len(study.lists) == study.metrics["surges"]
+    assert len(study.lists) == study.metrics["blocks"] == np.ceil(study.metrics["surges"] / 10)
+    assert study.metrics["delay_x5_low"] <= study.metrics["delay_x5"] <= study.metrics["delay_x5_high"]
     assert (
         study.lists["x3:difference"] == study.lists["share_caught_x3"] - study.lists["share_words_caught_x3"]
     ).all()
+
+
+def test_an_interval_knows_that_neighbouring_surges_share_days():
+    """Of two surges that begin on successive days four days in five are the same."""
+    table = plant(made_stream(), a_week=0.5).table.query("by == 'model'").set_index("size")
+    alone = proportion_confint(table["caught"] * 146, 146, method="beta")
+    width = table["caught, high"] - table["caught, low"]
+    assert (width >= alone[1] - alone[0] - 1e-12).all()
+    assert width[1] > 1.1 * (alone[1] - alone[0])[1]
+    assert table["caught, high"].max() <= 1.0
+
+
+def test_gaps_of_the_calendar_are_told():
+    stream = made_stream()
+    gaps = replace(stream, days=stream.days[0] + (stream.days - stream.days[0]) * 4)
+    told, usual = plant(gaps).metrics, plant(stream).metrics
+    assert told["false_alarms_week"] == usual["false_alarms_week"] == usual["false_alarms_calendar_week"]
+    assert told["false_alarms_calendar_week"] == pytest.approx(told["false_alarms_week"] * 150 / 597)
+
+
+@pytest.mark.parametrize("method", ["trivial", "tfidf"])
+def test_the_metrics_are_those_of_the_method_that_was_asked_for(method):
+    """With the others beside it, the trivial method was told with the numbers of words in a linear model."""
+    watched = load_watched("demo_store")
+    beside, alone = (classify_texts(watched, Learning(method), others) for others in (True, False))
+    assert beside.metrics == alone.metrics
+    assert beside.solved.model.__class__ is alone.solved.model.__class__
+    assert beside.table.set_index("method").loc[method, "f1_macro"] == beside.metrics["f1_macro"]
+
+
+def test_words_of_any_script_or_none():
+    table = pd.DataFrame({"text": ["убыток суд", "12 34"], "firm": "a", "day": pd.Timestamp("2020-01-01")})
+    assert _words(
+        table.assign(day=[pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-02")]),
+        pd.Timestamp("2020-01-01"),
+        "a",
+    )
+    assert _words(table[1:], pd.Timestamp("2020-01-01"), "a") == ""
 
 
 def test_a_surge_of_one_is_no_surge():
