@@ -22,6 +22,11 @@ from recsys.applications.demand.stock import Stock, lead_times, simulate
 from recsys.applications.demand.weekly import DemandError, WeeklyDemand, weekly_demand
 
 RIVALS = ("seasonal_naive", "boosting")
+BESIDE = {
+    "average": "moving_average",
+    "croston": "croston",
+    "boosting_words": "boosting_text",
+}  # if asked for
 YOUNG = 8  # weeks since the first sale
 
 
@@ -202,6 +207,7 @@ def _lists(
     own = settings.treatment
     rows = np.flatnonzero(weekly[own].active.any(axis=0))
     against = {"rival": rival, "naive": "seasonal_naive", "boosting": "boosting"}
+    against |= {label: name for label, name in BESIDE.items() if name in weekly and name != own}
     if own.endswith("_text") and own.removesuffix("_text") in weekly:
         against["words"] = own.removesuffix("_text")
     columns = {}

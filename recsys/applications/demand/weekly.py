@@ -94,7 +94,8 @@ def _from_log(name: str, seed: int) -> WeeklyDemand:
     day = bought["time"].dt.normalize()
     monday = day - pd.to_timedelta(day.dt.dayofweek, "D")
     weeks = _whole_weeks(day, monday)
-    pieces = bought["quantity"].to_numpy(float) if "quantity" in bought else np.ones(len(bought))
+    # a purchase whose number is not known is one piece: a blank would make the product's whole sum a blank
+    pieces = bought["quantity"].fillna(1).to_numpy(float) if "quantity" in bought else np.ones(len(bought))
     place = ((monday - weeks[0]).dt.days // 7).to_numpy()
     inside = (place >= 0) & (place < len(weeks))
     sales = np.zeros((dataset.n_items, len(weeks)))

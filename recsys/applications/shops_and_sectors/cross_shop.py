@@ -35,8 +35,8 @@ HISTORY_CUTS = (0, 4, 8, 16)  # items in the source shop: 1-4, 5-8, 9-16, more
 @dataclass(frozen=True)
 class ShopSettings:
     """dataset: a pair of `load_pair`. method: of METHODS, or "both_shops". users: "known" to both shops or
-    "new" to the target. tries: settings that validation chooses from, for every method alike. seed: of what
-    is drawn."""
+    "new" to the target. tries: settings that validation chooses from, for every method alike ("both_shops":
+    half of them of each way, at least one). seed: of what is drawn."""
 
     dataset: str = "demo_store"
     method: str = "both_shops"
@@ -75,7 +75,8 @@ def compare(settings: ShopSettings) -> ShopFound:
     pair = load_pair(settings.dataset)
     parts = divide(pair, settings.users == "new")
     names = BOTH_WAYS if settings.method == BOTH else (settings.method,)
-    trials = pd.concat([_trials(name, parts, settings) for name in names], ignore_index=True)
+    tries = max(1, settings.tries // len(names))
+    trials = pd.concat([_trials(name, tries, parts, settings.seed) for name in names], ignore_index=True)
     best = trials.loc[trials["ndcg@10_validation"].idxmax()]
     asked = {"random": ("random", 0), "popularity": ("popularity", 0)}
     asked[settings.method] = (best["method"], int(best["setting"]))
@@ -99,12 +100,12 @@ def _made(name: str, setting: int, pair: ShopPair, seed: int) -> Scorer:
     return make(pair, options[setting], seed)
 
 
-def _trials(name: str, parts: Parts, settings: ShopSettings) -> pd.DataFrame:
+def _trials(name: str, tries: int, parts: Parts, seed: int) -> pd.DataFrame:
     """The method's settings, the first `tries` of them, by NDCG@10 on validation."""
-    options = METHODS.load(name)[1][: settings.tries]
+    options = METHODS.load(name)[1][:tries]
     rows = []
     for number, setting in enumerate(options):
-        metrics, _ = _judge((name, number), (parts.validation,), settings.seed)
+        metrics, _ = _judge((name, number), (parts.validation,), seed)
         words = ", ".join(f"{key} {value:g}" for key, value in setting.items())
         rows.append((name, number, words, metrics["ndcg@10"]))
     return pd.DataFrame(rows, columns=["method", "setting", "words", "ndcg@10_validation"])

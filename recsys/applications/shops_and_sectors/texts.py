@@ -46,7 +46,8 @@ def drugs(dataset: str, most: int, seed: int, backbone: str) -> SectorTask:
     """The condition that a drug was taken for, from a review's three texts; by drug, never by review.
 
     The text may name the condition, as patients do; it may name the drug too, but a drug's reviews are all in
-    one fold, so its name teaches nothing about itself. Conditions that few report are left out.
+    one fold, its other forms' too (effexor-xr is effexor), so its name teaches nothing about itself.
+    Conditions that few report are left out.
     """
     reviews = load_tables(dataset, "drug_reviews")["reviews"]
     text = reviews[["benefits_text", "side_effects_text", "comments_text"]].agg(" ".join, axis=1)
@@ -56,9 +57,21 @@ def drugs(dataset: str, most: int, seed: int, backbone: str) -> SectorTask:
     kept = known.index[(known["size"] >= FEWEST_REVIEWS) & (known["nunique"] >= FEWEST_DRUGS)]
     rows = np.flatnonzero(condition.isin(kept))
     rows = rows[even_rows(len(rows), most)]
-    drug = pd.factorize(reviews["drug"].iloc[rows])[0]
+    drug = pd.factorize(substances(reviews["drug"]).iloc[rows])[0]
     gains = _one_hot(condition.iloc[rows], list(kept))
     return _task("drugs", list(kept), gains, text.iloc[rows].tolist(), drug, text.tolist())
+
+
+def substances(names: pd.Series) -> pd.Series:
+    """Each name, or the shortest other name that it begins with, up to a hyphen: effexor-xr is effexor."""
+    known = set(names)
+
+    def shortest(name: str) -> str:
+        parts = name.split("-")
+        beginnings = ("-".join(parts[:length]) for length in range(1, len(parts)))
+        return next((beginning for beginning in beginnings if beginning in known), name)
+
+    return names.map({name: shortest(name) for name in known})
 
 
 def banking(dataset: str, most: int, seed: int, backbone: str) -> SectorTask:

@@ -72,8 +72,9 @@ def test_no_hidden_item_is_learnt_and_users_do_not_depend_on_a_seed():
 
 def test_all_methods_have_equal_tries_and_the_better_way_is_taken(monkeypatch):
     monkeypatch.setattr(cross_shop, "load_pair", lambda name: made(150, 3))
-    found = compare(ShopSettings("made", "both_shops", "known", tries=2))
+    found = compare(ShopSettings("made", "both_shops", "known", tries=4))
     assert found.trials["method"].value_counts().to_dict() == {"merged": 2, "mapped": 2}
+    assert len(compare(ShopSettings("made", "single", "known", tries=4)).trials) == len(found.trials)
     best = found.trials.loc[found.trials["ndcg@10_validation"].idxmax()]
     assert found.metrics["ndcg@10_validation"] == best["ndcg@10_validation"]
     assert found.by_history["users"].sum() == found.metrics["users"]
