@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, cross_entropy, normalize
 
 from recsys.encoders.backbone import Backbone
 from recsys.encoders.embed import embed_texts
 from recsys.encoders.tokens import tokenise
-from recsys.losses.contrastive import in_batch_softmax
+from recsys.losses.contrastive import SCALE
 from recsys.losses.cosine_order import cosine_order_loss
 from recsys.search.errors import SearchError
 from recsys.training.contrastive_samples import encode_by_length
@@ -47,8 +47,8 @@ class GradedTraining:
     """Loss and settings for tuning a bi-encoder.
 
     loss: "order" (every better pair above every worse one, `recsys.losses.cosine_order`), "in_batch" (pairs
-    of the highest grades, with the other titles of the batch as negatives), "both" (their sum), "pointwise"
-    (squared error of the cosine against the grade scaled to 0 … 1). settings: of training.
+    of the highest grades, with the batch's titles of other queries as negatives), "both" (their sum),
+    "pointwise" (squared error of the cosine against the grade scaled to 0 … 1). settings: of training.
     """
 
     loss: str = "order"
@@ -68,13 +68,17 @@ class GradedPairs:
         self.queries = tokenise(backbone, queries, max_tokens=QUERY_TOKENS)
         self.titles = tokenise(backbone, titles, max_tokens=TITLE_TOKENS)
         self.grades = np.asarray(grades, dtype=np.float32)
+        self.codes = np.unique(np.asarray(queries, dtype=object).astype(str), return_inverse=True)[1]
 
     def __len__(self) -> int:
         return len(self.grades)
 
     def collate(self, indices: np.ndarray) -> dict[str, Tensor]:
-        """Token ids and masks of both sides [B, T], grade [B]."""
-        batch: dict[str, Tensor] = {"grade": torch.from_numpy(self.grades[indices])}
+        """Token ids and masks of both sides [B, T], grade [B], code of the query [B]."""
+        batch: dict[str, Tensor] = {
+            "grade": torch.from_numpy(self.grades[indices]),
+            "code": torch.from_numpy(self.codes[indices]),
+        }
         for side, tokens in (("query", self.queries), ("title", self.titles)):
             batch[f"{side}_ids"], batch[f"{side}_mask"] = tokens.take(indices)
         return batch
@@ -121,7 +125,7 @@ def tune(
             total = total + (cosine_similarity(query, title) - wanted).square().sum()
         good = batch["grade"] >= best
         if how.loss in ("in_batch", "both") and int(good.sum()) > 1:
-            total = total + in_batch_softmax(query[good], title[good])
+            total = total + among_other_queries(query[good], title[good], batch["code"][good])
         return total if total.requires_grad else total + 0 * query.sum(), count
 
     settings = replace(how.settings, seed=seed)
@@ -130,6 +134,24 @@ def tune(
     )
     backbone.eval()
     return result
+
+
+def among_other_queries(query: Tensor, title: Tensor, code: Tensor) -> Tensor:
+    """−Σ_i log softmax_j(scale · cos(query_i, title_j)) at j = i, over i itself and pairs of other queries.
+
+    As `recsys.losses.contrastive.in_batch_softmax`, but a shop has several right titles for a query: as
+    negatives of each other a model that ranks all of them first would still be pushed.
+
+    Args:
+        query, title: [B, D]. code: [B] equal where the query is the same.
+
+    Returns:
+        0-d, float32, in nats.
+    """
+    scores = SCALE * normalize(query, dim=1) @ normalize(title, dim=1).t()
+    same = (code[:, None] == code[None, :]).fill_diagonal_(False)
+    wanted = torch.arange(len(query), device=query.device)
+    return cross_entropy(scores.masked_fill(same, -torch.inf), wanted, reduction="sum")
 
 
 def pair_cosines(backbone: Backbone, queries: Sequence[str], titles: Sequence[str]) -> np.ndarray:

@@ -34,6 +34,7 @@ LONGEST = 20_000  # characters of a text that are read
 # of at most 15 digits: longer ones are codes, and no float holds what their quotients may be
 _NUMBER = r"(?:(\d{1,15})[ -])?(\d{1,15})/(\d{1,15})|(\d{1,15}(?:\.\d{1,15})?|\.\d{1,15})"
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
+_THOUSANDS = re.compile(r"(?<![\w.,])(\d{1,3})((?:,\d{3})+)(?![\w,])")  # 12,000 is 12000
 # whole numbers of their own only: "18v" and "18 v" are sizes, "1080p" and "mbs100" are names
 _SIZE = re.compile(rf"(?<![\w.])(?:{_NUMBER})(?:\s*-?\s*({_UNIT})(?![a-z]))?(?!\w)", re.IGNORECASE)
 _WORD = re.compile(r"(?u)[^\W_]+(?:\.\d+)?")
@@ -50,6 +51,7 @@ def words(text: str) -> list[str]:
     """
     text = unicodedata.normalize("NFKC", text.replace("⁄", "/")[:LONGEST]).casefold().replace("⁄", "/")
     found = []
+    text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
     for word in _WORD.findall(_SIZE.sub(_size, text)):
         if any("\u3040" <= c <= "\u9fff" for c in word):
             found += list(word)
@@ -66,7 +68,9 @@ def _size(match: re.Match) -> str:
         value = int(whole or 0) + int(top) / int(bottom)
     else:
         value = float(plain)
-    return f" {value:.4g}{UNITS[unit] if unit else ''} "
+    # a third of an inch is told by four digits; of larger numbers every whole digit is kept
+    told = f"{value:.4g}" if value < 1 else f"{value:.3f}".rstrip("0").rstrip(".")
+    return f" {told}{UNITS[unit] if unit else ''} "
 
 
 class LexicalIndex:

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from recsys.encoders.backbone import load_backbone
+from recsys.losses.contrastive import in_batch_softmax
 from recsys.metrics.judged_lists import judged_ndcg
-from recsys.search.bi_encoder import SETTINGS, GradedTraining, pair_cosines, tune
+from recsys.search.bi_encoder import SETTINGS, GradedTraining, among_other_queries, pair_cosines, tune
 from recsys.search.errors import SearchError
 
 WORDS = ["drill", "hose", "lamp", "chair", "paint", "tile", "door", "rug"]
@@ -33,6 +35,17 @@ def test_a_relation_that_words_do_not_show_is_learnt(loss):
     after = judged_ndcg(queries, grades, pair_cosines(backbone, queries, titles)).mean
     # a squared error moves cosines that all start near 1 slowly
     assert after > (before + 0.1 if loss == "pointwise" else max(before + 0.1, 0.85))
+
+
+def test_right_titles_of_one_query_are_no_negatives_of_each_other():
+    """Two titles that are both best for a query: a model that knows it pays nothing."""
+    query = torch.eye(3)[[0, 0, 1, 2]]
+    code = torch.tensor([0, 0, 1, 2])
+    assert among_other_queries(query, query, code) < 1e-6
+    assert in_batch_softmax(query, query) > 1.3  # 2 log 2
+    other = torch.arange(4)
+    noisy = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(among_other_queries(query, noisy, other), in_batch_softmax(query, noisy))
 
 
 def test_what_teaches_nothing_is_refused():

@@ -29,6 +29,21 @@ def test_bm25_is_its_formula():
     np.testing.assert_allclose(index.scores("b1 c1"), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("54321", "54322"), ("99999", "100000"), ("hose 98765", "54321"), ("12000 btu", "12100 btu")],
+)
+def test_long_numbers_are_told_apart(one, other):
+    """Printed with four digits they became 5.432, e and 04, which half of the long numbers share."""
+    assert not {word for word in words(one) if word[0].isdigit()} & set(words(other))
+
+
+def test_commas_of_thousands_are_no_parts():
+    assert words("12,000 btu") == words("12000 btu") == ["12000", "btu"]
+    assert words("1 1/3 ft") == words("1.333 ft")
+    assert words("3,5 and 1,23") == ["3", "5", "1", "23"]
+
+
 def test_the_fitting_title_is_first_and_the_empty_one_never():
     index = LexicalIndex(TITLES)
     assert index.scores("cordless drill 18v").argmax() == 0

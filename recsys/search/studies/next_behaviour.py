@@ -3,8 +3,8 @@
 A log of ids and categories alone, no text: Taobao's nine days, or the demo store. From what a user did before
 a moment, all categories are ranked by what he will do after it. Popularity is as fresh as the user's own
 history: both count the same events with the same decay, one of all users and one of his own, and both choose
-their decay on an earlier moment. A user's score is his own count, and popularity where it says nothing, so
-that a user without history has popularity's list and a difference of 0.
+their decay on an earlier moment. A user's score is his own count, and the same behaviour's popularity where
+that says nothing: a user without history has that list, and a difference of 0 where it is the better one.
 
 U: users. C: categories.
 """

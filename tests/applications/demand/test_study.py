@@ -1,9 +1,13 @@
 """The study on the demo store: differences add up to the whole's, and repeat by seed."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from recsys.applications.demand import study as module
+from recsys.applications.demand import weekly
 from recsys.applications.demand.study import DemandSettings, study
 from recsys.applications.demand.weekly import DemandError, weekly_demand
 from recsys.data.load import load_dataset
@@ -61,3 +65,17 @@ def test_weekly_demand_of_a_log_counts_its_purchases():
     assert demand.n_weeks == 52
     assert len(demand.titles) == len(demand.sales)
     assert len(weekly_demand("demo_store", products=50).sales) == 50
+
+
+def test_a_purchase_without_a_number_is_one_piece(monkeypatch):
+    """A blank made the sum of the whole product a blank, and the product was gone."""
+    log = load_dataset("demo_store")
+    pieces = pd.Series(2.0, index=log.events.index)
+    pieces.iloc[np.flatnonzero(log.events["kind"] == "purchase")[::50]] = np.nan
+    blank = replace(log, events=log.events.assign(quantity=pieces))
+    monkeypatch.setattr(weekly, "load_dataset", lambda name, seed: blank)
+    usual = weekly_demand("demo_store")
+    monkeypatch.undo()
+    counted = weekly_demand("demo_store")
+    assert usual.sales.shape == counted.sales.shape
+    assert counted.sales.sum() < usual.sales.sum() < 2 * counted.sales.sum()

@@ -18,6 +18,7 @@ from recsys.applications.shops_and_sectors.sector_task import (
     lots,
 )
 from recsys.applications.shops_and_sectors.studies import Settings, ask, studies
+from recsys.applications.shops_and_sectors.texts import substances
 from recsys.data.sectors.courses import TOPICS
 from recsys.data.sectors.tables import SectorTables
 
@@ -97,6 +98,11 @@ def test_insurance_learns_what_goes_together_and_keeps_no_person(made):
     assert np.bincount(found.task.groups).min() >= LOT
     kept = found.lists.to_csv() + found.table.to_csv() + str(found.metrics)
     assert not any(word in kept for word in ("JANE77", "north", "south"))
+
+
+def test_other_forms_of_a_drug_are_the_same_drug():
+    names = pd.Series(["effexor", "effexor-xr", "depo-provera", "retin-a-micro", "retin-a"])
+    assert substances(names).tolist() == ["effexor", "effexor", "depo-provera", "retin-a", "retin-a"]
 
 
 def test_reviews_of_a_drug_are_in_one_fold_and_words_are_merged(made):

@@ -5,8 +5,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from recsys.data.demo_store.constants import CANDIDATES, LIST_LENGTH
 from recsys.runs.evidence.claims import load_claims
 from recsys.search.errors import SearchError
+from recsys.search.feedback.result_lists import result_lists
 from recsys.search.studies.logged_lists import logged_lists
 from recsys.search.studies.printed_formula import printed_faults
 from recsys.search.studies.study import StudySettings, ask
@@ -68,6 +70,18 @@ def test_the_log_is_divided_by_time_and_its_features_look_back():
     clicks = log.shop.events[log.shop.events["kind"] == "click"].groupby("user")["time"].min()
     untouched = first[first["time"] <= first["user"].map(clicks)]
     assert (untouched["own"] == 0).all()
+
+
+def test_every_list_in_random_order_is_kept():
+    """A product that stands in its usual place by chance is no reason to leave a list out."""
+    log = logged_lists("random-bert")
+    shown = result_lists(log.shop.events)
+    explored = shown["propensity"].groupby(shown["search"]).transform("min") < 0.1
+    later = shown["time"] >= log.table["time"].min()
+    assert set(log.table["search"]) == set(shown.loc[explored & later, "search"])
+    # a list in random order has a product in its usual place as often as in any other
+    usual = (log.table["propensity"] > 0.5).groupby(log.table["search"]).sum().mean()
+    assert usual == pytest.approx(LIST_LENGTH / CANDIDATES, rel=0.1)
 
 
 def test_what_is_printed_is_shown_wrong_and_mended():
