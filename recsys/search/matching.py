@@ -1,8 +1,8 @@
 """Intent matching (意图匹配): scorers of graded pairs by name, evaluated in the same way.
 
 Names: random; bm25 (titles); zero_shot (an untuned encoder's cosine); convex (both, weight from validation);
-tuned (the encoder trained on the train part); tuned_convex (with BM25, weight from validation); reranked (a
-cross-encoder trained on the train part over zero_shot's cosine); reranked_convex.
+rrf (both, by reciprocal ranks); tuned (the encoder trained on the train part); tuned_convex and tuned_rrf
+(with BM25); reranked (a cross-encoder trained on the train part over zero_shot's cosine); reranked_convex.
 
 P: pairs.
 """
@@ -17,16 +17,20 @@ import pandas as pd
 
 from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.metrics.judged_lists import JudgedNdcg, judged_ndcg
+from recsys.metrics.relevance import best_threshold, relevance_measures
 from recsys.search.bi_encoder import SETTINGS, GradedTraining, pair_cosines, tune
 from recsys.search.errors import SearchError
 from recsys.search.graded import Graded
 from recsys.search.lexical import LexicalIndex
-from recsys.search.ranking import alpha_surface, choose_alpha, rank_scores
+from recsys.search.ranking import alpha_surface, choose_alpha, rank_places, rank_scores
 from recsys.search.reranking.cross_encoder import ReRanker
 from recsys.search.reranking.hard_negatives import mine
 
-COMBINED = {"convex": "zero_shot", "tuned_convex": "tuned", "reranked_convex": "reranked"}
-METHODS = ("random", "bm25", "zero_shot", "convex", "tuned", "tuned_convex", "reranked", "reranked_convex")
+WEIGHTED = {"convex": "zero_shot", "tuned_convex": "tuned", "reranked_convex": "reranked"}
+BY_RANK = {"rrf": "zero_shot", "tuned_rrf": "tuned"}
+COMBINED = WEIGHTED | BY_RANK
+UNTAUGHT = ("random", "bm25", "zero_shot", "rrf")
+METHODS = (*UNTAUGHT, "convex", "tuned", "tuned_convex", "tuned_rrf", "reranked", "reranked_convex")
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def match(
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise SearchError(f"no method {unknown[0]!r}; there are {', '.join(METHODS)}")
-    learned = [name for name in methods if name not in ("random", "bm25", "zero_shot")]
+    learned = [name for name in methods if name not in UNTAUGHT]
     if learned and not len(data.parts["validation"]):
         raise SearchError(f"{data.name} has no part to learn {learned[0]} from: choose on another data set")
     rows = np.concatenate([data.parts["validation"], data.parts["test"]])
@@ -95,8 +99,13 @@ def judge(data: Graded, scores: np.ndarray, part: str = "test", k: int = 10) -> 
 
 
 def comparison_table(data: Graded, found: Matched, k: int = 10) -> pd.DataFrame:
-    """One row per method, first the random order: validation and test NDCG@k, seconds, encoder's weight."""
-    rows = []
+    """One row per method, first the random order: validation and test NDCG@k, seconds, encoder's weight.
+
+    Beside them mrr, recall@k, accuracy, recall and f1 on test (`recsys.metrics.relevance`): relevant is a
+    grade above the middle of the scale, the threshold is validation's best. Of random: one draw.
+    """
+    rows, middle = [], (data.lowest + data.table["grade"].max()) / 2
+    relevant = {part: (data.part(part)["grade"] > middle).to_numpy() for part in ("validation", "test")}
     for name, scores in found.scores.items():
         row: dict = {"method": name}
         for part in ("validation", "test"):
@@ -104,7 +113,13 @@ def comparison_table(data: Graded, found: Matched, k: int = 10) -> pd.DataFrame:
                 judged = judge(data, scores, part, k)
                 # for a random order the exact expectation, not one draw
                 row[f"ndcg@{k}_{part}"] = judged.random_mean if name == "random" else judged.mean
-        rows.append(row | {"seconds": found.seconds[name], "alpha": found.alpha.get(name, np.nan)})
+        row |= {"seconds": found.seconds[name], "alpha": found.alpha.get(name, np.nan)}
+        own = {part: scores[data.parts[part]] for part in relevant}
+        chosen = (
+            best_threshold(relevant["validation"], own["validation"]) if len(own["validation"]) else np.nan
+        )
+        lists = data.part("test")["list"].to_numpy()
+        rows.append(row | relevance_measures(lists, relevant["test"], own["test"], chosen, k))
     return pd.DataFrame(rows)
 
 
@@ -153,6 +168,9 @@ def training_pairs(data: Graded, backbone: Backbone, mined: int = 0, seed: int =
 
 
 def _combined(data: Graded, rows: np.ndarray, found: Matched, base: str, name: str) -> np.ndarray:
+    lists = data.table["list"].to_numpy()[rows]
+    if name in BY_RANK:
+        return rank_places(lists, found.scores[base][rows], found.scores["bm25"][rows])
     part = data.parts["validation"]
     table = data.table.iloc[part]
     surface = alpha_surface(
@@ -165,5 +183,4 @@ def _combined(data: Graded, rows: np.ndarray, found: Matched, base: str, name: s
     )
     _, alpha = choose_alpha(surface)
     found.alpha[name] = alpha
-    lists = data.table["list"].to_numpy()[rows]
     return rank_scores(lists, found.scores[base][rows], found.scores["bm25"][rows], alpha)

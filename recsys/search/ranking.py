@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from recsys.ensembling.score_fusion import Normalisation, convex
+from recsys.ensembling.score_fusion import Normalisation, convex, reciprocal_rank
 from recsys.metrics.judged_lists import judged_ndcg
 from recsys.search.errors import SearchError
 
@@ -58,6 +58,19 @@ def rank_scores(
     own_mean = known.groupby(codes).transform("mean").fillna(0.0)
     table[0, rows, place], table[1, rows, place] = match, known.fillna(own_mean)
     return convex(table, [alpha, 1 - alpha], normalisation)[rows, place]
+
+
+def rank_places(lists: np.ndarray, *scorers: np.ndarray) -> np.ndarray:
+    """[P] reciprocal rank fusion within each list: no weight, no scale, nothing to choose on validation.
+
+    Args:
+        lists: [P] key of each row's list. scorers: [P] scores each, no NaN.
+    """
+    rows, place, _ = _padded(np.asarray(lists))
+    table = np.full((len(scorers), rows.max(initial=-1) + 1, place.max(initial=-1) + 1), -np.inf)
+    for number, scores in enumerate(scorers):
+        table[number, rows, place] = scores
+    return reciprocal_rank(table)[rows, place]
 
 
 def alpha_surface(

@@ -34,6 +34,14 @@ def test_words_beat_chance_and_the_combination_is_chosen_on_validation(data):
     assert drawn.mean == pytest.approx(drawn.random_mean, abs=0.1)
 
 
+def test_reciprocal_ranks_need_no_validation_and_stand_beside_the_article_s_measures(data):
+    table = comparison_table(data, match(data, ("rrf",), backbone="minilm")).set_index("method")
+    assert set(table.index) == {"bm25", "zero_shot", "rrf"}
+    assert table.loc["rrf", "ndcg@10_test"] > table.loc[["bm25", "zero_shot"], "ndcg@10_test"].min()
+    assert np.isnan(table.loc["rrf", "alpha"])
+    assert table[["mrr", "recall@10", "accuracy", "recall", "f1"]].stack().between(0, 1).all()
+
+
 def test_a_few_steps_of_tuning_run_and_move_the_scores(data):
     found = match(data, ("zero_shot", "tuned"), backbone="random-bert", max_steps=2)
     rows = data.parts["test"]
