@@ -28,6 +28,8 @@ from recsys.search.reranking.hard_negatives import mine
 COMBINED = {"convex": "zero_shot", "tuned_convex": "tuned", "reranked_convex": "reranked"}
 METHODS = ("random", "bm25", "zero_shot", "convex", "tuned", "tuned_convex", "reranked", "reranked_convex")
 
+UNTRAINED = ("random", "bm25", "zero_shot")  # the others learn weights, or their share, from graded pairs
+
 
 @dataclass(frozen=True)
 class Matched:
@@ -67,9 +69,12 @@ def match(
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise SearchError(f"no method {unknown[0]!r}; there are {', '.join(METHODS)}")
-    learned = [name for name in methods if name not in ("random", "bm25", "zero_shot")]
+    learned = [name for name in methods if name not in UNTRAINED]
     if learned and not len(data.parts["validation"]):
-        raise SearchError(f"{data.name} has no part to learn {learned[0]} from: choose on another data set")
+        raise SearchError(
+            f"{learned[0]} learns from graded pairs, and {data.name} has none to learn from: "
+            f"take one of {', '.join(UNTRAINED)} there, or another data set"
+        )
     rows = np.concatenate([data.parts["validation"], data.parts["test"]])
     asked, found = data.table.iloc[rows], Matched({}, {}, {})
     for name in METHODS:
