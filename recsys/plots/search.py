@@ -1,11 +1,11 @@
-"""Figures of search: examination by position, quality by α, off-policy estimates."""
+"""Figures of search: examination by position, quality by α, off-policy estimates, words that decide."""
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import ScalarFormatter
 
-from recsys.plots.style import interval_sides, panels
+from recsys.plots.style import interval_sides, literal, panels
 
 
 def plot_examination(curves: pd.DataFrame) -> Axes:
@@ -78,3 +78,22 @@ def plot_waits(waits: dict[str, pd.DataFrame]) -> list[Axes]:
         )
         ax.xaxis.set_major_formatter(ScalarFormatter())
     return axes
+
+
+def plot_word_shares(shares: dict[str, pd.DataFrame]) -> Axes:
+    """What each word adds to the cosine of query and title: a bar a method.
+
+    Args:
+        shares: method -> columns word and share, the same words in the same order.
+    """
+    words = next(iter(shares.values()))["word"]
+    (ax,) = panels(1, width=6, height=1.2 + 0.4 * len(words))
+    table = pd.DataFrame({method: own["share"].to_numpy() for method, own in shares.items()})
+    # by place: a word may stand in a title twice
+    long = table.rename_axis("place").reset_index().melt("place", var_name="method", value_name="share")
+    sns.barplot(long, x="share", y="place", hue="method", orient="h", ax=ax)
+    ax.set_yticks(range(len(words)), [literal(word) for word in words])
+    ax.axvline(0, color="0.4")
+    ax.set(xlabel="share of the cosine; right of 0: raises it", ylabel="")
+    ax.legend(title=None)
+    return ax

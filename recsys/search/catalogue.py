@@ -5,15 +5,24 @@ r: rows, those of products that are gone among them.
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
+import re
+import unicodedata
+import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from recsys.search.errors import SearchError
+
+SPARE_FIELDS = 8  # that a row may have beyond the header, if they are empty
 
 
 class Catalogue:
@@ -69,30 +78,112 @@ class Catalogue:
         return {name: np.array([own[row] for row in chosen], object) for name, own in named.items()}
 
 
-def read_catalogue(path: str | Path) -> pd.DataFrame:
-    """Any CSV with titles as a catalogue: the column "title" (or "name", "product_title"), and "id" if there
-    is one.
+def read_catalogue(path: str | Path, tell: Callable[[str], object] = warnings.warn) -> pd.DataFrame:
+    """Any CSV with titles as a catalogue: the column "title" (or "name", "product_title"), and "id" (or
+    "sku", "product_id") if there is one; else a product's id is the number of its row, from 0.
+
+    Args:
+        path: UTF-8 with commas; as .gz, .bz2, .xz or .zip too.
+        tell: is called with a sentence for each kind of rows that are left out: those without a title, and
+            those whose id an earlier one has. A row without an id keeps its product, as "row 7".
+
+    Returns:
+        Columns id and title, no id twice. A NUL in a text is a blank.
 
     Raises:
-        SearchError: no such file, no readable CSV, no such column.
+        SearchError: no such file, no readable CSV, no such column, or a row with more fields than the header:
+            a title that was torn at its comma.
     """
     path = Path(path)
     if not path.is_file():
         raise SearchError(f"no catalogue at {path}")
     try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:  # compressed ones too
+        header, raw = _rows(path)
+    except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        if torn := re.search(r"Expected \d+ fields in line (\d+)", str(error)):
+            raise _torn(path, torn[1]) from None
         raise SearchError(f"{path}: no readable CSV ({' '.join(str(error).split())})") from None
-    named = {str(name).strip().casefold(): name for name in raw.columns}
+    named = {name.strip().casefold(): place for place, name in reversed([*enumerate(header)])}
     title = next((named[name] for name in ("title", "product_title", "name") if name in named), None)
     if title is None:
-        raise SearchError(
-            f"{path} has no column title, product_title or name; it has {', '.join(raw.columns)}"
-        )
+        there = printable(", ".join(header))
+        raise SearchError(f"{path} has no column title, product_title or name; it has {there}")
     own = next((named[name] for name in ("id", "sku", "product_id") if name in named), None)
-    ids = raw[own] if own is not None else pd.Series(np.arange(len(raw)).astype(str))
-    table = pd.DataFrame({"id": ids.astype(str), "title": raw[title].str.strip()})
-    return table[table["title"] != ""].drop_duplicates("id", ignore_index=True)
+    numbers = pd.Series(np.arange(len(raw)).astype(str), dtype=object)
+    ids = numbers if own is None else raw[own]
+    nameless = ids.str.strip() == ""
+    table = pd.DataFrame({"id": ids.mask(nameless, "row " + numbers), "title": raw[title].str.strip()})
+    titled = table[table["title"] != ""]
+    kept = titled.drop_duplicates("id", ignore_index=True)
+    for count, one, more in (
+        (int(nameless[titled.index].sum()), "product has no id", "products have no id"),
+        (len(table) - len(titled), "row without a title is", "rows without a title are"),
+        (
+            len(titled) - len(kept),
+            "row with the id of an earlier one is",
+            "rows with ids of earlier ones are",
+        ),
+    ):
+        if count:
+            done = ": their row is taken" if "no id" in one else " left out"
+            tell(f"{path}: {count} {one if count == 1 else more}{done}")
+    return kept
+
+
+def printable(text: str) -> str:
+    """A text for a terminal: what would steer it (escape sequences, marks that turn the direction of writing,
+    ends of lines) becomes U+FFFD. Unicode's categories C, and the separators Zl and Zp."""
+    steers = (unicodedata.category(letter) for letter in text)
+    return "".join(
+        "\ufffd" if kind[0] == "C" or kind in ("Zl", "Zp") else letter
+        for letter, kind in zip(text, steers, strict=True)
+    )
+
+
+def _rows(path: Path) -> tuple[list[str], pd.DataFrame]:
+    """Names of the columns, and the rows below them as texts under the columns' places.
+
+    The header is read as a row: pandas would take the first column of longer rows for an index, and leave out
+    what stands beyond the header without a word.
+    """
+    options = {"dtype": str, "keep_default_na": False, "index_col": False, "header": None}
+    width = pd.read_csv(_file(path), nrows=1, **options).shape[1]
+    raw = pd.read_csv(_file(path), names=range(width + SPARE_FIELDS), skip_blank_lines=False, **options)
+    # a field may hold ends of lines, so the line in which a row begins is counted
+    inside = sum(raw[place].str.count("\n") for place in raw)
+    line = inside.cumsum() - inside + np.arange(1, len(raw) + 1)
+    raw, line = (own[(raw != "").any(axis=1)].reset_index(drop=True) for own in (raw, line))
+    if raw.empty:
+        raise ValueError("no text in it")
+    header = raw.iloc[0].tolist()
+    while header and not header[-1].strip():
+        header.pop()
+    beyond = (raw.iloc[1:, len(header) :].map(str.strip) != "").any(axis=1)
+    if beyond.any():
+        raise _torn(path, line[beyond.idxmax()])
+    return header, raw.iloc[1:].reset_index(drop=True)
+
+
+def _torn(path: Path, line: int | str) -> SearchError:
+    return SearchError(
+        f"{path}: line {line} has more fields than the header: put titles with commas between quotes"
+    )
+
+
+def _file(path: Path) -> io.BytesIO:
+    """The file's bytes, decompressed, without NUL: pandas would end a text there."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if len(names) != 1:
+                raise ValueError(f"{len(names)} files in the archive: one is read")
+            content = archive.read(names[0])
+    else:
+        with {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(path.suffix, open)(
+            path, "rb"
+        ) as file:
+            content = file.read()
+    return io.BytesIO(content.replace(b"\0", b" "))
 
 
 def checked(catalogue: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,8 @@ def search_command(
 
     Example: recsys search "tea cup" --catalogue products.csv -k 5
     """
-    from recsys.search.catalogue import read_catalogue
+    from recsys.data.files.verification import sha256_of
+    from recsys.search.catalogue import printable, read_catalogue
     from recsys.search.engine import SearchEngine
     from recsys.search.errors import SearchError
 
@@ -43,45 +44,61 @@ def search_command(
         raise SearchError("give --catalogue FILE (a CSV with titles), or --index FOLDER of one built before")
     if catalogue is not None and catalogue.is_dir():
         raise SearchError(f"{catalogue} is a folder: name a CSV with titles")
-    folder = index or catalogue.with_suffix(".index")
+    if catalogue is not None and not catalogue.is_file():
+        raise SearchError(f"no catalogue at {catalogue}: --index FOLDER alone asks an index built before")
+    # the whole name: products.csv and products.txt are two catalogues
+    folder = index or catalogue.with_name(f"{catalogue.name}.index")
     if catalogue is None and not folder.is_dir():
         raise SearchError(f"there is no index at {folder}: --catalogue FILE builds one")
-    engine = _stored(folder, catalogue, backbone, variant)
+    source = sha256_of(catalogue) if catalogue else None
+    engine = _stored(folder, catalogue, source, backbone, variant)
     if engine is None:
-        table = read_catalogue(catalogue)
+        table = read_catalogue(catalogue, _say)
         engine = SearchEngine.build(table, backbone or "minilm", progress=True, variant=variant)
-        engine.save(folder)
+        engine.save(folder, source)
     for reason in engine.texts.reasons:
-        console.print(escape(reason), style="dim")
+        _say(reason)
     table = Table("", "id", "title", "score", "words", "meaning")
     for place, row in enumerate(engine.search(query, k).itertuples(), 1):
         numbers = (f"{value:.3f}" for value in (row.score, row.words, row.meaning))
-        table.add_row(str(place), escape(row.id), escape(row.title), *numbers)
+        table.add_row(str(place), escape(printable(row.id)), escape(printable(row.title)), *numbers)
     console.print(table if table.row_count else "Nothing fits.")
 
 
+def _say(line: str) -> None:
+    from recsys.search.catalogue import printable
+
+    console.print(escape(printable(line)), style="dim", soft_wrap=True)
+
+
 def _stored(
-    folder: Path, catalogue: Path | None, backbone: str | None, variant: str | None
+    folder: Path, catalogue: Path | None, source: str | None, backbone: str | None, variant: str | None
 ) -> "SearchEngine | None":
-    """The engine that was saved; None where it has to be built: the catalogue is newer, saving was stopped or
-    its files are damaged, or another encoder is asked for. Without the catalogue the last two are errors."""
-    from recsys.search.engine import MANIFEST, SearchEngine
+    """The engine that was saved; None where it has to be built: it is of another file's content (time stamps
+    do not tell: `cp -p`), saving was stopped or its files are damaged, or another encoder is asked for.
+    Without the catalogue the last two are errors."""
+    from recsys.search.engine import MANIFEST, SearchEngine, saved_source
     from recsys.search.errors import SearchError
 
-    source, written = catalogue is not None and catalogue.is_file(), folder / MANIFEST
-    if catalogue is not None and not written.is_file():
-        return None
-    # the folder's own time does not change when a file in it is written again
-    if source and written.stat().st_mtime < catalogue.stat().st_mtime:
+    if catalogue is not None and not (folder / MANIFEST).is_file():
         return None
     try:
-        engine = SearchEngine.load(folder, variant=variant)
-        if backbone in (None, engine.texts.name):
-            return engine
-        told = f"{folder} was built with {engine.texts.name}, not {backbone}"
+        known = saved_source(folder)
+        if catalogue is not None and known is None:
+            own = True  # saved by code, which may have added products: not to be overwritten
+            told = (
+                f"{folder} does not say which file it is of: leave --catalogue out, or name another --index"
+            )
+        elif catalogue is not None and known != source:
+            own, told = False, f"{folder} is of another file, or of this one before a change"
+        else:
+            engine, own = SearchEngine.load(folder, variant=variant), False
+            if backbone in (None, engine.texts.name):
+                return engine
+            told = f"{folder} was built with {engine.texts.name}, not {backbone}"
     except SearchError as error:
-        told = str(error)
-    if not source:
+        own, told = False, str(error)
+    if own or catalogue is None:
         raise SearchError(told)
-    console.print(escape(f"{told}: indexing {catalogue} again"), style="dim", soft_wrap=True)
+    _say(f"{told}: indexing {catalogue} again")
     return None

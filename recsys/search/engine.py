@@ -24,10 +24,11 @@ from recsys.search.errors import SearchError
 from recsys.search.lexical import LONGEST
 from recsys.search.query_cache import TimedLruCache
 from recsys.search.text_vectors import TextVectors, text_vectors, title_code
+from recsys.search.vector_index import MANIFEST as INDEX
 from recsys.search.vector_index import NO_PRODUCT, VectorIndex
 from recsys.search.word_postings import WordPostings
 
-FORMAT = 2
+FORMAT = 3
 CATALOGUE, MANIFEST = "catalogue.parquet", "engine.json"
 CANDIDATES = 100  # from BM25, and from the cosine
 WORDS_WEIGHT = 0.4
@@ -129,7 +130,7 @@ class SearchEngine:
         """
         if not isinstance(query, str):
             raise SearchError(f"a query is a text, got {type(query).__name__}")
-        if not isinstance(k, int | np.integer) or k < 1:
+        if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
             raise SearchError(f"k is a list length of at least 1, got {k!r}")
         k = min(int(k), max(1, len(self)))
         query = query.replace("\0", " ")[:LONGEST].strip()
@@ -200,8 +201,12 @@ class SearchEngine:
         self._words.add(table["title"].tolist())
         self._forget()  # answers name rows
 
-    def save(self, folder: str | Path) -> None:
-        """Write catalogue, vectors and settings; the encoder is stored by name only."""
+    def save(self, folder: str | Path, source: str | None = None) -> None:
+        """Write catalogue, vectors and settings; the encoder is stored by name only.
+
+        Args:
+            source: sha256 of the file that the catalogue was read from; `saved_source` tells it.
+        """
         folder = Path(folder)
         if self._catalogue.rows > len(self):
             self._number_anew()
@@ -210,7 +215,9 @@ class SearchEngine:
         self.catalogue.to_parquet(folder / CATALOGUE, index=False)
         manifest = {"format": FORMAT, "backbone": self.texts.name, "words_weight": self.words_weight}
         manifest |= {"variant": self.texts.queries_by, "titles": title_code()}
-        manifest["catalogue"] = sha256_of(folder / CATALOGUE)
+        # the index's manifest vouches for its vectors: their checksum, number, width and model
+        manifest |= {"catalogue": sha256_of(folder / CATALOGUE), "index": sha256_of(folder / INDEX)}
+        manifest["source"] = source or ""
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
@@ -244,6 +251,11 @@ class SearchEngine:
             )
         texts = text_vectors(backbone or manifest["backbone"], variant or manifest["variant"])
         index = VectorIndex.load(folder, texts.model, texts.width)
+        if sha256_of(folder / INDEX) != manifest["index"]:
+            raise SearchError(
+                f"{folder / INDEX} is not the one that was saved with {folder / CATALOGUE} "
+                "(checksum): build the engine again"
+            )
         engine = cls(texts, index, manifest["words_weight"], answers)
         table = pd.read_parquet(folder / CATALOGUE)
         if len(table) != len(index):
@@ -257,8 +269,17 @@ class SearchEngine:
         return pd.DataFrame(self._catalogue.of(rows) | dict(scores))
 
 
+def saved_source(folder: str | Path) -> str | None:
+    """sha256 of the file that a saved engine's catalogue was read from; None where `save` was not told it.
+
+    Raises:
+        SearchError: no engine there, a damaged one, or one of another format.
+    """
+    return _read_manifest(Path(folder))["source"] or None
+
+
 def _read_manifest(folder: Path) -> dict:
-    texts = ("backbone", "catalogue", "variant", "titles")
+    texts = ("backbone", "catalogue", "index", "source", "variant", "titles")
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         found = manifest.get("format")

@@ -29,8 +29,13 @@ from recsys.search.reranking.hard_negatives import mine
 WEIGHTED = {"convex": "zero_shot", "tuned_convex": "tuned", "reranked_convex": "reranked"}
 BY_RANK = {"rrf": "zero_shot", "tuned_rrf": "tuned"}
 COMBINED = WEIGHTED | BY_RANK
-UNTAUGHT = ("random", "bm25", "zero_shot", "rrf")
-METHODS = (*UNTAUGHT, "convex", "tuned", "tuned_convex", "tuned_rrf", "reranked", "reranked_convex")
+UNTRAINED = (
+    "random",
+    "bm25",
+    "zero_shot",
+    "rrf",
+)  # the others learn weights, or their share, from graded pairs
+METHODS = (*UNTRAINED, "convex", "tuned", "tuned_convex", "tuned_rrf", "reranked", "reranked_convex")
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,12 @@ def match(
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise SearchError(f"no method {unknown[0]!r}; there are {', '.join(METHODS)}")
-    learned = [name for name in methods if name not in UNTAUGHT]
+    learned = [name for name in methods if name not in UNTRAINED]
     if learned and not len(data.parts["validation"]):
-        raise SearchError(f"{data.name} has no part to learn {learned[0]} from: choose on another data set")
+        raise SearchError(
+            f"{learned[0]} learns from graded pairs, and {data.name} has none to learn from: "
+            f"take one of {', '.join(UNTRAINED)} there, or another data set"
+        )
     rows = np.concatenate([data.parts["validation"], data.parts["test"]])
     asked, found = data.table.iloc[rows], Matched({}, {}, {})
     for name in METHODS:

@@ -147,7 +147,7 @@ def test_other_code_another_width_and_a_damaged_index_are_refused(engine, encode
     (tmp_path / vector_index.VECTORS).write_bytes(b"PK")
     with pytest.raises(SearchError, match="checksum"):
         SearchEngine.load(tmp_path, encoder)
-    for wrong in ("[]", "{", '{"format": 2}'):
+    for wrong in ("[]", "{", '{"format": 3}'):
         (tmp_path / MANIFEST).write_text(wrong)
         with pytest.raises(SearchError, match="damaged"):
             SearchEngine.load(tmp_path, encoder)

@@ -1,12 +1,17 @@
 """Graded data and matching on the demo store, with a small random encoder where one is trained."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from recsys.encoders.backbone import load_backbone
+from recsys.search import matching
 from recsys.search.errors import SearchError
 from recsys.search.graded import load_graded
 from recsys.search.matching import comparison_table, judge, match, training_pairs
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +75,20 @@ def test_what_is_not_there_is_said(data):
         load_graded("demo_store", fold=5)
     with pytest.raises(SearchError, match="no method"):
         match(data, ("magic",))
+
+
+def test_the_notebook_says_which_methods_cannot_learn_from_a_test_part(data):
+    book = json.loads((ROOT / "notebooks" / "07_search_and_feedback_ranking.ipynb").read_text("utf-8"))
+    (cell,) = [text for one in book["cells"] if "matching.match(" in (text := "".join(one["source"]))]
+    none = np.empty(0, int)
+    whole = {"train": none, "validation": none, "test": data.parts["test"]}
+    names = {"data": replace(data, name="judged only", parts=whole), "matching": matching}
+    names |= {"backbone": "random-bert", "loss": "order", "max_steps": 2, "seed": 0, "mined": 0}
+    message = (
+        "tuned_convex learns from graded pairs, and judged only has none.* random, bm25, zero_shot there"
+    )
+    with pytest.raises(SearchError, match=message):
+        exec(cell, names | {"method": "tuned_convex"})
+    names["method"] = "zero_shot"
+    exec(cell, names)
+    assert list(names["found"].scores) == ["random", "bm25", "zero_shot"]
