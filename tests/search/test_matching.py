@@ -85,7 +85,7 @@ def test_the_notebook_says_which_methods_cannot_learn_from_a_test_part(data):
     names = {"data": replace(data, name="judged only", parts=whole), "matching": matching}
     names |= {"backbone": "random-bert", "loss": "order", "max_steps": 2, "seed": 0, "mined": 0}
     message = (
-        "tuned_convex learns from graded pairs, and judged only has none.* random, bm25, zero_shot there"
+        "tuned_convex learns from graded pairs, and judged only has none.* random, bm25, zero_shot, rrf there"
     )
     with pytest.raises(SearchError, match=message):
         exec(cell, names | {"method": "tuned_convex"})
