@@ -125,7 +125,7 @@ def read_catalogue(path: str | Path, tell: Callable[[str], object] = warnings.wa
         ),
     ):
         if count:
-            done = ": their row is taken" if "no id" in one else " left out"
+            done = ": row numbers are taken" if "no id" in one else " left out"
             tell(f"{path}: {count} {one if count == 1 else more}{done}")
     return kept
 

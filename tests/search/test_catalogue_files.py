@@ -76,7 +76,7 @@ def test_products_without_an_id_are_told_apart_and_what_is_left_out_is_counted(t
     products, said = kept(tmp_path, text)
     assert products == [("row 0", "drill"), ("row 1", "lamp"), ("a", "tea")]
     assert [line.partition(": ")[2] for line in said] == [
-        "2 products have no id: their row is taken",
+        "2 products have no id: row numbers are taken",
         "2 rows without a title are left out",
         "1 row with the id of an earlier one is left out",
     ]
