@@ -247,7 +247,8 @@ def plot_draws(draws: pd.DataFrame, halves: pd.DataFrame, metric: str = "NDCG@10
 
 
 def plot_leads(frame: pd.DataFrame, metric: str = "NDCG@10") -> Axes:
-    """Test score of a new model minus a baseline's, both tuned for the same core seconds, one line a seed.
+    """Test score of a new model minus a baseline's, both tuned for the same core seconds, one line a seed; a
+    line ends where the shorter search ended.
 
     Args:
         frame: of `recsys.sweeps.draws.leads`.
