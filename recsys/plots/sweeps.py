@@ -150,16 +150,18 @@ def plot_contour(
 
 
 def plot_importance(table: pd.DataFrame) -> Axes:
-    """Shares of the variance with their intervals, one row per parameter, one colour per measure.
+    """Shares of the variance with their intervals, one row per parameter, one colour per measure; below them
+    fANOVA's interactions, which PED-ANOVA does not have.
 
     Args:
         table: from `recsys.sweeps.importance.importance`, possibly several concatenated.
     """
-    order = table.groupby("parameter")["importance"].mean().sort_values(ascending=False).index
+    order = table.groupby("parameter")["importance"].mean().sort_values(ascending=False)
+    order = sorted(order.index, key=lambda name: name == "interactions")  # no parameter, so it stands last
     measures = list(table["evaluator"].unique())
     (axes,) = panels(1, width=7.0, height=1.3 + 0.45 * len(order))
     for number, measure in enumerate(measures):
-        part = table[table["evaluator"] == measure].set_index("parameter").loc[list(order)]
+        part = table[table["evaluator"] == measure].set_index("parameter").reindex(order)
         shift = 0.2 * (number - (len(measures) - 1) / 2)
         places = np.arange(len(order)) + shift
         # a percentile interval may exclude the mean, but a bar cannot have a negative length
@@ -245,7 +247,8 @@ def plot_draws(draws: pd.DataFrame, halves: pd.DataFrame, metric: str = "NDCG@10
 
 
 def plot_leads(frame: pd.DataFrame, metric: str = "NDCG@10") -> Axes:
-    """Test score of a new model minus a baseline's, both tuned for the same core seconds, one line a seed.
+    """Test score of a new model minus a baseline's, both tuned for the same core seconds, one line a seed; a
+    line ends where the shorter search ended.
 
     Args:
         frame: of `recsys.sweeps.draws.leads`.

@@ -105,11 +105,14 @@ def first_lead(new: pd.DataFrame, old: pd.DataFrame, points: int = 60) -> pd.Dat
             model).
 
     Returns:
-        Columns core_seconds, new, old, lead (new minus old), from when both have a model. Where lead changes
-        sign, the order of the models changes.
+        Columns core_seconds, new, old, lead (new minus old), from when both have a model to where the shorter
+        search ended: beyond it only one of them would still be tuned. Where lead changes sign, the order of
+        the models changes. Empty if one search ended before the other's first trial.
     """
     start = max(new["spent"].iloc[0], old["spent"].iloc[0])
-    end = max(new["spent"].iloc[-1], old["spent"].iloc[-1])
+    end = min(new["spent"].iloc[-1], old["spent"].iloc[-1])
+    if end < start:
+        return pd.DataFrame(columns=["core_seconds", "new", "old", "lead"])
     grid = np.geomspace(start, max(end, start * 1.001), points)
     table = pd.DataFrame({"core_seconds": grid, "new": _chosen_at(new, grid), "old": _chosen_at(old, grid)})
     return table.assign(lead=table["new"] - table["old"])
@@ -122,13 +125,14 @@ def leads(frame: pd.DataFrame, new: str, old: str) -> pd.DataFrame:
         frame: rows of recorded trials of one data set: model, seed, number, spent, validation, test.
 
     Returns:
-        With columns seed and pair ("new − old"); empty if no seed has both models.
+        With columns seed and pair ("new − old"); empty if no seed has both models, tuned for the same seconds.
     """
     parts = []
     for seed, part in frame.sort_values("number").groupby("seed"):
         sides = [part[part["model"] == name] for name in (new, old)]
         if all(len(side) for side in sides):
             parts.append(first_lead(*sides).assign(seed=seed, pair=f"{new} − {old}"))
+    parts = [one for one in parts if len(one)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 

@@ -1,8 +1,9 @@
 """Hyperparameter importance: shares of the variance over the search space, with intervals.
 
-fANOVA (Hutter et al. 2014) fits a random forest to the trials and decomposes its variance; PED-ANOVA
-(Watanabe et al. 2023, arXiv:2304.10255) compares the distribution of the good trials with that of all. Both
-by Optuna. A parameter's main effect and its interactions are not separated.
+fANOVA (Hutter et al. 2014) fits a random forest to the trials and decomposes its variance: each parameter's
+share is its main effect, and what no parameter explains alone is the share of their interactions. PED-ANOVA
+(Watanabe et al. 2023, arXiv:2304.10255) compares the distribution of the good trials with that of all; its
+shares are made to sum to 1 and hold no interactions. Both by Optuna.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from recsys.training.hyperparameter_search.trial import DONE, Trial
 Evaluator = Literal["fanova", "ped_anova"]
 LEAST = 8  # trials; PED-ANOVA needs five above its baseline
 RESAMPLES = 20
+INTERACTIONS = "interactions"  # the row of fANOVA beside the parameters
 
 
 class TooFewTrials(ValueError):
@@ -52,7 +54,8 @@ def importance(
 
     Returns:
         Columns parameter, importance, low, high, over ("repeats" or "resampled trials"), evaluator; the most
-        important first; importances sum to 1.
+        important first. fANOVA: shares of the variance, the main effects, and in a last row "interactions" 1
+        minus their sum (never below 0). PED-ANOVA: the parameters alone, their sum made 1.
 
     Raises:
         TooFewTrials: fewer than eight finished trials in a repeat.
@@ -61,10 +64,11 @@ def importance(
     keys = [name for name in ("method", "repeat") if name in finished]
     repeats = [part for _, part in finished.groupby(keys)] if keys else [finished]
     asked = (space, metric, direction, evaluator)
+    named = [*space, INTERACTIONS] if evaluator == "fanova" else list(space)
     if len(repeats) >= 3:
         over = "repeats"
         shares = [_shares(part, *asked, seed) for part in repeats]
-        rows = [_row(name, [one[name] for one in shares]) for name in space]
+        rows = [_row(name, [one[name] for one in shares]) for name in named]
     else:
         over = "resampled trials"
         whole = _shares(finished, *asked, seed)
@@ -74,10 +78,11 @@ def importance(
         rows = [
             {"parameter": name, "importance": whole[name]}
             | dict(zip(("low", "high"), _percentiles([one[name] for one in drawn]), strict=True))
-            for name in space
+            for name in named
         ]
-    table = pd.DataFrame(rows).assign(over=over, evaluator=evaluator)
-    return table.sort_values("importance", ascending=False, ignore_index=True)
+    table = pd.DataFrame(rows).assign(over=over, evaluator=evaluator, last=[n == INTERACTIONS for n in named])
+    table = table.sort_values(["last", "importance"], ascending=[True, False], ignore_index=True)
+    return table.drop(columns="last")
 
 
 def importances(
@@ -95,7 +100,7 @@ def importances(
 
 
 def share_metrics(table: pd.DataFrame) -> dict[str, float]:
-    """share_<parameter> by fANOVA, as metrics of a record."""
+    """share_<parameter> (main effects) and share_interactions by fANOVA, as metrics of a record."""
     rows = table[table["evaluator"] == "fanova"].to_dict("records")
     return {f"share_{row['parameter']}": float(row["importance"]) for row in rows}
 
@@ -141,8 +146,10 @@ def _shares(
         judge = (
             FanovaImportanceEvaluator(seed=seed) if evaluator == "fanova" else PedAnovaImportanceEvaluator()
         )
-        found = get_param_importances(study, evaluator=judge, params=list(space))
-    return {name: float(found.get(name, 0.0)) for name in space}
+        whole = evaluator == "ped_anova"  # made to sum to 1, fANOVA's would hide the interactions
+        found = get_param_importances(study, evaluator=judge, params=list(space), normalize=whole)
+    shares = {name: float(found.get(name, 0.0)) for name in space}
+    return shares if whole else shares | {INTERACTIONS: max(0.0, 1.0 - sum(shares.values()))}
 
 
 def _setting(one: Range, value: Any) -> Any:

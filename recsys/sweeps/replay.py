@@ -8,10 +8,11 @@ be replayed, since its weights move between settings.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from recsys.sweeps.schedulers import make_scheduler
@@ -27,7 +28,7 @@ METHODS = (
     Method(sampler="random", scheduler="asha", most=5),
     Method(sampler="tpe", scheduler="asha", most=5),
 )
-PROPOSALS = 3  # × the table's size: proposals after which a searcher that only repeats itself is ended
+REPEATS = 1  # in a row, after which an untried configuration is drawn: else TPE repeats its favourite for ever
 
 
 class TableError(ValueError):
@@ -101,39 +102,50 @@ def answer_table(
 def replay(table: AnswerTable, method: Method, core_seconds: float, seed: int) -> pd.DataFrame:
     """One searcher, one repeat: the trials that it would have run, sequentially.
 
-    A configuration proposed again is answered from the log at no cost, as in a real sweep.
+    A configuration proposed again costs nothing, and the sampler is told its answer again; after `REPEATS` of
+    them in a row an untried one is drawn at random. So every searcher spends its budget, on different
+    configurations. A real sweep (`recsys.sweeps.arm`) trains a repeat again and pays.
 
     Args:
         core_seconds: budget; trials that end after it do not count.
         seed: of the sampler.
 
     Returns:
-        As `trial.as_frame`, the value in a column named by the table's metric; columns method and repeat (the
-        seed).
+        As `trial.as_frame`, without repeats, the value in a column named by the table's metric; columns method
+        and repeat (the seed).
     """
     options = {"metrics": [table.metric], "directions": [table.direction]}
     sampler = make_sampler(method.sampler, table.space, seed, **options)
     scheduler = make_scheduler(method, table.metric, table.direction)
     trials: list[Trial] = []
-    known: set[tuple[Any, ...]] = set()
-    spent, proposed = 0.0, 0
+    told: list[Trial] = []  # to the sampler: one that does not learn of its repeats proposes them for ever
+    known: dict[tuple[Any, ...], Trial] = {}
+    spent, repeated = 0.0, 0
     while spent < core_seconds and len(known) < len(table.epochs):
-        if proposed >= PROPOSALS * len(table.epochs):
-            break
-        settings = sampler.propose(proposed, trials)
-        proposed += 1
+        if repeated < REPEATS:
+            settings = sampler.propose(len(told), told)
+        else:
+            settings = _untried(table, known, (seed, len(told)))
         if settings is None:
             break
         key = tuple(settings[name] for name in table.space)
-        if key in known:
-            continue
-        known.add(key)
-        state, used, value = _run(table, settings, scheduler, str(len(trials)))
-        spent += used
-        told = {table.metric: value}
-        trial = Trial(len(trials), settings, state, told, "", used, used, spent, spent <= core_seconds)
-        trials.append(trial)
+        repeated = repeated + 1 if key in known else 0
+        if key not in known:
+            state, used, value = _run(table, settings, scheduler, str(len(trials)))
+            spent += used
+            metrics, counts = {table.metric: value}, spent <= core_seconds
+            known[key] = Trial(len(trials), settings, state, metrics, "", used, used, spent, counts)
+            trials.append(known[key])
+        told.append(replace(known[key], number=len(told)))
     return as_frame(trials).assign(method=method.name, repeat=seed)
+
+
+def _untried(
+    table: AnswerTable, known: Collection[tuple[Any, ...]], seed: tuple[int, int]
+) -> dict[str, Any]:
+    """A configuration that is not known, drawn at random."""
+    left = [key for key in table.epochs if key not in known]
+    return dict(zip(table.space, left[np.random.default_rng(seed).integers(len(left))], strict=True))
 
 
 def _run(table: AnswerTable, settings: dict[str, Any], scheduler: Any, name: str) -> tuple[str, float, float]:

@@ -92,7 +92,7 @@ def _population(reports: pd.DataFrame, frame: pd.DataFrame) -> dict[str, Axes]:
 def _numeric(shares: pd.DataFrame, space: dict[str, Range]) -> list[str]:
     """The two most important numeric parameters."""
     order = shares[shares["evaluator"] == shares["evaluator"].iloc[0]]["parameter"]
-    return [name for name in order if not isinstance(space[name], Choice)][:2]
+    return [name for name in order if name in space and not isinstance(space[name], Choice)][:2]
 
 
 def _picture(title: str, axes: Axes) -> str:

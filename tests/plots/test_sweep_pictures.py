@@ -90,6 +90,9 @@ def test_importance_shows_both_measures():
     axes = sweeps.plot_importance(both)
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["rate", "width"]
     assert "95 % over repeats" in axes.get_xlabel()
+    more = pd.DataFrame([("interactions", 0.9, 0.8, 1.0)], columns=table.columns[:4])
+    axes = sweeps.plot_importance(pd.concat([more.assign(over="repeats", evaluator="fanova"), both]))
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["rate", "width", "interactions"]
 
 
 def test_the_front_holds_what_nothing_beats():

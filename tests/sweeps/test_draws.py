@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.sweeps.draws import best_of_draws, first_lead, optimism_of_halves
+from recsys.sweeps.draws import best_of_draws, first_lead, leads, optimism_of_halves
 
 GENERATOR = np.random.default_rng(3)
 USERS = 400
@@ -54,10 +54,22 @@ def test_failed_configurations_are_never_chosen():
 def test_where_the_order_turns():
     columns = {"spent": [10.0, 20.0, 30.0], "validation": [0.1, 0.5, 0.3], "test": [0.1, 0.4, 0.9]}
     new = pd.DataFrame(columns)
-    old = pd.DataFrame({"spent": [1.0, 2.0], "validation": [0.2, 0.3], "test": [0.2, 0.3]})
+    old = pd.DataFrame({"spent": [1.0, 2.0, 50.0], "validation": [0.2, 0.3, 0.9], "test": [0.2, 0.3, 0.9]})
     table = first_lead(new, old)
     assert table["core_seconds"].iloc[0] == 10
     assert table["lead"].iloc[0] == pytest.approx(0.1 - 0.3)
     assert table["lead"].iloc[-1] == pytest.approx(0.4 - 0.3)  # validation chose .4, and .9 was never chosen
     turned = table.loc[table["lead"] > 0, "core_seconds"].min()
     assert turned == pytest.approx(20, rel=0.05)
+
+
+def test_two_models_are_compared_while_both_are_tuned():
+    """The search that ended first was once carried on flat to the other's end."""
+    new = pd.DataFrame({"spent": [10.0, 100.0], "validation": [0.1, 0.5], "test": [0.1, 0.4]})
+    old = pd.DataFrame({"spent": [1.0, 40.0], "validation": [0.2, 0.3], "test": [0.2, 0.3]})
+    table = first_lead(new, old)
+    assert table["core_seconds"].iloc[-1] == pytest.approx(40)
+    assert table["new"].max() == 0.1
+    assert first_lead(new, old.iloc[:1]).empty
+    both = pd.concat([new.assign(model="new"), old.iloc[:1].assign(model="old")]).assign(seed=0)
+    assert leads(both.assign(number=range(3)), "new", "old").empty

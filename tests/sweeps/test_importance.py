@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.sweeps.importance import TooFewTrials, importance
+from recsys.sweeps.importance import INTERACTIONS, TooFewTrials, importance, importances, share_metrics
 from recsys.training.hyperparameter_search.spaces import Choice, Real, Whole
 
 SPACE = {"rate": Real(0.0, 1.0), "idle": Real(0.0, 1.0), "kind": Choice(("a", None))}
@@ -51,3 +51,19 @@ def test_numbers_among_none_are_the_numbers_that_were_tried():
     frame["q"] = [0.0 if value is None else value / 2 for value in last]
     table = importance(frame, space, "q", resamples=2)
     assert table["parameter"].iloc[0] == "last"
+
+
+def test_interactions_are_no_parameter_s_share():
+    """Shares that were made to sum to 1 once said that a product was two main effects."""
+    generator = np.random.default_rng(1)
+    frame = pd.DataFrame(generator.random((200, 3)), columns=list("xyz")).assign(state="done")
+    frame["q"] = 10 * (frame["x"] - 0.5) * (frame["y"] - 0.5) + 0.3 * (frame["z"] - 0.5)
+    space = {name: Real(0.0, 1.0) for name in "xyz"}
+    table = importances(frame, space, "q")
+    fanova = table[table["evaluator"] == "fanova"].set_index("parameter")
+    assert fanova["importance"].drop(INTERACTIONS).max() < 0.15
+    assert fanova.loc[INTERACTIONS, "importance"] > 0.6
+    assert fanova.index[-1] == INTERACTIONS
+    assert fanova["importance"].sum() == pytest.approx(1)
+    assert share_metrics(table)["share_interactions"] == fanova.loc[INTERACTIONS, "importance"]
+    assert set(table.loc[table["evaluator"] == "ped_anova", "parameter"]) == set("xyz")

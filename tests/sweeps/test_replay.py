@@ -5,8 +5,9 @@ import itertools
 import pandas as pd
 import pytest
 
-from recsys.sweeps.replay import TableError, answer_table, replay, replay_all
+from recsys.sweeps.replay import METHODS, TableError, answer_table, replay, replay_all
 from recsys.sweeps.spec import Method
+from recsys.sweeps.tables import planted_table
 
 EPOCHS = 9
 NAMES = ["rate", "size"]
@@ -71,3 +72,13 @@ def test_values_that_are_no_numbers_are_looked_up_too():
     frame["size"] = frame["size"].map({0: None, 1: "a", 2: "b", 3: ""}).astype(object)
     table = answer_table(frame, NAMES, "q")
     assert len(replay(table, Method(sampler="tpe"), 90, seed=0)) == 10
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_every_searcher_spends_its_budget(method):
+    """TPE was not told of its repeats, proposed the same points again, and ended after half of it."""
+    table = planted_table()
+    for seed in range(3):
+        trials = replay(table, method, 100.0, seed)
+        assert trials["spent"].iloc[-1] >= 100.0
+        assert not trials.duplicated(list(table.space)).any()
