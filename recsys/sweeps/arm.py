@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,10 @@ class Arm:
         for event in self.log.events:
             self._read(event)
         self._again = sorted(self.handed)
+        self._count_again()
         self.sampler = self._sampler()
+        if method.sampler == "grid" and not self.sampler.propose(self._next, self.trials, []):
+            self._next = -1  # a grid that is smaller than its budget has been tried whole
 
     @property
     def spent(self) -> float:
@@ -157,7 +161,16 @@ class Arm:
             self.handed[number] = event["settings"]
         elif event["event"] == "ended":
             self.handed.pop(number, None)
+            self.trials = [trial for trial in self.trials if trial.number != number]
             self.trials.append(Trial.read(event))
+
+    def _count_again(self) -> None:
+        """A raised budget takes in trials that it had left out: the log is told, and its last word holds."""
+        for place, trial in enumerate(self.trials):
+            counts = self.spec.allowed.counts(trial.number, trial.spent)
+            if counts != trial.counts:
+                self.trials[place] = replace(trial, counts=counts)
+                self.log.append({"event": "ended", "at": _now(), **self.trials[place].written()})
 
     def _sampler(self) -> Listed:
         options: dict[str, Any] = {}

@@ -29,6 +29,9 @@ def status_command(console: Console, name: str, runs: Path | None) -> int:
     folder = sweep_folder(Path(name).stem, runs)
     table = status_table(folder)
     if table.empty:
+        from recsys.sweeps.spec import find_spec
+
+        find_spec(name)  # a misspelt name is told as such
         console.print(f"no trials of {Path(name).stem} in {folder}", soft_wrap=True)
         return 1
     _print(console, table)
@@ -57,7 +60,7 @@ def sweep_command(
         raise SweepError("either --resume or --restart")
     there = any(folder.glob("*.jsonl"))
     if dry_run:
-        return _dry_run(console, spec, folder if there and not restart else None)
+        return _dry_run(console, spec, folder if there and not restart else None, runs)
     if resume and not there:
         raise SweepError(f"nothing to resume: no trials of {spec.name} in {folder}")
     changed = _changed(folder, spec) if there else None
@@ -71,8 +74,10 @@ def sweep_command(
         due = [arm for arm in arms if not arm.complete]
         if there and not resume and not restart:
             if due:
+                mixed = f" ({changed} since they ran)" if changed else ""
                 raise SweepError(
-                    f"{spec.name} has trials in {folder}: --resume goes on with them, --restart begins anew"
+                    f"{spec.name} has trials in {folder}{mixed}: --resume goes on with them, "
+                    "--restart begins anew"
                 )
             if changed:
                 raise SweepError(
@@ -82,6 +87,11 @@ def sweep_command(
             return 0
         if not there:
             _write_provenance(folder, spec)
+        elif changed:
+            console.print(
+                f"[yellow]{changed}[/] since the first trials ran: those from here are by this code"
+            )
+            _note_resumed(folder, {arm.name: len(arm.trials) for arm in due})
         _run(console, spec, due, folder, address, cores)
         for arm in arms:
             arm.log.close()
@@ -138,24 +148,27 @@ def _run(
         raise SystemExit(130) from None
 
 
-def _dry_run(console: Console, spec: Spec, folder: Path | None) -> int:
+def _dry_run(console: Console, spec: Spec, folder: Path | None, runs: Path | None) -> int:
     """Print what would run; writes nothing."""
+    import shutil
     import tempfile
 
     from recsys.sweeps.arm import Arm, arm_name
 
-    there = read_arms(folder) if folder else {}
+    history = [trial for name in spec.warm_start for trial in _earlier(name, runs)]
     table = Table("arm", "ended", "next settings", title=spec.question)
     with tempfile.TemporaryDirectory() as scratch:
         for repeat in range(spec.repeats):
             for method in spec.methods:
-                arm = Arm(spec, method, repeat, Path(scratch))
-                asked = [arm.propose() for _ in range(min(SHOWN, spec.allowed.trials or SHOWN))]
+                log = Path(scratch) / f"{arm_name(method, repeat)}.jsonl"
+                if folder and (folder / log.name).is_file():
+                    shutil.copyfile(folder / log.name, log)
+                arm = Arm(spec, method, repeat, Path(scratch), history)
+                done = len(arm.trials)
+                asked = [] if arm.complete else [arm.propose() for _ in range(SHOWN)]
                 shown = "\n".join(str(one[1]) for one in asked if one)
                 arm.log.close()
-                events = there.get(arm_name(method, repeat), ({}, []))[1]
-                done = sum(event["event"] == "ended" for event in events)
-                table.add_row(arm.name, str(done), escape(shown))
+                table.add_row(arm.name, str(done), escape(shown) or "nothing: complete")
     console.print(table)
     console.print(f"each arm: {spec.budget}; a trial: {spec.target}, {spec.limits.seconds:g} s at most")
     return 0
@@ -204,9 +217,25 @@ def _write_provenance(folder: Path, spec: Spec) -> None:
         "versions": {name: importlib.metadata.version(name) for name in packages},
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+    _write(folder, whole)
+
+
+def _write(folder: Path, whole: dict[str, Any]) -> None:
     partial = folder / f"{PROVENANCE}.part"
     partial.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(folder / PROVENANCE)
+
+
+def _note_resumed(folder: Path, ended: dict[str, int]) -> None:
+    """Write that later trials are by other code. ended: arm → how many trials were by earlier code."""
+    from recsys.runs.grid.git import head, uncommitted
+
+    try:
+        whole = dict(json.loads((folder / PROVENANCE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        whole = {}
+    code = {"commit": head(), "dirty": uncommitted(), "modules": _modules(), "after": ended}
+    _write(folder, whole | {"resumed": [*whole.get("resumed", []), code]})
 
 
 def _changed(folder: Path, spec: Spec) -> str | None:

@@ -125,7 +125,8 @@ def leads(frame: pd.DataFrame, new: str, old: str) -> pd.DataFrame:
         frame: rows of recorded trials of one data set: model, seed, number, spent, validation, test.
 
     Returns:
-        With columns seed and pair ("new − old"); empty if no seed has both models, tuned for the same seconds.
+        With columns seed and pair ("new − old"); empty if no seed has both models, tuned for
+        the same seconds.
     """
     parts = []
     for seed, part in frame.sort_values("number").groupby("seed"):

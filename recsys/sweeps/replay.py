@@ -28,7 +28,9 @@ METHODS = (
     Method(sampler="random", scheduler="asha", most=5),
     Method(sampler="tpe", scheduler="asha", most=5),
 )
-REPEATS = 1  # in a row, after which an untried configuration is drawn: else TPE repeats its favourite for ever
+REPEATS = (
+    1  # in a row, after which an untried configuration is drawn: else TPE repeats its favourite for ever
+)
 
 
 class TableError(ValueError):
@@ -111,8 +113,8 @@ def replay(table: AnswerTable, method: Method, core_seconds: float, seed: int) -
         seed: of the sampler.
 
     Returns:
-        As `trial.as_frame`, without repeats, the value in a column named by the table's metric; columns method
-        and repeat (the seed).
+        As `trial.as_frame`, without repeats, the value in a column named by the table's metric;
+        columns method and repeat (the seed).
     """
     options = {"metrics": [table.metric], "directions": [table.direction]}
     sampler = make_sampler(method.sampler, table.space, seed, **options)
@@ -140,9 +142,7 @@ def replay(table: AnswerTable, method: Method, core_seconds: float, seed: int) -
     return as_frame(trials).assign(method=method.name, repeat=seed)
 
 
-def _untried(
-    table: AnswerTable, known: Collection[tuple[Any, ...]], seed: tuple[int, int]
-) -> dict[str, Any]:
+def _untried(table: AnswerTable, known: Collection[tuple[Any, ...]], seed: tuple[int, int]) -> dict[str, Any]:
     """A configuration that is not known, drawn at random."""
     left = [key for key in table.epochs if key not in known]
     return dict(zip(table.space, left[np.random.default_rng(seed).integers(len(left))], strict=True))

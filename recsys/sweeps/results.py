@@ -26,8 +26,8 @@ def read_arms(folder: Path) -> dict[str, tuple[dict[str, Any], list[dict[str, An
 
 def ended(events: list[dict[str, Any]]) -> list[Trial]:
     """The finished trials of a log, by number."""
-    trials = [Trial.read(event) for event in events if event["event"] == "ended"]
-    return sorted(trials, key=lambda trial: trial.number)
+    trials = {event["number"]: Trial.read(event) for event in events if event["event"] == "ended"}
+    return [trials[number] for number in sorted(trials)]
 
 
 def sweep_trials(name: str, runs: Path | None = None) -> pd.DataFrame:
@@ -57,8 +57,11 @@ def sweep_trials(name: str, runs: Path | None = None) -> pd.DataFrame:
 
 def sweep_reports(name: str, runs: Path | None = None) -> pd.DataFrame:
     """One row a report: arm, number, epoch, core_seconds of the trial so far, the settings, the metrics; of a
-    population also donor, whose checkpoint the trial had taken over since its last report (NaN: nobody's)."""
-    rows = []
+    population also donor, whose checkpoint the trial had taken over since its last report (NaN: nobody's).
+
+    A trial that a kill cut off began again at its first epoch: what it reported before is left out.
+    """
+    rows: dict[tuple[str, int, int], dict[str, Any]] = {}
     for arm, (_, events) in read_arms(sweep_folder(name, runs)).items():
         settings: dict[int, dict[str, Any]] = {}
         donors: dict[int, dict[str, int]] = {}
@@ -70,13 +73,15 @@ def sweep_reports(name: str, runs: Path | None = None) -> pd.DataFrame:
                 donors[number] = {"donor": event["donor"]} if "donor" in event else {}
                 continue
             if event["event"] == "report":
+                if event["epoch"] <= last.get(number, 0):
+                    rows = {key: row for key, row in rows.items() if key[:2] != (arm, number)}
                 last[number] = event["epoch"]
             elif event["event"] != "ended" or event["state"] != DONE:
                 continue
             epoch = event.get("epoch", last.get(number, 0) + 1)
             what = {"arm": arm, "number": number, "epoch": epoch, "core_seconds": event["core_seconds"]}
-            rows.append(what | donors.pop(number, {}) | settings[number] | event["metrics"])
-    return pd.DataFrame(rows)
+            rows[arm, number, epoch] = what | donors.pop(number, {}) | settings[number] | event["metrics"]
+    return pd.DataFrame(rows.values())
 
 
 def status_table(folder: Path) -> pd.DataFrame:

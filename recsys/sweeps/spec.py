@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from recsys.code.registry import RegistryError
+from recsys.data import sources
+from recsys.data.sources import DEMO_STORE
 from recsys.runs import paths
 from recsys.runs.grid.parameters import ParameterError
 from recsys.runs.strict_yaml import validated
@@ -17,7 +19,7 @@ from recsys.sweeps.declarations import ParameterRefused, check_settings, declare
 from recsys.sweeps.functions.registry import FUNCTIONS
 from recsys.training.hyperparameter_search.samplers import SAMPLERS
 from recsys.training.hyperparameter_search.search import Budget, SearchError
-from recsys.training.hyperparameter_search.spaces import Choice, Range, SpaceError, read_space
+from recsys.training.hyperparameter_search.spaces import Choice, Range, Real, SpaceError, read_space
 
 NAME = r"^[a-z0-9_]+$"  # of a sweep, and so of its folder
 LEAST_MEMBERS = 4  # of a population: one is replaced, one is copied, two stand between
@@ -201,9 +203,15 @@ def _check_parameters(spec: Spec, ranges: Mapping[str, Range]) -> None:
         raise SweepError(f"{', '.join(sorted(both))}: both fixed and searched")
     known = declared(spec)
     check_settings(spec.target, known, spec.fixed, "fixed")
+    if isinstance(name := spec.fixed.get("dataset"), str) and name != DEMO_STORE:
+        try:
+            sources.get(name)
+        except sources.RegistryError as error:
+            raise SweepError(f"fixed: {error}") from None
     for name, one in ranges.items():
         values = one.values if isinstance(one, Choice) else (one.low, one.high)
-        for value in values:
+        # 5 and 1000 in a file are whole numbers, what is drawn between them is not
+        for value in map(float, values) if isinstance(one, Real) else values:
             check_settings(spec.target, known, {name: value}, "space")
     for settings in spec.first:
         if strange := settings.keys() - ranges.keys():

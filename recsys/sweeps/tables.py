@@ -36,7 +36,10 @@ def load_table(name: str) -> AnswerTable:
     arms = read_arms(folder)
     if arms:
         searched = next(iter(arms.values()))[0]
-        return answer_table(sweep_reports(name), list(searched["space"]), searched["objectives"][0]["metric"])
+        objective = searched["objectives"][0]
+        return answer_table(
+            sweep_reports(name), list(searched["space"]), objective["metric"], objective["direction"]
+        )
     if committed.is_file():
         frame = pd.read_parquet(committed)
         names = [column for column in frame if column not in ("epoch", "core_seconds", "ndcg@10")]

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from recsys.sweeps.arm import PATIENCE, Arm
-from recsys.sweeps.results import failures, status_table, sweep_reports, sweep_trials
+from recsys.sweeps.results import failures, status_table, sweep_folder, sweep_reports, sweep_trials
 from recsys.sweeps.spec import Method
 from recsys.sweeps.trial_client import TrialClient
 from recsys.training.hyperparameter_search.trial import DONE, STOPPED
@@ -52,6 +52,47 @@ def test_an_arm_that_was_cut_off_ends_as_if_it_had_not_been(tmp_path, sampler):
         by_hand(again)
         assert finished(again) == finished(whole)
         assert again.complete
+
+
+def test_reports_of_an_attempt_that_was_cut_off_are_left_out(tmp_path):
+    """A killed grid came to 18 rows instead of 15, and a replayed stop was charged twice."""
+    spec = small_spec(budget={"trials": 2})
+    cut = Arm(spec, Method(sampler="random"), 0, sweep_folder(spec.name, tmp_path))
+    number, settings = cut.propose()
+    for epoch in (1, 2, 3):
+        cut.report(number, epoch, {"quality": 0.1}, 2.0 * epoch)
+    cut.log.close()
+    again = Arm(spec, Method(sampler="random"), 0, sweep_folder(spec.name, tmp_path))
+    assert again.propose() == (number, settings)
+    for epoch in (1, 2):
+        again.report(number, epoch, {"quality": 0.2}, 1.0 * epoch)
+    again.end(number, DONE, {"metrics": {"quality": 0.3}, "core_seconds": 3.0})
+    rows = sweep_reports(spec.name, tmp_path)
+    assert rows["epoch"].tolist() == [1, 2, 3]
+    assert rows["core_seconds"].tolist() == [1.0, 2.0, 3.0]
+    assert rows["quality"].tolist() == [0.2, 0.2, 0.3]
+
+
+def test_a_raised_budget_takes_in_the_trial_that_it_had_left_out(tmp_path):
+    folder = sweep_folder("small", tmp_path)
+    small = Arm(small_spec(budget={"core_seconds": 2.5}), Method(sampler="random"), 0, folder)
+    while proposed := small.propose():
+        small.end(proposed[0], DONE, FAST | {"core_seconds": 1.0})
+    small.log.close()
+    assert [trial.counts for trial in small.trials] == [True, True, False]
+    raised = Arm(small_spec(budget={"core_seconds": 4.5}), Method(sampler="random"), 0, folder)
+    assert [trial.counts for trial in raised.trials] == [True, True, True]
+    assert sweep_trials("small", tmp_path)["counts"].tolist() == [True, True, True]
+    assert raised.propose()[0] == 3
+
+
+def test_a_whole_grid_stays_complete_when_it_is_read_again(tmp_path):
+    spec = small_spec(space={"x": {"choice": [0.1, 0.2]}}, budget={"trials": 9})
+    arm = Arm(spec, Method(sampler="grid"), 0, tmp_path)
+    by_hand(arm)
+    assert arm.complete
+    arm.log.close()
+    assert Arm(spec, Method(sampler="grid"), 0, tmp_path).complete
 
 
 def test_two_lost_trials_come_back_under_their_numbers(tmp_path):

@@ -7,9 +7,11 @@ import sys
 
 import pytest
 import yaml
+from rich.console import Console
 
+from recsys.sweeps import command
 from recsys.sweeps.arm import Arm
-from recsys.sweeps.command import _changed, make_arms
+from recsys.sweeps.command import _changed, make_arms, sweep_command
 from recsys.sweeps.spec import Method, SweepError, load_spec
 from recsys.training.hyperparameter_search.trial import DONE
 from tests.conftest import ROOT
@@ -65,6 +67,7 @@ def test_a_sweep_from_the_command_line(spec, tmp_path):
         ({}, ["--resume"], "nothing to resume: no trials of one in"),
         ({}, ["--resume", "--restart"], "either --resume or --restart"),
         ({"warm_start": ["earlier"]}, [], "warm_start: no trials of 'earlier'"),
+        ({"warm_start": ["earlier"]}, ["--dry-run"], "warm_start: no trials of 'earlier'"),
     ],
 )
 def test_what_is_wrong_is_one_line_before_anything_starts(spec, tmp_path, changed, options, said):
@@ -110,3 +113,44 @@ def test_a_sweep_whose_provenance_was_lost_is_not_up_to_date(spec, tmp_path, spo
     if spoilt is not None:
         (tmp_path / "provenance.json").write_text(spoilt)
     assert "was lost or damaged" in _changed(tmp_path, load_spec(spec()))
+
+
+def test_a_dry_run_goes_on_from_the_log_and_changes_nothing(spec, tmp_path, capsys):
+    path, folder = spec(budget={"trials": 3}), tmp_path / "runs" / "sweeps" / "one"
+    arm = Arm(load_spec(path), Method(), 0, folder)
+    tried = [arm.propose()[1] for _ in range(2)]
+    for number in range(2):
+        arm.end(number, DONE, {"metrics": {"quality": 0.1, "cost": 1.0}, "core_seconds": 0.1})
+    arm.log.close()
+    before = arm.log.path.read_bytes()
+    console = Console(width=200)
+    assert sweep_command(console, str(path), dry_run=True, runs=tmp_path / "runs") == 0
+    said = capsys.readouterr().out
+    assert not any(str(settings["x"]) in said for settings in tried)
+    assert arm.log.path.read_bytes() == before
+
+
+def test_code_that_changed_before_a_resumed_trial_is_told_and_kept(spec, tmp_path, monkeypatch, capsys):
+    path, runs = spec(), tmp_path / "runs"
+    ran = []
+    monkeypatch.setattr(command, "_run", lambda console, spec, due, *rest: ran.extend(due))
+    monkeypatch.setattr(command, "_sum_up", lambda *rest: 0)
+    console = Console(width=200)
+    sweep_command(console, str(path), runs=runs)
+    monkeypatch.setattr(command, "_modules", lambda: {"recsys.sweeps.functions.planted": "new"})
+    with pytest.raises(SweepError, match=r"changed since they ran\): --resume"):
+        sweep_command(console, str(path), runs=runs)
+    sweep_command(console, str(path), runs=runs, resume=True)
+    assert "those from here are by this code" in capsys.readouterr().out
+    whole = json.loads((runs / "sweeps" / "one" / "provenance.json").read_text())
+    assert whole["resumed"][0]["modules"] == {"recsys.sweeps.functions.planted": "new"}
+    assert whole["resumed"][0]["after"] == {"quasi_random-0": 0}
+    assert len(ran) == 2
+
+
+def test_a_misspelt_name_is_told_by_status_and_scores(tmp_path):
+    assert "did you mean 'demo_item_knn'" in sweep("demo_itm_knn", "--status", "--runs", tmp_path).stderr
+    asked = [sys.executable, "-m", "recsys.cli", "scores", "list", "09_membrs", "--runs", str(tmp_path)]
+    done = subprocess.run(asked, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 2
+    assert "did you mean '09_members'" in done.stderr

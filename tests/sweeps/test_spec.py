@@ -39,6 +39,24 @@ def test_a_good_file_is_read(tmp_path):
         ({"fixed": {"epochs": 2.5}}, r"fixed: 'epochs' of planted expects int, got 2.5 \(float\)"),
         ({"space": {"x": {"choice": ["a"]}}}, "space: 'x' of planted expects float, got 'a'"),
         ({"space": {"x": {"real": [1.0, 1.0]}}}, r"x: the range \[1.0, 1.0\] is empty"),
+        (
+            {
+                "function": "next_item",
+                "space": {"neighbours": {"real": [5, 1000]}},
+                "fixed": {},
+                "objectives": [{"metric": "ndcg@10"}],
+            },
+            r"space: 'neighbours' of next_item expects int, got 5.0 \(float\)",
+        ),
+        (
+            {
+                "function": "next_item",
+                "fixed": {"dataset": "demo_stor"},
+                "space": {"neighbours": {"whole": [5, 9]}},
+                "objectives": [{"metric": "ndcg@10"}],
+            },
+            "no data set 'demo_stor'; did you mean 'demo_store'",
+        ),
         ({"space": {}}, "the space is empty"),
         ({"space": {"x": {"choice": []}}}, "x: a choice needs at least one value"),
         (

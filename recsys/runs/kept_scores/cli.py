@@ -28,6 +28,10 @@ def list_scores(
 
     table = Table("run", "model", "data set", "part", "users", "kept")
     count = 0
+    if experiment is not None and not (paths.given_runs(runs) / experiment).is_dir():
+        from recsys.runs.grid.experiment import choose, load_experiments
+
+        choose(load_experiments(), [experiment])  # a misspelt name is told as such
     for found in found_scores(paths.given_runs(runs), experiment):
         run = f"{found.path.parent.parent.name}/{found.path.parent.name}"
         row = (run, found.name, found.identity.dataset, found.part, f"{found.users:,}", str(found.top))
