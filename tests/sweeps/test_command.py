@@ -86,9 +86,10 @@ def test_a_dry_run_shows_the_first_settings_and_writes_nothing(spec, tmp_path):
 
 
 def test_status_of_nothing(tmp_path):
-    done = sweep("one", "--status", "--runs", tmp_path)
+    done = sweep("demo_item_knn", "--status", "--runs", tmp_path)
     assert done.returncode == 1
-    assert "no trials of one" in done.stdout
+    assert "no trials of demo_item_knn in" in done.stdout
+    assert sweep("one", "--status", "--runs", tmp_path).returncode == 2
 
 
 def test_an_earlier_sweep_is_told_as_history(spec, tmp_path):
