@@ -7,7 +7,7 @@ import pytest
 
 from recsys.sweeps.replay import METHODS, TableError, answer_table, replay, replay_all
 from recsys.sweeps.spec import Method
-from recsys.sweeps.tables import planted_table
+from recsys.sweeps.studies.tables import planted_table
 
 EPOCHS = 9
 NAMES = ["rate", "size"]

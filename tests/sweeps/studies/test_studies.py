@@ -9,7 +9,7 @@ from recsys.sweeps.studies.commands import MeasurementFailed, in_own_folder, tim
 from recsys.sweeps.studies.engine_costs import one_after_another, overhead, reached
 from recsys.sweeps.studies.halving import core_seconds_to_reach, reach_metrics
 from recsys.sweeps.studies.population import plot_population
-from recsys.sweeps.tables import planted_table
+from recsys.sweeps.studies.tables import planted_table
 
 
 def trials(method, values, seconds, repeat=0, state="done"):

@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 
 from recsys.runs import paths
-from recsys.sweeps import tables
 from recsys.sweeps.arm import Arm
 from recsys.sweeps.replay import TableError, replay_methods, replay_metrics
 from recsys.sweeps.results import sweep_folder
 from recsys.sweeps.spec import Method
+from recsys.sweeps.studies import tables
 from recsys.training.hyperparameter_search.trial import DONE
 from tests.sweeps.conftest import small_spec
 
