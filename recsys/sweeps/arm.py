@@ -75,6 +75,8 @@ class Arm:
         """(number, settings) of the next trial; None once the budget is spent or the space is exhausted."""
         if self._again:
             number = self._again.pop(0)
+            again = {"event": "handed out", "number": number, "settings": self.handed[number], "at": _now()}
+            self.log.append(again)  # what the attempt before it reported is void
             return number, self.handed[number]
         if not self._left():
             return None

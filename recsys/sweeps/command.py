@@ -63,7 +63,6 @@ def sweep_command(
         return _dry_run(console, spec, folder if there and not restart else None, runs)
     if resume and not there:
         raise SweepError(f"nothing to resume: no trials of {spec.name} in {folder}")
-    changed = _changed(folder, spec) if there else None
     from recsys.runs.execution.runner import only_driver
 
     with only_driver(folder):
@@ -72,6 +71,9 @@ def sweep_command(
             there = False
         arms = make_arms(spec, folder, runs)
         due = [arm for arm in arms if not arm.complete]
+        changed = (
+            _changed(folder, spec) if there else None
+        )  # after the samplers are loaded, as when it was written
         if there and not resume and not restart:
             if due:
                 mixed = f" ({changed} since they ran)" if changed else ""
@@ -87,7 +89,7 @@ def sweep_command(
             return 0
         if not there:
             _write_provenance(folder, spec)
-        elif changed:
+        elif changed and due:
             console.print(
                 f"[yellow]{changed}[/] since the first trials ran: those from here are by this code"
             )
@@ -239,10 +241,11 @@ def _note_resumed(folder: Path, ended: dict[str, int]) -> None:
 
 
 def _changed(folder: Path, spec: Spec) -> str | None:
-    """A sentence about the first module that differs from what the sweep started with, or about the lost list
-    of them; None if none does."""
+    """A sentence about the first module that differs from what the sweep last ran with, or about the lost
+    list of them; None if none does."""
     try:
-        before = dict(json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["code"]["modules"])
+        whole = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+        before = dict([whole["code"], *whole.get("resumed", [])][-1]["modules"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return f"{PROVENANCE}, which says what code it ran, was lost or damaged"
     now = _modules()

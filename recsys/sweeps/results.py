@@ -68,13 +68,16 @@ def sweep_reports(name: str, runs: Path | None = None) -> pd.DataFrame:
         last: dict[int, int] = {}
         for event in events:
             number = event["number"]
+            anew = event["event"] == "handed out" or (
+                event["event"] == "report" and event["epoch"] <= last.get(number, 0)
+            )
+            if anew and last.pop(number, 0):
+                rows = {key: row for key, row in rows.items() if key[:2] != (arm, number)}
             if event["event"] in ("handed out", "changed"):
                 settings[number] = event["settings"]
                 donors[number] = {"donor": event["donor"]} if "donor" in event else {}
                 continue
             if event["event"] == "report":
-                if event["epoch"] <= last.get(number, 0):
-                    rows = {key: row for key, row in rows.items() if key[:2] != (arm, number)}
                 last[number] = event["epoch"]
             elif event["event"] != "ended" or event["state"] != DONE:
                 continue

@@ -203,11 +203,14 @@ def _check_parameters(spec: Spec, ranges: Mapping[str, Range]) -> None:
         raise SweepError(f"{', '.join(sorted(both))}: both fixed and searched")
     known = declared(spec)
     check_settings(spec.target, known, spec.fixed, "fixed")
-    if isinstance(name := spec.fixed.get("dataset"), str) and name != DEMO_STORE:
+    searched = ranges.get("dataset")
+    asked = [spec.fixed.get("dataset"), *(searched.values if isinstance(searched, Choice) else ())]
+    for name in asked:
         try:
-            sources.get(name)
+            if isinstance(name, str) and name != DEMO_STORE:
+                sources.get(name)
         except sources.RegistryError as error:
-            raise SweepError(f"fixed: {error}") from None
+            raise SweepError(f"dataset: {error}") from None
     for name, one in ranges.items():
         values = one.values if isinstance(one, Choice) else (one.low, one.high)
         # 5 and 1000 in a file are whole numbers, what is drawn between them is not

@@ -73,6 +73,20 @@ def test_reports_of_an_attempt_that_was_cut_off_are_left_out(tmp_path):
     assert rows["quality"].tolist() == [0.2, 0.2, 0.3]
 
 
+def test_a_second_attempt_that_reports_nothing_does_not_keep_the_first_ones_reports(tmp_path):
+    spec = small_spec(budget={"trials": 1})
+    cut = Arm(spec, Method(sampler="random"), 0, sweep_folder(spec.name, tmp_path))
+    number, _ = cut.propose()
+    cut.report(number, 1, {"quality": 0.1}, 2.0)
+    cut.log.close()
+    again = Arm(spec, Method(sampler="random"), 0, sweep_folder(spec.name, tmp_path))
+    assert again.propose()[0] == number
+    again.end(number, DONE, {"metrics": {"quality": 0.3}, "core_seconds": 3.0})
+    rows = sweep_reports(spec.name, tmp_path)
+    assert rows[["epoch", "quality"]].to_numpy().tolist() == [[1, 0.3]]
+    assert status_table(sweep_folder(spec.name, tmp_path))["running"].tolist() == [0]
+
+
 def test_a_raised_budget_takes_in_the_trial_that_it_had_left_out(tmp_path):
     folder = sweep_folder("small", tmp_path)
     small = Arm(small_spec(budget={"core_seconds": 2.5}), Method(sampler="random"), 0, folder)

@@ -147,6 +147,21 @@ def test_code_that_changed_before_a_resumed_trial_is_told_and_kept(spec, tmp_pat
     assert whole["resumed"][0]["modules"] == {"recsys.sweeps.functions.planted": "new"}
     assert whole["resumed"][0]["after"] == {"quasi_random-0": 0}
     assert len(ran) == 2
+    with pytest.raises(SweepError, match=r"one has trials in \S+: --resume"):
+        sweep_command(console, str(path), runs=runs)
+
+
+def test_a_sampler_that_is_loaded_later_is_no_change(spec, tmp_path, monkeypatch):
+    """A sweep by TPE, asked for again in a new process, was called changed when nothing had changed."""
+    path = spec(methods=[{"sampler": "tpe"}])
+    monkeypatch.setattr(command, "_run", lambda *rest: None)
+    monkeypatch.setattr(command, "_sum_up", lambda *rest: 0)
+    sweep_command(Console(width=200), str(path), runs=tmp_path / "runs")
+    loaded = [name for name in sys.modules if name.endswith("hyperparameter_search.tpe")]
+    assert loaded
+    monkeypatch.delitem(sys.modules, loaded[0])
+    with pytest.raises(SweepError, match=r"one has trials in \S+: --resume"):
+        sweep_command(Console(width=200), str(path), runs=tmp_path / "runs")
 
 
 def test_a_misspelt_name_is_told_by_status_and_scores(tmp_path):
