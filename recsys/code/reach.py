@@ -66,7 +66,7 @@ class Reach:
 def package_sources(folder: Path) -> Sources:
     """Reads modules from the folder that contains the package.
 
-    Which modules there are is asked once: a walk asks for every dotted name, and hardly one is a module.
+    Which modules it has is asked once: a walk asks for every dotted name, and hardly one is a module.
     """
     files = {}
     for path in sorted(folder.joinpath(PACKAGE).rglob("*.py")):
@@ -75,6 +75,11 @@ def package_sources(folder: Path) -> Sources:
 
     def source(name: str) -> str | None:
         path = files.get(name)
+        if path is None and name.partition(".")[0] != PACKAGE:  # code of one's own beside the package
+            stem = folder.joinpath(*name.split("."))
+            path = next(
+                (one for one in (stem.with_suffix(".py"), stem / "__init__.py") if one.is_file()), None
+            )
         return None if path is None else _text(path, path.stat().st_mtime_ns)
 
     return source
