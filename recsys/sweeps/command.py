@@ -71,9 +71,8 @@ def sweep_command(
             there = False
         arms = make_arms(spec, folder, runs)
         due = [arm for arm in arms if not arm.complete]
-        changed = (
-            _changed(folder, spec) if there else None
-        )  # after the samplers are loaded, as when it was written
+        # after the samplers are loaded, as when the list of modules was written
+        changed = _changed(folder, spec) if there else None
         if there and not resume and not restart:
             if due:
                 mixed = f" ({changed} since they ran)" if changed else ""
@@ -109,12 +108,16 @@ def make_arms(spec: Spec, folder: Path, runs: Path | None = None) -> list[Arm]:
     """
     from recsys.sweeps.arm import Arm
 
-    history = [trial for name in spec.warm_start for trial in _earlier(name, runs)]
+    history = _history(spec, runs)
     return [
         Arm(spec, method, repeat, folder, history)
         for repeat in range(spec.repeats)
         for method in spec.methods
     ]
+
+
+def _history(spec: Spec, runs: Path | None) -> list[Trial]:
+    return [trial for name in spec.warm_start for trial in _earlier(name, runs)]
 
 
 def _earlier(name: str, runs: Path | None) -> list[Trial]:
@@ -157,7 +160,7 @@ def _dry_run(console: Console, spec: Spec, folder: Path | None, runs: Path | Non
 
     from recsys.sweeps.arm import Arm, arm_name
 
-    history = [trial for name in spec.warm_start for trial in _earlier(name, runs)]
+    history = _history(spec, runs)
     table = Table("arm", "ended", "next settings", title=spec.question)
     with tempfile.TemporaryDirectory() as scratch:
         for repeat in range(spec.repeats):

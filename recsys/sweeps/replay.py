@@ -28,9 +28,8 @@ METHODS = (
     Method(sampler="random", scheduler="asha", most=5),
     Method(sampler="tpe", scheduler="asha", most=5),
 )
-REPEATS = (
-    1  # in a row, after which an untried configuration is drawn: else TPE repeats its favourite for ever
-)
+# in a row, after which an untried configuration is drawn: else TPE repeats its favourite for ever
+REPEATS = 1
 
 
 class TableError(ValueError):

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recsys.code.registry import RegistryError
 from recsys.data import sources
-from recsys.data.sources import DEMO_STORE
 from recsys.runs import paths
 from recsys.runs.grid.parameters import ParameterError
 from recsys.runs.strict_yaml import validated
@@ -207,7 +206,7 @@ def _check_parameters(spec: Spec, ranges: Mapping[str, Range]) -> None:
     asked = [spec.fixed.get("dataset"), *(searched.values if isinstance(searched, Choice) else ())]
     for name in asked:
         try:
-            if isinstance(name, str) and name != DEMO_STORE:
+            if isinstance(name, str) and name != sources.DEMO_STORE:
                 sources.get(name)
         except sources.RegistryError as error:
             raise SweepError(f"dataset: {error}") from None
