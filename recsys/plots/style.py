@@ -1,12 +1,16 @@
 """The common style of all figures: colour-blind-safe, readable in print and on a phone."""
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 
 PALETTE = "colorblind"
+CHINESE_FONTS = ("Noto Sans CJK SC", "WenQuanYi Micro Hei", "Microsoft YaHei", "PingFang SC", "SimHei")
 COLOURS = sns.color_palette(PALETTE)
 # The three parts of a split keep their colour and marker in every figure.
 PART_COLOURS = {"train": COLOURS[7], "validation": COLOURS[1], "test": COLOURS[0]}
@@ -14,12 +18,19 @@ PART_MARKERS = {"train": "o", "validation": "s", "test": "D"}
 
 
 def use_style() -> None:
-    """Set the look of all figures drawn from now on (matplotlib's global settings)."""
+    """Set the look of all figures drawn from now on (matplotlib's global settings).
+
+    Chinese words take one of `CHINESE_FONTS` (Debian: fonts-noto-cjk); without any they are boxes, and the
+    two warnings that matplotlib has for each of their letters are left out.
+    """
+    warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from font")
+    fonts = [name for name in CHINESE_FONTS if name in font_manager.get_font_names()]
     sns.set_theme(
         context="notebook",
         style="ticks",
         palette=PALETTE,
         rc={
+            "font.sans-serif": ["Arial", "DejaVu Sans", *fonts],
             "figure.dpi": 110,
             "savefig.dpi": 200,
             "figure.constrained_layout.use": True,
