@@ -95,9 +95,16 @@ def plot_parallel_coordinates(
 
     Args:
         names: the parameters. logs: those on a logarithmic axis.
+
+    Where no trial has a value for a parameter (the library's defaults alone were tried) it has no axis.
     """
     finished = frame[frame["state"] == "done"].dropna(subset=[metric])
     finished = finished.sort_values(metric, ascending=direction == "max")
+    if not (names := [name for name in names if name in finished]):
+        (axes,) = panels(1, width=6.0, height=1.2)
+        axes.set_axis_off()
+        axes.text(0.0, 0.5, "one setting was tried, the library's defaults: nothing to compare")
+        return axes
     (axes,) = panels(1, width=max(6.0, 1.7 * len(names) + 2), height=4.2)
     heights, ticks = zip(*(_heights(finished[name], name in logs) for name in names), strict=True)
     lines = np.stack([np.column_stack([np.arange(len(names)), row]) for row in np.column_stack(heights)])

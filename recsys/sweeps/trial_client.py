@@ -19,6 +19,7 @@ from recsys.runs.execution.kernel_parent import kernel_environment
 LOOK = 0.2  # seconds between two looks at memory and clock
 SECONDS_TO_STOP = 10.0  # for a trial that the scheduler ends, to unwind
 SECONDS_TO_SAVE = 120.0  # for a trial that is to write its checkpoint
+LEFT_BEHIND = 0.25  # of the memory limit: what finished trials may leave in a process that is reused
 
 
 class NotSaved(RuntimeError):
@@ -41,7 +42,8 @@ class Message:
 
 
 class TrialClient:
-    """One reusable trial process; started with the first trial, and restarted after it had to be killed.
+    """One reusable trial process; started with the first trial, and restarted after it had to be killed, and
+    when finished trials have left so much memory behind that the next one would be blamed for it.
 
     Args:
         threads: of numeric libraries.
@@ -64,10 +66,13 @@ class TrialClient:
         self._buffer = b""
         self._begun = time.monotonic()
         self._waiting = False  # the process has sent a report and waits for an answer
+        self._settled: int | None = None  # bytes that the process held after its first trial
 
     def begin(self, asked: dict[str, Any]) -> None:
         """Start a trial; one that still runs is ended first."""
         self.stop()
+        if self._grown():
+            self._kill()
         if self._process is None or self._process.poll() is not None:
             self._start()
         self._begun = time.monotonic()
@@ -130,7 +135,16 @@ class TrialClient:
         """End the process."""
         self._kill()
 
+    def _grown(self) -> bool:
+        if self._process is None:
+            return False
+        held = self._held()
+        if self._settled is None:  # the first trial has loaded imports and data, which stay
+            self._settled = held
+        return held - self._settled > LEFT_BEHIND * self.memory_gb * 2**30
+
     def _start(self) -> None:
+        self._settled = None
         reading, writing = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "recsys.sweeps.trial_process", str(writing)],

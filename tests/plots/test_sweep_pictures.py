@@ -76,6 +76,13 @@ def test_parallel_coordinates_draw_every_trial_and_the_best_last():
     assert {text.get_text() for text in large.texts} == {"512", "1024"}  # once 1.02e+03
 
 
+def test_parallel_coordinates_of_the_defaults_alone():
+    """Found by the grid: a library's defaults name no setting, and the notebook ended with KeyError."""
+    frame = trials(1)[["state", "q"]].head(1)
+    axes = sweeps.plot_parallel_coordinates(frame, ["rate", "width"], "q", logs=["rate"])
+    assert "nothing to compare" in axes.texts[0].get_text()
+
+
 def test_contours_need_an_area():
     axes = sweeps.plot_contour(trials(1), "rate", "width", "q", logs=["rate"])
     assert axes.get_xlabel() == "log10 rate"

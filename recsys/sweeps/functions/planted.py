@@ -11,7 +11,8 @@ from typing import Any
 from recsys.sweeps.functions.registry import Declared, Report, Save, TrialFunction
 
 EPOCH = "epoch.json"
-FAULTS = ("none", "crash", "nan", "hang", "memory", "death")
+FAULTS = ("none", "crash", "nan", "hang", "memory", "death", "leak")
+LEAKED: list[bytearray] = []
 
 
 def declared(fixed: Mapping[str, Any]) -> dict[str, Declared]:
@@ -61,6 +62,8 @@ def _do(fault: str) -> None:
         os._exit(9)
     if fault == "hang":
         time.sleep(3600)
+    if fault == "leak":
+        LEAKED.append(bytearray(b"x") * (64 << 20))
     held = []
     while fault == "memory":
         held.append(bytearray(b"x") * (64 << 20))
