@@ -1,1 +1,1 @@
-"""Re-ranking by a cross-encoder, and mining of hard negatives for training."""
+"""Re-ranking by a cross-encoder or by late interaction, and mining of hard negatives for training."""

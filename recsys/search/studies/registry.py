@@ -18,5 +18,8 @@ STUDIES = Registry(
         "purchase_sum": "recsys.search.studies.purchase_sum:purchase_sum",
         "multi_task": "recsys.search.studies.joint_feedback:joint_feedback",
         "grade_regression": "recsys.search.studies.grade_regression:grade_regression",
+        "late_interaction": "recsys.search.studies.late_interaction:late_interaction",
+        "chinese_questions": "recsys.search.studies.known_items:chinese_questions",
+        "known_item_reviews": "recsys.search.studies.known_items:known_item_reviews",
     },
 )

@@ -28,6 +28,7 @@ EXPECTED = {
     "purchase_sum": "sum_better:difference",
     "multi_task": "joint_click:difference",
     "grade_regression": "regression:difference",
+    "late_interaction": "late:difference",
 }
 
 
