@@ -103,7 +103,7 @@ def run(
 
       recsys run                                   every experiment, quick profile
 
-      recsys run 00 --data real --dry-run          what the real-data cells would cost
+      recsys run 00 --data real --dry-run          which runs on real data are due
 
       recsys run 00 -p dataset=beauty -p scorer=popularity
 

@@ -79,7 +79,7 @@ DRY = ("run", "--dry-run")
         (("publish", "--runs", "experiments/reference"), "holds published records"),
         (("report", "--runs", "nowhere"), "nowhere: there is no such folder of runs"),
         (("rerun", ""), "names 0 committed records"),
-        (("rerun", "no such record"), "names 0 committed records"),
+        (("rerun", "no such record"), "names 0 committed records; name one as its folder stands"),
         (("rerun", "../../etc"), "names 0 committed records"),
         (("sweep", "nothing"), "no sweep 'nothing'"),
         (("sweep", "nothing.yaml"), "no file nothing.yaml"),
@@ -99,6 +99,13 @@ def test_a_call_that_cannot_be_meant_is_one_line(told, arguments, message):
     status, printed = told(*arguments)
     assert (status, "Traceback" in printed) == (2, False)
     assert message in printed
+
+
+def test_show_says_which_other_experiments_the_words_begin(plain, told):
+    text = EXPERIMENT.replace("00_plain", "00_other", 1)
+    (plain / "experiments" / "00_other.yaml").write_text(text)
+    assert told("show", "00")[1].endswith("Others that begin with 00: 00_plain")
+    assert "Others" not in told("show", "00_plain")[1]
 
 
 def book(*cells):

@@ -21,7 +21,7 @@ def status_command(console: Console, names: list[str], profile: str, runs: Path 
 
 def show_command(console: Console, name: str) -> None:
     """Print an experiment's question, its notebook's parameters, its grids and their budgets."""
-    chosen = choose(load_experiments(), [name])[0]
+    chosen, *others = choose(load_experiments(), [name])
     console.print(f"[bold]{chosen.name}[/]  {chosen.notebook}\n{escape(chosen.question)}\n")
     table = Table("parameter", "type", "default", "meaning", title="Parameters (-p name=value)")
     for p in declared_parameters(chosen).values():
@@ -30,3 +30,6 @@ def show_command(console: Console, name: str) -> None:
     for profile in chosen.profiles:
         count = sum(1 for _ in chosen.cells(profile))
         console.print(f"{profile:>10}: {count} runs, budget {chosen.budget.get(profile, 'not stated')}")
+    if others:
+        named = ", ".join(other.name for other in others)
+        console.print(f"Others that begin with {escape(name)}: {named}", soft_wrap=True)

@@ -185,5 +185,9 @@ def find_records(asked: str, reference: Sequence[Record]) -> list[Record]:
     if not found and (paths.REFERENCE / wanted).is_dir():
         raise RerunError(f"'{asked}' is an experiment: name one of its records, such as {wanted}/…-0a1b2c3d")
     if len(found) != 1:
-        raise RerunError(f"'{asked}' names {len(found)} committed records; experiments/reference has them")
+        such = ", ".join(record.name for record in (found or list(reference))[:3])
+        raise RerunError(
+            f"'{asked}' names {len(found)} committed records; name one as its folder stands in "
+            f"experiments/reference{such and f', such as {such}'}"
+        )
     return found
