@@ -66,7 +66,8 @@ def names_of(models: str | Sequence[str], seeds: Sequence[int]) -> list[str]:
         seeds: of the random models.
 
     Raises:
-        EnsembleError: no model, or a duplicate member.
+        EnsembleError: no model, a duplicate member, or a seed that is none or that the model does not take.
+        RegistryError: no such model.
 
     Example:
         >>> names_of("title_sequence ease", [0, 1])
@@ -75,8 +76,11 @@ def names_of(models: str | Sequence[str], seeds: Sequence[int]) -> list[str]:
     models = models.split() if isinstance(models, str) else list(models)
     names = []
     for model in models:
-        drawn = "/" not in model and is_drawn(model)
-        names += [f"{model}/{seed}" for seed in seeds] if drawn else [model]
+        plain, slash, own = model.partition("/")
+        drawn = is_drawn(plain)
+        if slash and not (drawn and own.isdecimal()):
+            raise EnsembleError(f"{model}: a seed is a whole number, of a model that draws random numbers")
+        names += [f"{model}/{seed}" for seed in seeds] if drawn and not slash else [model]
     if not names or len(set(names)) < len(names):
         raise EnsembleError(f"an ensemble needs members, each once; got {', '.join(names) or 'none'}")
     return names

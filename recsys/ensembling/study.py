@@ -14,6 +14,7 @@ from recsys.ensembling.budget import BUDGET, Budget
 from recsys.ensembling.candidate_lists import PARTS, Kept, Pool, fused_positions, union
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.fusion import Fused, fuse
+from recsys.ensembling.steadiness import by_week
 from recsys.metrics.lists import NO_ITEM, coverage_and_novelty
 from recsys.metrics.ranking import new_targets, ranking_metrics
 from recsys.metrics.significance import paired_bootstrap
@@ -94,8 +95,9 @@ def judged(name: str, fused: Mapping[str, Fused], pool: Pool, data: NextItemData
 
     Returns:
         hr, recall, ndcg at 5, 10, 20, mrr, map; ndcg@10_validation (cross-fitted); ndcg@10_single; gain,
-        gain_low and gain_high (paired over users, 95 %); gain_share (gain ÷ the single's); coverage@10,
-        novelty@10; choice_calls and choice_seconds.
+        gain_low and gain_high (paired over users, 95 %); gain_share (gain ÷ the single's); where the split
+        follows time, sd_between_weeks of NDCG@10 and sd_between_weeks_single; coverage@10, novelty@10;
+        choice_calls and choice_seconds.
     """
     one, single = fused[name], fused["single"]
     train_counts = np.bincount(data.train["item"], minlength=data.split.n_items)
@@ -106,6 +108,10 @@ def judged(name: str, fused: Mapping[str, Fused], pool: Pool, data: NextItemData
     metrics[f"{METRIC}_single"] = float(single_per_user[METRIC].mean())
     metrics |= {"gain": gain.difference, "gain_low": gain.low, "gain_high": gain.high}
     metrics["gain_share"] = gain.difference / max(metrics[f"{METRIC}_single"], 1e-12)
+    if data.split.kind == "global_time":
+        for word, scorer in (("", one), ("_single", single)):
+            weeks = by_week(scorer.test, data.split.test)
+            metrics |= {f"sd_between_weeks{word}": float(weeks.std())} if len(weeks) > 1 else {}
     metrics |= coverage_and_novelty(lists_of(pool, one.fusion.fuse(pool)), train_counts)
     metrics["choice_calls"] = float(len(one.fusion.trials))
     metrics["choice_seconds"] = one.seconds

@@ -18,7 +18,7 @@ from recsys.ensembling.diversity import overlap
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.fusion import Fused, fit
 from recsys.ensembling.members import Member, fit_members, is_drawn
-from recsys.ensembling.repeats import under_changes
+from recsys.ensembling.repeats import seeds_of, under_changes
 from recsys.ensembling.seed_groups import disjoint_groups
 from recsys.ensembling.steadiness import history_groups, seed_steadiness
 from recsys.ensembling.study import CUTOFF, lists_of, pools, targets
@@ -120,7 +120,7 @@ def over_changes(
         One row a change and kind: change, kind, overlap@10.
     """
     drawn, others = parted(members)
-    seeds = [settings.seed, settings.seed + 1]
+    seeds = seeds_of(0, 2, settings.seed, 1)  # no run shares a model with another
     fitted = {m.name: m for m in fit_members([*(f"{drawn}/{s}" for s in seeds), *others], data, settings)}
     wanted, rows = targets(data), []
     asked = np.sort(wanted["test"]["user"].unique())

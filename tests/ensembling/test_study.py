@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from recsys.code.registry import RegistryError
 from recsys.ensembling import study
 from recsys.ensembling.budget import Budget
 from recsys.ensembling.candidate_lists import Identity
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.members import fit_members, names_of
+from recsys.ensembling.steadiness import by_week
 from recsys.metrics.ranking import evaluate
 from recsys.models.next_item.data import load_next_item
 from recsys.models.next_item.evaluation import with_known_history
@@ -33,6 +35,11 @@ def test_drawn_models_have_a_member_for_each_seed():
     for wrong in ("", "ease ease"):
         with pytest.raises(EnsembleError, match="each once"):
             names_of(wrong, [0])
+    with pytest.raises(RegistryError, match="did you mean 'title_sequence'"):
+        names_of("title_sequnce/0 ease", [0])  # before anything is trained or looked for
+    for wrong in ("title_sequence/x", "ease/3"):
+        with pytest.raises(EnsembleError, match=f"{wrong}: .*whole number"):
+            names_of(wrong, [0])
 
 
 def test_a_member_alone_is_ranked_as_its_model_is(data, members):
@@ -56,6 +63,10 @@ def test_methods_are_compared_and_the_chosen_one_is_judged(data, members):
     assert metrics["gain_low"] <= metrics["gain"] <= metrics["gain_high"]
     assert metrics["ndcg@10"] - metrics["ndcg@10_single"] == pytest.approx(metrics["gain"], abs=1e-9)
     assert metrics["ndcg@10"] == pytest.approx(table.loc["convex", "ndcg@10_test"])
+    for name, scorer in (("", "convex"), ("_single", "single")):
+        assert metrics[f"sd_between_weeks{name}"] == pytest.approx(
+            by_week(fused[scorer].test, data.split.test).std(ddof=1)
+        )
     lists = study.lists_of(pool["test"], fused["convex"].fusion.fuse(pool["test"]))
     assert all(len(set(row)) == 10 for row in lists)
 

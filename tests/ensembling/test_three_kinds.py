@@ -2,6 +2,7 @@
 
 import pytest
 
+from recsys.ensembling import three_kinds
 from recsys.ensembling.budget import Budget
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.members import fit_members
@@ -53,3 +54,16 @@ def test_changes_of_histories_move_what_reads_them(data):
     assert table["newest", "single"] == 1  # a random order reads no history
     assert table["newest", "mixed"] < 1
     assert set(steady_metrics(None, changes)) >= {"drop_overlap@10_single", "swap_overlap@10_mixed"}
+
+
+def test_runs_under_changes_share_no_model(data, monkeypatch):
+    fitted = []
+
+    def noted(names, *rest):
+        fitted.append(set(names) - {"item_knn"})
+        return fit_members(names, *rest)
+
+    monkeypatch.setattr(three_kinds, "fit_members", noted)
+    for seed in (0, 1):
+        over_changes("random item_knn", data, ModelSettings(seed, trials=1), BUDGET, 20)
+    assert fitted == [{"random/0", "random/1"}, {"random/2", "random/3"}]

@@ -90,9 +90,9 @@ def judged_student(student: Student, teacher: Fused, single: Fused, data: NextIt
 
     Returns:
         hr, recall, ndcg at 5, 10, 20, mrr, map; ndcg@10_validation; ndcg@10_teacher, ndcg@10_single; gain,
-        gain_low and gain_high over the single (paired over users, 95 %); gain_kept, its share of the
-        teacher's gain, where the teacher gains at all; coverage@10, novelty@10; choice_seconds (of
-        learning).
+        gain_low and gain_high over the single (paired over users, 95 %), gain_share (÷ the single's);
+        gain_kept, its share of the teacher's gain, where the teacher gains at all; coverage@10, novelty@10;
+        choice_seconds (of learning).
     """
     metrics, per_user = ranking_metrics(student.test)
     alone = ranking_metrics(single.test)[1][METRIC]
@@ -101,6 +101,7 @@ def judged_student(student: Student, teacher: Fused, single: Fused, data: NextIt
     metrics[f"{METRIC}_validation"] = ranking_metrics(student.validation, (CUTOFF,))[0][METRIC]
     metrics |= {f"{METRIC}_teacher": float(taught.mean()), f"{METRIC}_single": float(alone.mean())}
     metrics |= {"gain": gain.difference, "gain_low": gain.low, "gain_high": gain.high}
+    metrics["gain_share"] = gain.difference / max(float(alone.mean()), 1e-12)
     if abs(of_teacher := float(taught.mean() - alone.mean())) > LEAST_GAIN:
         metrics["gain_kept"] = gain.difference / of_teacher
     pool = union([student.kept.lists["test"]])

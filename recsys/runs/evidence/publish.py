@@ -119,7 +119,8 @@ def _refusal(record: Record, planned: PlannedRun, lost: set[str]) -> str | None:
         path = record.folder / name
         if not path.is_file() or sha256_of_file(path) != recorded:
             return f"{name} beside it is not the file that was recorded"
-    changed = change_since(record.raw, record.provenance(), planned.experiment.metrics)
+    runs = record.folder.parents[1]
+    changed = change_since(record.raw, record.provenance(), planned.experiment.metrics, runs)
     return f"out of date: {changed}" if changed else None
 
 

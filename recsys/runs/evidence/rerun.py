@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.runs import paths
-from recsys.runs.grid.fingerprint import versions
+from recsys.runs.grid.fingerprint import SCORES_FOLDER, versions
 from recsys.runs.grid.git import git, missing_commits
 from recsys.runs.records import Record
 
@@ -161,9 +161,9 @@ def _repeat(record: Record, project: Path, runs: Path) -> dict[str, Any]:
     command += ["--threads", str(record.threads), "--runs", str(runs)]
     for name, value in record.parameters.items():
         command += ["-p", f"{name}={value if isinstance(value, str | None) else json.dumps(value)}"]
-    done = subprocess.run(
-        command, cwd=project, env=os.environ | {"PYTHONPATH": str(project)}, capture_output=True, text=True
-    )
+    # a fusion reads what earlier runs kept, and the commit's own folder has no runs
+    environment = {SCORES_FOLDER: str(paths.RUNS)} | os.environ | {"PYTHONPATH": str(project)}
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
     # an older runner takes a name for the beginning of others' too, and runs those beside it
     own = runs / record.experiment
     found = [path for path in own.glob("*/record.json") if not path.parent.name.startswith(".")]

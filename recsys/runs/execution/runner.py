@@ -22,6 +22,7 @@ from recsys.runs.execution.memory_shortage import LONGEST, MemoryShortage
 from recsys.runs.execution.memory_shortage import TRIES as MEMORY_TRIES
 from recsys.runs.execution.orphan_cleanup import orphans_ended
 from recsys.runs.execution.worker import IN_FLIGHT, Outcome, Request, execute
+from recsys.runs.grid.fingerprint import SCORES_FOLDER
 from recsys.runs.grid.plan import PlannedRun
 
 ENDED = f"memory ran short {MEMORY_TRIES} times, and Ray ended it: use fewer --cores, or a larger machine"
@@ -31,7 +32,7 @@ NO_MEMORY = (
 )
 TRIES = 6  # attempts to start Ray on a busy machine
 LONGEST_FOLDER = 107 - len("/ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
-FORWARDED = ("RECSYS_DATA", "RECSYS_CACHE", "RECSYS_SOURCES")
+FORWARDED = ("RECSYS_DATA", "RECSYS_CACHE", "RECSYS_SOURCES", SCORES_FOLDER)
 
 
 class RunnerError(RuntimeError):

@@ -34,6 +34,8 @@ DISTRIBUTIONS = {
     "faiss": "faiss-cpu",
 }
 LINK = 6  # hexadecimal digits kept of a definition's hash where another definition refers to it
+KEPT_SCORES = "scores of "  # prefix of a run's name among what a record read: kept by an earlier run
+SCORES_FOLDER = "RECSYS_SCORES"  # environment: runs whose kept scores `recsys rerun` reads
 NAMED_IN_WORDS = 3  # changed definitions that a message names; the others are counted
 
 
@@ -125,7 +127,10 @@ def run_hash(experiment: str, notebook: str, parameters: Mapping[str, Any], thre
 
 
 def change_since(
-    record: Mapping[str, Any], provenance: Mapping[str, Any] | None, metrics: Sequence[str] = ()
+    record: Mapping[str, Any],
+    provenance: Mapping[str, Any] | None,
+    metrics: Sequence[str] = (),
+    runs: Path | None = None,
 ) -> str | None:
     """The first dependency of a recorded run that has changed, in words; None if it is up to date.
 
@@ -133,6 +138,7 @@ def change_since(
         record: contents of record.json.
         provenance: its definitions and versions; None if they can't be found.
         metrics: metrics that its experiment requires now.
+        runs: folder of runs whose kept scores it may have read; None: not compared, as for committed records.
     """
     code = record["code"]
     notebook = paths.PROJECT / code["notebook"]["path"]
@@ -147,7 +153,9 @@ def change_since(
         more = f" and {len(changed) - NAMED_IN_WORDS} more" if len(changed) > NAMED_IN_WORDS else ""
         return f"changed: {', '.join(changed[:NAMED_IN_WORDS])}{more}"
     for file, recorded in record["data"].items():
-        if current_sha256(file) not in (recorded, None):
+        kept = file.removeprefix(KEPT_SCORES) if file.startswith(KEPT_SCORES) else None
+        now_there = current_sha256(file) if kept is None else _kept_sha256(runs, kept)
+        if now_there not in (recorded, None):
             return f"file {file} changed"
     for package, version in now.versions.items():
         recorded = provenance["versions"].get(package)
@@ -155,6 +163,10 @@ def change_since(
             return f"{package} is now {version}, was {recorded or 'not used'}"
     missing = [name for name in metrics if name not in record["metrics"]]
     return f"its experiment now demands {', '.join(missing)}" if missing else None
+
+
+def _kept_sha256(runs: Path | None, kept: str) -> str | None:
+    return sha256_of_file(runs / kept) if runs and (runs / kept).is_file() else None
 
 
 def _without_build(version: str | None) -> str | None:

@@ -131,7 +131,7 @@ def _planned_run(
         reason = f"its record is not whole ({broken})" if broken else "not run yet"
         reason = "failed last time" if failed else reason
     else:
-        changed = change_since(record.raw, record.provenance(), experiment.metrics)
+        changed = change_since(record.raw, record.provenance(), experiment.metrics, runs)
         reason = changed or _why_not_enough(record, profile)
     seconds = record.seconds if record else None
     return PlannedRun(experiment, profile, parameters, label, needs, folder, reason, seconds)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from recsys.data import sources
+from recsys.data.files.locations import from_environment
 from recsys.ensembling.candidate_lists import PARTS, Identity, Kept
 from recsys.ensembling.kept_lists import identity
 from recsys.ensembling.members import fit_members
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import ModelSettings
 from recsys.runs import paths
-from recsys.runs.kept_scores.scores import ScoresError, found_scores, load_scores
+from recsys.runs.grid.experiment import PROFILES
+from recsys.runs.grid.fingerprint import KEPT_SCORES, SCORES_FOLDER, sha256_of_file
+from recsys.runs.kept_scores.scores import Found, ScoresError, found_scores, load_scores
+from recsys.runs.record import REQUEST
 
 
 def gather(
@@ -44,30 +51,71 @@ def kept_members(
 ) -> list[Kept]:
     """Load the candidate lists of members, by name, from an experiment's runs.
 
+    Of several runs that kept a member, one of the largest profile counts: a quick run beside the reference
+    has searched fewer settings. What is read is noted in `files_read`, and so in the record.
+
     Args:
         names: as stored by the runs: "ease", "title_sequence/0".
         experiment: whose runs are searched.
         expected: data set, catalogue and split that they must belong to.
-        runs: folder of the runs (default experiments/runs).
+        runs: folder of the runs (default: see `runs_folder`).
 
     Raises:
-        ScoresError: a member was not kept, or of another data set, catalogue or split.
+        ScoresError: a member was not kept, by several runs of one profile, or of another data set, catalogue
+            or split.
     """
-    found: dict[tuple[str, str], Path] = {}
-    for one in found_scores(runs or paths.RUNS, experiment):
-        # of another split or catalogue only if there is no other: then it is refused by name
-        if one.identity == expected or (
-            one.identity.dataset == expected.dataset and (one.name, one.part) not in found
-        ):
-            found[one.name, one.part] = one.path.parent
+    runs = runs or runs_folder(experiment)
+    found: dict[str, dict[Path, list[Found]]] = {}
+    for one in found_scores(runs, experiment):
+        if one.identity.dataset == expected.dataset:
+            found.setdefault(one.name, {}).setdefault(one.path.parent, []).append(one)
     members = []
     for name in names:
-        missing = [part for part in PARTS if (name, part) not in found]
-        if missing:
-            raise ScoresError(
-                f"no run of {experiment} kept {missing[0]} scores of {name} on {expected.dataset}: "
-                f"recsys run {experiment} --profile reference"
-            )
-        lists = {part: load_scores(found[name, part], part, expected) for part in PARTS}
+        folder = _chosen(name, found.get(name, {}), experiment, expected, runs)
+        lists = {part: load_scores(folder, part, expected) for part in PARTS}
+        for part in PARTS:
+            path = folder / f"scores_{part}.npz"
+            key = f"{KEPT_SCORES}{experiment}/{folder.name}/{path.name}"
+            sources.files_read[key] = sha256_of_file(path)
         members.append(Kept(expected, lists))
     return members
+
+
+def runs_folder(experiment: str) -> Path:
+    """Where an experiment's runs are: those beside the run in progress, else the project's, else those that
+    `recsys rerun` names, which repeats a run in a folder without any others."""
+    request = os.environ.get(REQUEST)
+    beside = (
+        [Path(json.loads(Path(request).read_text(encoding="utf-8"))["folder"]).parents[1]] if request else []
+    )
+    named = from_environment(SCORES_FOLDER)
+    places = [*beside, paths.RUNS, *([named] if named else [])]
+    return next((place for place in places if (place / experiment).is_dir()), places[0])
+
+
+def _chosen(
+    name: str, found: dict[Path, list[Found]], experiment: str, expected: Identity, runs: Path
+) -> Path:
+    """The run of the largest profile that kept the member on this split and catalogue."""
+    own = [folder for folder, parts in found.items() if all(one.identity == expected for one in parts)]
+    # of another split or catalogue only if there is no other: then it is refused by name
+    whole = [folder for folder in own or found if {one.part for one in found[folder]} >= set(PARTS)]
+    if not whole:
+        raise ScoresError(
+            f"no run of {experiment} kept scores of {name} on {expected.dataset} (in {runs}): run it first, "
+            f"recsys run {experiment} --profile reference; a member that its grid lacks needs a cell there"
+        )
+    largest = max(map(_profile, whole))
+    best = [folder for folder in whole if _profile(folder) == largest]
+    if len(best) > 1:
+        raise ScoresError(
+            f"{len(best)} runs of {experiment} kept scores of {name} on {expected.dataset}, "
+            f"{' and '.join(folder.name for folder in best[:2])}: move all but one out of {runs / experiment}"
+        )
+    return best[0]
+
+
+def _profile(folder: Path) -> int:
+    """Place of a run's profile in PROFILES; -1 without a record."""
+    path = folder / "record.json"
+    return PROFILES.index(json.loads(path.read_text(encoding="utf-8"))["profile"]) if path.is_file() else -1

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +89,7 @@ def load_scores(folder: Path, part: str, expected: Identity | None = None) -> Ca
     if not path.is_file():
         raise ScoresError(
             f"{folder.name} kept no scores of {part}: its notebook must call record(..., scores=keep(...)); "
-            "a run from before that, or a published one, is made again by recsys rerun"
+            "published records come without, and `recsys run` of their experiment makes the scores again"
         )
     meta, arrays = _read(path)
     own = Identity(meta["dataset"], meta["catalogue"], meta["split"])
@@ -103,11 +106,12 @@ def load_scores(folder: Path, part: str, expected: Identity | None = None) -> Ca
 def found_scores(runs: Path, experiment: str | None = None) -> Iterator[Found]:
     """Every file of kept scores below a folder of runs; raises `ScoresError` for an unreadable one."""
     for path in sorted(runs.glob(f"{experiment or '*'}/*/scores_*.npz")):
-        if path.parent.name.startswith("."):
-            continue  # a run in flight
-        meta, arrays = _read(path)
+        if path.parent.name.startswith(".") or path.parent.name.endswith(".failed"):
+            continue  # a run in flight, or one that failed after its scores were written
+        with _opened(path) as file:
+            meta, shapes = _meta(file, path)
         own = Identity(meta["dataset"], meta["catalogue"], meta["split"])
-        yield Found(path, meta["part"], meta["name"], own, *arrays["ids"].shape)
+        yield Found(path, meta["part"], meta["name"], own, *shapes["ids"])
 
 
 def _packed(lists: CandidateLists) -> dict[str, np.ndarray]:
@@ -128,21 +132,41 @@ def _packed(lists: CandidateLists) -> dict[str, np.ndarray]:
 
 
 def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    with _opened(path) as file:
+        meta, _ = _meta(file, path)
+        return meta, {name: file[name] for name in ARRAYS}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            meta = json.loads(bytes(file["meta"]))
-            arrays = {name: file[name] for name in ARRAYS}
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            yield file
+    except ScoresError:
+        raise
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ScoresError(f"{path.parent.name}/{path.name} cannot be read ({error}): rerun it") from None
+
+
+def _meta(file: Any, path: Path) -> tuple[dict, dict[str, tuple[int, ...]]]:
+    """What a file says of its lists, and the shapes of its arrays, which are not unpacked for that."""
+    meta, shape = json.loads(bytes(file["meta"])), {name: _shape(file, name) for name in ARRAYS}
     texts = ("part", "name", "dataset", "catalogue", "split")
     whole = isinstance(meta, dict) and all(isinstance(meta.get(key), str) for key in texts)
-    shapes = {arrays["ids"].shape, arrays["distance"].shape} if arrays["ids"].ndim == 2 else set()
-    rows = {arrays[name].shape for name in ("rows", "best", "mean", "spread")}
-    if not whole or len(shapes) != 1 or rows != {arrays["ids"].shape[:1]}:
+    alike = len(shape["ids"]) == 2 and shape["ids"] == shape["distance"]
+    rows = {shape[name] for name in ("rows", "best", "mean", "spread")}
+    if not (whole and alike and rows == {shape["ids"][:1]}):
         raise ScoresError(f"{path.parent.name}/{path.name} is damaged (meta or shapes): rerun it")
     if meta.get("format") != FORMAT:
         raise ScoresError(f"{path.parent.name}/{path.name}: format {meta.get('format')}, not {FORMAT}")
-    return meta, arrays
+    return meta, shape
+
+
+def _shape(file: Any, name: str) -> tuple[int, ...]:
+    with file.zip.open(f"{name}.npy") as stream:
+        first = np.lib.format.read_magic(stream) == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        return read(stream)[0]
 
 
 def _unpacked(meta: dict, arrays: dict[str, np.ndarray], path: Path) -> CandidateLists:

@@ -27,6 +27,7 @@ def test_a_student_is_judged_against_its_teacher_and_the_single_model():
     student = learn("distilled", fused["convex"], pool["validation"], wanted, data, SETTINGS)
     metrics = judged_student(student, fused["convex"], fused["single"], data)
     assert metrics["ndcg@10"] - metrics["ndcg@10_single"] == pytest.approx(metrics["gain"], abs=1e-9)
+    assert metrics["gain_share"] == pytest.approx(metrics["gain"] / metrics["ndcg@10_single"])
     taught = metrics["ndcg@10_teacher"] - metrics["ndcg@10_single"]
     assert "gain_kept" not in metrics or metrics["gain_kept"] == pytest.approx(metrics["gain"] / taught)
     assert len(student.test) == len(fused["convex"].test)
