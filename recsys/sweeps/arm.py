@@ -92,6 +92,12 @@ class Arm:
         self._next += 1
         return number, settings
 
+    def try_failed_again(self) -> None:
+        """Hand out failed trials once more, under their numbers; what they had spent no longer counts."""
+        self.handed |= {trial.number: trial.settings for trial in self.trials if trial.state == FAILED}
+        self.trials = [trial for trial in self.trials if trial.state != FAILED]
+        self._again = sorted(self.handed)
+
     def report(self, number: int, epoch: int, metrics: dict[str, Any], core_seconds: float) -> None:
         """Record an intermediate result of a running trial."""
         self.reported[number] = core_seconds
@@ -159,11 +165,13 @@ class Arm:
     def _read(self, event: dict[str, Any]) -> None:
         number = event["number"]
         self._next = max(self._next, number + 1)
+        if event["event"] == "report":
+            return
+        self.trials = [trial for trial in self.trials if trial.number != number]
         if event["event"] in ("handed out", "changed"):
             self.handed[number] = event["settings"]
         elif event["event"] == "ended":
             self.handed.pop(number, None)
-            self.trials = [trial for trial in self.trials if trial.number != number]
             self.trials.append(Trial.read(event))
 
     def _count_again(self) -> None:

@@ -13,6 +13,9 @@ def sweep(
     status: Annotated[bool, typer.Option("--status", help="Show how it stands; it may be running.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Write its page of figures.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the trials that are there.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="With --resume: try those again that failed.")
+    ] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew; earlier trials are put aside, not removed.")
     ] = False,
@@ -40,5 +43,5 @@ def sweep(
 
         console.print(f"Report: [bold]{write_sweep_report(Path(spec).stem, runs)}[/]", soft_wrap=True)
         raise typer.Exit()
-    options = {"dry_run": dry_run, "resume": resume, "restart": restart}
+    options = {"dry_run": dry_run, "resume": resume, "retry_failed": retry_failed, "restart": restart}
     raise typer.Exit(sweep_command(console, spec, **options, address=address, cores=cores, runs=runs))

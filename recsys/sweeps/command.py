@@ -44,6 +44,7 @@ def sweep_command(
     *,
     dry_run: bool = False,
     resume: bool = False,
+    retry_failed: bool = False,
     restart: bool = False,
     address: str | None = None,
     cores: int | None = None,
@@ -58,6 +59,8 @@ def sweep_command(
     folder = sweep_folder(spec.name, runs).resolve()
     if resume and restart:
         raise SweepError("either --resume or --restart")
+    if retry_failed and not resume:
+        raise SweepError("--retry-failed goes with --resume")
     there = any(folder.glob("*.jsonl"))
     if dry_run:
         return _dry_run(console, spec, folder if there and not restart else None, runs)
@@ -70,6 +73,8 @@ def sweep_command(
             _put_aside(console, folder)
             there = False
         arms = make_arms(spec, folder, runs)
+        for arm in arms if retry_failed else []:
+            arm.try_failed_again()
         due = [arm for arm in arms if not arm.complete]
         # after the samplers are loaded, as when the list of modules was written
         changed = _changed(folder, spec) if there else None

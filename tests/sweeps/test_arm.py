@@ -220,6 +220,32 @@ def test_every_fault_is_named_with_its_configuration_and_harms_no_other(tmp_path
     assert left == []
 
 
+def test_failed_trials_are_tried_again_when_asked_and_a_kill_between_changes_nothing(tmp_path):
+    spec, method = small_spec(), Method(sampler="random")
+    arm = Arm(spec, method, 0, tmp_path)
+    while proposed := arm.propose():
+        number, settings = proposed
+        value = float("nan") if number in (1, 4) else settings["x"]
+        arm.end(number, DONE, FAST | {"metrics": {"quality": value}})
+    before = {trial.number: trial for trial in arm.trials}
+    arm.log.close()
+    assert Arm(spec, method, 0, tmp_path).complete  # as long as nobody asks
+    again = Arm(spec, method, 0, tmp_path)
+    again.try_failed_again()
+    assert again.propose() == (1, before[1].settings)  # and the driver is killed
+    again.log.close()
+    later = Arm(spec, method, 0, tmp_path)
+    later.try_failed_again()
+    by_hand(later)
+    assert later.complete
+    found = {trial.number: trial for trial in later.trials}
+    assert {number: trial.settings for number, trial in found.items()} == finished(arm)
+    assert {trial.state for trial in found.values()} == {"done"}
+    assert len(later.trials) == 6
+    assert all(found[number] == before[number] for number in (0, 2, 3, 5))
+    assert failures(tmp_path) == []
+
+
 def test_a_trial_is_not_blamed_for_memory_that_earlier_ones_left_behind(tmp_path):
     """Found by the searcher table: after 460 trials in one process the next one "used 3.01 GiB"."""
     spec = small_spec(

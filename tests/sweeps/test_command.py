@@ -131,6 +131,11 @@ def test_a_dry_run_goes_on_from_the_log_and_changes_nothing(spec, tmp_path, caps
     assert arm.log.path.read_bytes() == before
 
 
+def test_failed_trials_are_tried_again_only_when_resuming(spec, tmp_path):
+    with pytest.raises(SweepError, match="--retry-failed goes with --resume"):
+        sweep_command(Console(), str(spec()), retry_failed=True, runs=tmp_path)
+
+
 def test_code_that_changed_before_a_resumed_trial_is_told_and_kept(spec, tmp_path, monkeypatch, capsys):
     path, runs = spec(), tmp_path / "runs"
     ran = []
