@@ -102,12 +102,14 @@ def read_catalogue(path: str | Path, tell: Callable[[str], object] = warnings.wa
     except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         if torn := re.search(r"Expected \d+ fields in line (\d+)", str(error)):
             raise _torn(path, torn[1]) from None
-        raise SearchError(f"{path}: no readable CSV ({' '.join(str(error).split())})") from None
+        reason = " ".join(str(error).split())
+        raise SearchError(f"{path}: no readable CSV ({reason}): save it as UTF-8 with commas") from None
     named = {name.strip().casefold(): place for place, name in reversed([*enumerate(header)])}
     title = next((named[name] for name in ("title", "product_title", "name") if name in named), None)
     if title is None:
         there = printable(", ".join(header))
-        raise SearchError(f"{path} has no column title, product_title or name; it has {there}")
+        mend = ": save it with commas, not semicolons" if ";" in there else ""
+        raise SearchError(f"{path} has no column title, product_title or name; it has {there}{mend}")
     own = next((named[name] for name in ("id", "sku", "product_id") if name in named), None)
     numbers = pd.Series(np.arange(len(raw)).astype(str), dtype=object)
     ids = numbers if own is None else raw[own]

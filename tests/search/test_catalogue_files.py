@@ -22,8 +22,8 @@ WHOLE = gzip.compress(b"id,title\np0,Cordless drill 18V\np1,Desk lamp\n" * 1000)
         ("a.csv", b"\n\n", "no readable CSV"),
         ("a.csv", b",,\n,,\n", "no readable CSV"),
         ("a.csv", "id,title\n1,Caf\u00e9\n".encode("utf-16"), "no readable CSV"),
-        ("a.csv", "id,title\n1,Caf\u00e9\n".encode("latin-1"), "no readable CSV"),
-        ("a.csv", b"id;title\n1;x\n", "has no column title, product_title or name; it has id;title"),
+        ("a.csv", "id,title\n1,Caf\u00e9\n".encode("latin-1"), "save it as UTF-8 with commas"),
+        ("a.csv", b"id;title\n1;x\n", "it has id;title: save it with commas, not semicolons"),
     ],
 )
 def test_a_file_that_is_no_catalogue_is_named(tmp_path, name, content, message):

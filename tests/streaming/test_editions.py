@@ -1,5 +1,6 @@
 """Editions of a log that the kit has never seen come in by a registry entry, and replay to an exact end."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from recsys.data.load import load_dataset
+from recsys.streaming.cli import replay_command
 from recsys.streaming.errors import StreamError
 from recsys.streaming.events import KIND, KINDS, parse_lines
 from recsys.streaming.item_factors import item_factors
@@ -198,3 +200,15 @@ def test_what_cannot_be_replayed_is_told(tmp_path, own):
         rows_to_replay("films", ["purchase"])
     with pytest.raises(StreamError, match="no invoice lines"):
         rows_to_replay("films", raw=True)
+
+
+def test_a_data_set_without_times_is_one_line_of_the_command(tmp_path, own, monkeypatch):
+    """Found by reading the docs: `recsys replay beauty` ended in a traceback."""
+    own("films", "movielens", edition(tmp_path, "1m"))
+    whole = load_dataset("films")
+    monkeypatch.setattr(
+        "recsys.streaming.studies.replayed.load_dataset",
+        lambda name: dataclasses.replace(whole, events=whole.events.drop(columns="time")),
+    )
+    with pytest.raises(StreamError, match="no event times"):
+        replay_command("films")
