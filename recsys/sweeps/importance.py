@@ -132,7 +132,7 @@ def _shares(
     trials = [
         Trial(
             number,
-            {name: _setting(one, row[name]) for name, one in space.items()},
+            {name: _setting(one, row.get(name)) for name, one in space.items()},
             DONE,
             {metric: row[metric]},
         )
@@ -154,8 +154,8 @@ def _shares(
 
 def _setting(one: Range, value: Any) -> Any:
     """A cell of a data frame as the original setting: next to None, pandas turns 1 into 1.0 and None into
-    NaN."""
-    if isinstance(value, float) and np.isnan(value):
+    NaN; of a library's defaults alone there is no column."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
         return None
     if isinstance(one, Choice):
         return next((choice for choice in one.values if choice is not None and choice == value), value)

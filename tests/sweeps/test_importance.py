@@ -42,6 +42,13 @@ def test_failed_trials_do_not_count_and_too_few_are_refused():
         importance(frame, SPACE, "q")
 
 
+def test_the_defaults_alone_have_no_importance(capsys):
+    """Found by the grid: a library's defaults name no setting, and the notebook ended with KeyError."""
+    alone = trials(20)[["q", "state"]].head(1)
+    assert importances(alone, SPACE, "q").empty
+    assert "importance needs at least 8" in capsys.readouterr().out
+
+
 def test_numbers_among_none_are_the_numbers_that_were_tried():
     """A frame turns them into 1.0 and NaN; such trials were once left out without a word."""
     space = {"last": Choice((None, 1, 2)), "k": Whole(1, 9)}
