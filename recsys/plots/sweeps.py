@@ -94,9 +94,7 @@ def plot_parallel_coordinates(
     """Parallel coordinates: one line per trial through one axis per parameter, coloured by the metric.
 
     Args:
-        names: the parameters. logs: those on a logarithmic axis.
-
-    Where no trial has a value for a parameter (the library's defaults alone were tried) it has no axis.
+        names: the parameters; one that no trial names has no axis. logs: those on a logarithmic axis.
     """
     finished = frame[frame["state"] == "done"].dropna(subset=[metric])
     finished = finished.sort_values(metric, ascending=direction == "max")

@@ -25,8 +25,8 @@ METHODS = (
     Method(sampler="random"),
     Method(sampler="quasi_random"),
     Method(sampler="tpe"),
-    Method(sampler="random", scheduler="asha", most=5),
-    Method(sampler="tpe", scheduler="asha", most=5),
+    Method(sampler="random", scheduler="asha"),
+    Method(sampler="tpe", scheduler="asha"),
 )
 # in a row, after which an untried configuration is drawn: else TPE repeats its favourite for ever
 REPEATS = 1
@@ -108,6 +108,7 @@ def replay(table: AnswerTable, method: Method, core_seconds: float, seed: int) -
     configurations. A real sweep (`recsys.sweeps.arm`) trains a repeat again and pays.
 
     Args:
+        method: its `most` is the table's last epoch.
         core_seconds: budget; trials that end after it do not count.
         seed: of the sampler.
 
@@ -117,7 +118,8 @@ def replay(table: AnswerTable, method: Method, core_seconds: float, seed: int) -
     """
     options = {"metrics": [table.metric], "directions": [table.direction]}
     sampler = make_sampler(method.sampler, table.space, seed, **options)
-    scheduler = make_scheduler(method, table.metric, table.direction)
+    last = max(rows[-1][0] for rows in table.epochs.values())  # else a whole trial would count as stopped
+    scheduler = make_scheduler(method.model_copy(update={"most": last}), table.metric, table.direction)
     trials: list[Trial] = []
     told: list[Trial] = []  # to the sampler: one that does not learn of its repeats proposes them for ever
     known: dict[tuple[Any, ...], Trial] = {}

@@ -246,18 +246,6 @@ def test_failed_trials_are_tried_again_when_asked_and_a_kill_between_changes_not
     assert failures(tmp_path) == []
 
 
-def test_a_trial_is_not_blamed_for_memory_that_earlier_ones_left_behind(tmp_path):
-    """Found by the searcher table: after 460 trials in one process the next one "used 3.01 GiB"."""
-    spec = small_spec(
-        fixed={"fault": "leak", "seconds": 0.5},  # long enough to be looked at
-        budget={"trials": 12},
-        limits={"seconds": 60.0, "memory_gb": 0.6},
-    )
-    arm = Arm(spec, Method(), 0, tmp_path)
-    drive(arm, tmp_path)
-    assert [trial.reason for trial in arm.trials] == [""] * 12
-
-
 def test_small_trials_share_a_warm_process_and_report_epochs(tmp_path):
     folder = tmp_path / "sweeps" / "small"
     arm = Arm(small_spec(fixed={"epochs": 4}), Method(), 0, folder)

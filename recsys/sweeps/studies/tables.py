@@ -1,9 +1,9 @@
 """Tables to replay searchers on: the committed one, one of your own sweep, or a synthetic one.
 
 The committed table is `experiments/reference/sweeps/searcher_table.parquet`: 576 configurations of the
-next-item model "sequence" on the demo store, one row per epoch and a last one, the trial's result: the weights
-of its best epoch. Columns: learning_rate, batch_size, weight_decay, drop, width; epoch (from 1; 6 is the
-result); core_seconds (of the trial so far, one thread); ndcg@10 (on validation, all users).
+next-item model "sequence" on the demo store, one row per epoch and a last one, the trial's result: the
+weights of its best epoch. Columns: learning_rate, batch_size, weight_decay, drop, width; epoch (from 1; 6 is
+the result); core_seconds (of the trial so far, one thread); ndcg@10 (on validation, all users).
 """
 
 from __future__ import annotations
