@@ -49,7 +49,7 @@ def test_a_replayed_trial_costs_what_the_table_says(sampler):
 
 
 def test_a_trial_that_came_to_the_tables_last_epoch_is_whole():
-    """Found by the grid: the measured table has six rows, and halving's trials all ended as stopped at five."""
+    """Found by the grid: the measured table has six rows, and all halving's trials ended as stopped."""
     whole = replay_all(TABLE, METHODS, 150, repeats=1)
     assert set(whole.loc[whole["state"] == "done", "method"]) == {method.name for method in METHODS}
 
