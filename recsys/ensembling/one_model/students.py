@@ -102,7 +102,7 @@ def judged_student(student: Student, teacher: Fused, single: Fused, data: NextIt
     metrics |= {f"{METRIC}_teacher": float(taught.mean()), f"{METRIC}_single": float(alone.mean())}
     metrics |= {"gain": gain.difference, "gain_low": gain.low, "gain_high": gain.high}
     metrics["gain_share"] = gain.difference / max(float(alone.mean()), 1e-12)
-    if abs(of_teacher := float(taught.mean() - alone.mean())) > LEAST_GAIN:
+    if (of_teacher := float(taught.mean() - alone.mean())) > LEAST_GAIN:
         metrics["gain_kept"] = gain.difference / of_teacher
     pool = union([student.kept.lists["test"]])
     counts = np.bincount(data.train["item"], minlength=data.split.n_items)

@@ -29,7 +29,10 @@ def test_a_student_is_judged_against_its_teacher_and_the_single_model():
     assert metrics["ndcg@10"] - metrics["ndcg@10_single"] == pytest.approx(metrics["gain"], abs=1e-9)
     assert metrics["gain_share"] == pytest.approx(metrics["gain"] / metrics["ndcg@10_single"])
     taught = metrics["ndcg@10_teacher"] - metrics["ndcg@10_single"]
-    assert "gain_kept" not in metrics or metrics["gain_kept"] == pytest.approx(metrics["gain"] / taught)
+    assert taught > 0
+    assert metrics["gain_kept"] == pytest.approx(metrics["gain"] / taught)
+    lost = judged_student(student, fused["single"], fused["convex"], data)
+    assert "gain_kept" not in lost, "a teacher that loses has no gain of which a share could be kept"
     assert len(student.test) == len(fused["convex"].test)
     assert set(student.kept.lists) == {"validation", "test"}
     with pytest.raises(RegistryError, match="student of a fusion"):

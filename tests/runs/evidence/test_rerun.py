@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from recsys.runs import paths
-from recsys.runs.evidence.rerun import RerunError, compare, find_records, is_measured, rerun
+from recsys.runs.evidence.rerun import RerunError, _repeat, compare, find_records, is_measured, rerun
+from recsys.runs.execution.runner import FORWARDED
 from recsys.runs.records import read_record
 from tests.conftest import make_project, recsys_command, write_notebook
 from tests.runs.made_records import make_record
@@ -87,6 +88,21 @@ def test_what_cannot_be_laid_out_is_said(seeds):
     seeds[0].raw["code"]["dirty"] = True
     with pytest.raises(RerunError, match="uncommitted code"):
         rerun(seeds[0])
+
+
+def test_a_repetition_is_told_where_earlier_runs_kept_scores(seeds, tmp_path, monkeypatch):
+    """A fusion reads them, and neither the commit's checkout nor the repetition's folder has any."""
+    told = {}
+
+    def run(command, env, **rest):
+        told.update(env)
+        return subprocess.CompletedProcess(command, 1, "", "")
+
+    monkeypatch.setattr("recsys.runs.evidence.rerun.subprocess.run", run)
+    with pytest.raises(RerunError, match="could not be repeated"):
+        _repeat(seeds[0], tmp_path, tmp_path)
+    assert told["RECSYS_SCORES"] == str(paths.RUNS)
+    assert "RECSYS_SCORES" in FORWARDED, "to the workers"
 
 
 def test_a_run_is_repeated_at_its_commit_though_the_code_went_on(tmp_path, monkeypatch):
