@@ -35,13 +35,9 @@ def replay_command(
 
       recsys replay online_retail --raw
     """
-    from recsys.streaming.errors import StreamError
     from recsys.streaming.studies.replayed import replay_rows, rows_to_replay
 
-    try:
-        rows = rows_to_replay(dataset, kinds.split(",") if kinds else None, raw)
-    except ValueError as error:  # a data set without times
-        raise StreamError(str(error)) from None
+    rows = rows_to_replay(dataset, kinds.split(",") if kinds else None, raw)
     with tempfile.TemporaryDirectory() as folder:
         found = replay_rows(rows, Path(folder), cores, segment_lines, segments)
     table = Table("lines", "put in", "found")

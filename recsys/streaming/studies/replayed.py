@@ -53,8 +53,7 @@ def rows_to_replay(name: str, kinds: Sequence[str] | None = None, raw: bool = Fa
         raw: every invoice line of a data set of family "online_retail", with returns and nameless customers.
 
     Raises:
-        StreamError: no event of these kinds, or raw for another family.
-        ValueError: the data set has no times.
+        StreamError: the data set has no times, no event of these kinds, or raw for another family.
     """
     if raw:
         source = sources.get(name)
@@ -63,7 +62,10 @@ def rows_to_replay(name: str, kinds: Sequence[str] | None = None, raw: bool = Fa
         path = sources.local_file(source.name, source.role("invoice_lines").name)
         rows = rows_of_invoices(read_lines(path))
     else:
-        rows = event_rows(load_dataset(name), kinds)
+        dataset = load_dataset(name)
+        if not dataset.has_times:
+            raise StreamError(f"{name} has no event times: it cannot be replayed")
+        rows = event_rows(dataset, kinds)
     if kinds is not None and raw:
         raise StreamError("give either kinds or raw: raw lines are purchases and returns")
     if not len(rows):
