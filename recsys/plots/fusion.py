@@ -39,11 +39,12 @@ def plot_diversity(table: pd.DataFrame) -> list[Axes]:
         table: from `recsys.ensembling.diversity.what_diversity_predicts`.
     """
     axes = panels(2, width=4.6, height=3.6, sharey=True)
+    table = table.assign(strength_ratio=table["strength_ratio"].round(2))  # the legend prints all digits
     for ax, column in zip(axes, ("rank_correlation", "error_correlation"), strict=True):
-        sns.scatterplot(table, x=column, y="gain", size="strength_ratio", ax=ax)
+        sns.scatterplot(table, x=column, y="gain", size="strength_ratio", ax=ax, legend=ax is axes[-1])
         ax.axhline(0, color="0.5", linewidth=1)
         ax.set(xlabel=column.replace("_", " ") + " of the pair", ylabel="gain in NDCG@10 over the better one")
-        ax.legend(title="weaker / better", fontsize=8)
+    sns.move_legend(axes[-1], "upper left", bbox_to_anchor=(1, 1), title="weaker / better", fontsize=8)
     return axes
 
 

@@ -274,8 +274,9 @@ def _legend(figure: Any, axes: Any, layout: _Layout, groups: list[str], width: f
     if len(groups) < 2:
         return
     handles, labels = axes.get_legend_handles_labels()
-    if axes.get_legend():
-        axes.get_legend().remove()
+    for panel in figure.axes:
+        if panel.get_legend():
+            panel.get_legend().remove()
     figure.legend(
         handles,
         labels,

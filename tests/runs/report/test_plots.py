@@ -60,6 +60,19 @@ def test_panels_share_rows_and_have_a_scale_each(tmp_path):
     assert "quality" in draw(found, plot, tmp_path / "plots", tmp_path, "made").alt
 
 
+def test_panels_share_one_legend(tmp_path):
+    """Seen in the report of 06: the first panel's legend went, the others' stayed over their points."""
+    for dataset in ("purchases", "intents"):
+        for trials in (1, 16):
+            settings = {"dataset": dataset, "method": "full", "trials": trials}
+            make_record(tmp_path, EXPERIMENT, settings, {"quality": 0.5 + trials / 100})
+    plot = Plot(metric="quality", x="method", hue="trials", panel="dataset")
+    figure = _figure(_layout(cells(load_records(tmp_path)), plot), width=7.6)
+    assert [axes.get_legend() for axes in figure.axes] == [None, None]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["1", "16"]
+
+
 def test_ablations_are_named_by_what_they_change(tmp_path):
     usual = {"rate": 0.1, "start": "pretrained"}
     for settings in (usual, usual | {"rate": 0.2}, usual | {"rate": 0.3}, usual | {"start": "random"}):
