@@ -29,7 +29,10 @@ from transformers.utils import logging as transformers_logging
 from recsys.encoders.model_folders import ALTERNATIVES, BackboneError, first_line, model_folder, model_type
 from recsys.encoders.packaged.text import ARCHITECTURES, PACKAGED_TEXT
 from recsys.encoders.pooling import POOLINGS, pool
+from recsys.encoders.processor_precision import avoid_slow_bfloat16
 from recsys.encoders.random_models import random_config, random_tokenizer
+
+avoid_slow_bfloat16()
 
 RANDOM = ("random-bert", "random-gpt")
 OWN = "own"  # pooling of a model whose forward pass returns one vector per text

@@ -12,7 +12,10 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, GradientAccumulationPlugin
 
+from recsys.encoders.processor_precision import avoid_slow_bfloat16
 from recsys.training.settings import TrainingSettings
+
+avoid_slow_bfloat16()
 
 NEEDS_FOLDER = ("tensorboard", "mlflow")
 
