@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 from recsys.plots.style import COLOURS, interval_sides, panels
 
-WAYS = ("alone", "added", "other order", "together")
-MARKERS = ("o", "s", "D", "P")
+WAYS = ("alone", "added", "other order", "together", "instead")
+WHOLE = ("together", "instead")  # of the whole stack, one point a row
+MARKERS = ("o", "s", "D", "P", "X")
 ROW, HEAD = 0.42, 1.25  # inches: of a step, and of titles, axis and legend together
 
 
@@ -53,6 +54,8 @@ def plot_step_gains(
 ) -> Figure | None:
     """One panel a data set, one row a step: gain in per cent of what the stack without it has.
 
+    Where two ways compare the same two stacks (the first step added is that step alone), there is one point.
+
     Args:
         gains: from `recsys.runs.report.step_gains.step_gains`.
         width: of the figure, inches.
@@ -64,6 +67,7 @@ def plot_step_gains(
     """
     if gains.empty:
         return None
+    gains = gains.drop_duplicates(["dataset", "step", "below", "above"])
     colours = list(COLOURS) if colours is None else list(colours)
     datasets = list(dict.fromkeys(gains["dataset"]))
     # a data set without pictures lacks a step: the order is that of the one with all of them
@@ -96,10 +100,11 @@ def _panel(axes: Axes, own: pd.DataFrame, steps: list[str], colours: Sequence) -
     control = own["gain"] / own["share"].where(own["share"] != 0)
     scale = 100 / control.fillna(control.mean())
     ways = [way for way in WAYS if (own["way"] == way).any()]
-    for number, way in enumerate(ways):
+    spread = [way for way in ways if way not in WHOLE]
+    for way in ways:
         rows = own["way"] == way
         part, factor = own[rows], scale[rows]
-        aside = 0 if way == "together" else (number - (len(ways) - 1) / 2) * 0.2
+        aside = 0 if way in WHOLE else (spread.index(way) - (len(spread) - 1) / 2) * 0.2
         place = part["step"].map(steps.index) + aside
         axes.errorbar(
             part["gain"] * factor,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from recsys.plots.fusion import plot_step_gains
+from recsys.plots.fusion import WHOLE, plot_step_gains
 from recsys.runs import paths
 from recsys.runs.evidence.documents.readme import with_block, with_numbers
 from recsys.runs.records import Record
 from recsys.runs.report.experiments import page_of
 from recsys.runs.report.plots import THEMES, WIDTHS, Picture, as_svg, recolour
 from recsys.runs.report.site import Site
-from recsys.runs.report.step_gains import EXPERIMENT, step_gains
+from recsys.runs.report.step_gains import EXPERIMENT, EXPERIMENTS, INSTEAD, SIMPLE, step_gains
 
 # where a step is taken apart: the experiment of its own notebook
 STEP_EXPERIMENTS = {
@@ -26,6 +26,7 @@ STEP_EXPERIMENTS = {
     "stream_state": "08_stream_processing",
     "fusion": "09_model_fusion",
     "tuning": "06_ray_tune_sweeps",
+    INSTEAD[0]: SIMPLE,
 }
 # differences to the stack without the step, as `recsys.runs.report.step_gains` gives them
 BESIDE_WORDS = {
@@ -34,13 +35,13 @@ BESIDE_WORDS = {
     "repeat_hr@10": "{:+.4f} of the customers buy a listed product again",
     "core_seconds": "{:+.1f} core seconds",
     "stored_bytes": "{:+,.0f} bytes",
-    "list_ms": "{:+.2f} ms a list",
 }
 README_PICTURE = "docs/ladder.svg"
 PAPER = "#ffffff"  # under the README's picture: its reader may have a dark page
 SHORT_ALT = "Gain in NDCG@10 of each step of the articles' stack, and of all steps together"
 CAPTION = (
-    "Each step alone, added in the articles' order, and in another; 95 % intervals over users and seeds."
+    "Gain over a small, untuned sequence model of product ids: each step alone, added in the articles' order, and "
+    "in another; last, EASE (linear, reads no text) in the stack's place. 95 % intervals over users and seeds."
 )
 NO_RECORD = (
     "What the whole stack is worth, step by step, has not been measured yet: "
@@ -80,7 +81,7 @@ def opening(
     if EXPERIMENT not in experiments:
         return None
     for origin in ("reference", "yours"):
-        own = [record for record in by_origin.get(origin, ()) if record.experiment == EXPERIMENT]
+        own = [record for record in by_origin.get(origin, ()) if record.experiment in EXPERIMENTS]
         gains = step_gains(own)
         if not gains.empty:
             picture = Picture(_variants(site, gains), _alt(gains))
@@ -96,7 +97,7 @@ def write_readme(reference: Sequence[Record], project: Path | None = None) -> li
         Names of the files written, from the project's root.
     """
     project = project or paths.PROJECT
-    gains = step_gains([record for record in reference if record.experiment == EXPERIMENT])
+    gains = step_gains([record for record in reference if record.experiment in EXPERIMENTS])
     written, text = ["README.md"], NO_RECORD
     picture = project / README_PICTURE
     if gains.empty:
@@ -133,12 +134,13 @@ def _variants(site: Site, gains: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 def _link(step: str, gains: pd.DataFrame, origin: str, experiments: Mapping[str, object]) -> StepLink:
     own = gains[gains["step"] == step]
-    added = own[own["way"].isin(("added", "together"))]
+    added = own[own["way"].isin(("added", *WHOLE))]
     words = "; ".join(_told(row) + _beside(row) for _, row in added.iterrows())
     experiment = STEP_EXPERIMENTS.get(step, "")
     page = page_of(experiment) if experiment in experiments else ""
-    run = (added if len(added) else own)["run"].iloc[0]
-    return StepLink(step.replace("_", " "), words, page, f"records/{origin}/{EXPERIMENT}/{run}.json")
+    shown = (added if len(added) else own).iloc[0]
+    record = f"records/{origin}/{shown['experiment']}/{shown['run']}.json"
+    return StepLink(step.replace("_", " "), words, page, record)
 
 
 def _told(row: pd.Series) -> str:
@@ -153,6 +155,6 @@ def _beside(row: pd.Series) -> str:
 
 def _alt(gains: pd.DataFrame) -> str:
     """The picture in words: what each step adds in order, and all together."""
-    told = gains[gains["way"].isin(("added", "together"))]
+    told = gains[gains["way"].isin(("added", *WHOLE))]
     rows = [f"{row['step'].replace('_', ' ')}, {_told(row)}" for _, row in told.iterrows()]
     return "Gain in NDCG@10 of each step added to the stack, 95 % interval: " + "; ".join(rows)

@@ -9,17 +9,18 @@ from recsys.benchmarks.ladder.steps import stacks
 from recsys.plots.fusion import plot_step_gains
 from recsys.runs.report.ladder import NO_RECORD, README_PICTURE, STEP_EXPERIMENTS, write_readme
 from recsys.runs.report.pages import write_report
-from recsys.runs.report.step_gains import EXPERIMENT, step_gains
+from recsys.runs.report.step_gains import EXPERIMENT, INSTEAD, step_gains
 from tests.conftest import ROOT
 from tests.runs.made_records import claims_of, experiment
-from tests.runs.report.test_step_gains import plant
+from tests.runs.report.test_step_gains import plant, plant_simple
 
 README = "# Title\n\n<!-- ladder -->\nold\n<!-- /ladder -->\n\nmore\n"
 
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
-    return plant(tmp_path_factory.mktemp("ladder"), stacks())
+    folder = tmp_path_factory.mktemp("ladder")
+    return [*plant(folder, stacks()), *plant_simple(folder)]
 
 
 def site_of(folder, reference):
@@ -79,8 +80,10 @@ def test_a_panel_has_a_mark_for_each_way_of_each_step(records):
     figure = plot_step_gains(gains)
     (axes,) = figure.axes
     drawn = {container.get_label(): len(container[0].get_xdata()) for container in axes.containers}
-    assert drawn == gains.groupby("way").size().to_dict()
-    assert [label.get_text() for label in axes.get_yticklabels()][-1] == "all"
+    once = gains.drop_duplicates(["step", "below", "above"])
+    assert len(once) < len(gains), "the first step added is that step alone"
+    assert drawn == once.groupby("way").size().to_dict()
+    assert [label.get_text() for label in axes.get_yticklabels()][-2:] == ["all", INSTEAD[0]]
     assert plot_step_gains(gains.iloc[:0]) is None
 
 
@@ -91,4 +94,4 @@ def test_a_shop_without_pictures_does_not_change_the_order_of_steps(records):
     first = plot_step_gains(pd.concat([without, gains])).axes[0]
     shown = [label.get_text() for label in first.get_yticklabels()]
     assert shown == [step.replace("_", " ") for step in dict.fromkeys(gains["step"])]
-    assert shown[-1] == "all"
+    assert shown[-2:] == ["all", INSTEAD[0]]

@@ -5,7 +5,7 @@ import pytest
 from recsys.benchmarks.ladder.steps import ALL, STEPS, stacks, told
 from recsys.runs import paths
 from recsys.runs.records import load_records
-from recsys.runs.report.step_gains import EXPERIMENT, step_gains
+from recsys.runs.report.step_gains import EXPERIMENT, INSTEAD, SIMPLE, step_gains
 from tests.runs.made_records import make_record, positions
 
 RANK = 40  # mean rank of the ground; each step halves it
@@ -26,6 +26,16 @@ def plant(folder, found, seeds=(0, 1, 2), dataset="demo_store", profile="referen
     return load_records(folder, EXPERIMENT)
 
 
+def plant_simple(folder, seeds=(0, 1, 2)):
+    """EASE, whose mean rank is a quarter of the ground's, for one core second."""
+    for seed in seeds:
+        parameters = {"model": "ease", "state": "moment", "dataset": "demo_store", "seed": seed}
+        ranks = positions(400, RANK / 4, 700 + seed)
+        made = {"core_seconds": 1.0, "stored_bytes": 1e5}
+        make_record(folder, SIMPLE, parameters, made, ranks=ranks, profile="reference")
+    return load_records(folder, SIMPLE)
+
+
 def test_every_step_is_told_in_every_way_with_interval_and_cost(tmp_path):
     gains = step_gains(plant(tmp_path, stacks()))
     assert set(gains["way"]) == {"alone", "added", "other order", "together"}
@@ -41,6 +51,15 @@ def test_every_step_is_told_in_every_way_with_interval_and_cost(tmp_path):
     whole = gains[gains["step"] == ALL].iloc[0]
     assert whole["core_seconds"] == pytest.approx(70)
     assert whole["gain"] > one["gain"]
+
+
+def test_a_simple_model_stands_beside_the_stack_over_the_same_ground(tmp_path):
+    gains = step_gains([*plant(tmp_path, [(), ("fusion",)]), *plant_simple(tmp_path)])
+    row = gains[gains["way"] == INSTEAD[1]].iloc[0]
+    assert (row["step"], row["experiment"], row["below"]) == (INSTEAD[0], SIMPLE, "ground")
+    assert row["low"] > 0
+    assert row["core_seconds"] == pytest.approx(1 - 5)
+    assert set(gains.loc[gains["way"] != INSTEAD[1], "experiment"]) == {EXPERIMENT}
 
 
 def test_what_is_not_recorded_is_left_out(tmp_path):
