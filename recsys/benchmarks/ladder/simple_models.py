@@ -1,7 +1,7 @@
 """Simple models in the stack's place: asked at the same moments, with the same products masked.
 
-What a stack gains over its ground says nothing of what the same shop would have had for less. These models read
-no text and train in seconds.
+What a stack gains over its ground says nothing of what the same shop would have had for less. These models
+read no text and train in seconds.
 """
 
 from __future__ import annotations
