@@ -1,6 +1,6 @@
 """The ladder (a cumulative ablation): its steps, which of them go together, the stacks of a comparison.
 
-The ground is a sequence model of ids alone, with default settings, asked with the histories that it was
+The ground is a small, untuned sequence model of ids alone, asked with the histories that it was
 trained on. A step changes one thing (`STEPS`); a stack is a set of steps on that ground.
 """
 
