@@ -9,14 +9,15 @@ import pandas as pd
 
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.one_model.weight_averaging import RunningAverage
+from recsys.models.next_item.bucketed_sequence import BucketedTitleSequence
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
-from recsys.models.next_item.title_sequence import SETTINGS, TitleSequence
+from recsys.models.next_item.title_sequence import SETTINGS
 from recsys.training.loop import OnStep
 from recsys.training.samples import Samples, epoch_batches
 
 
-class AveragedTitleSequence(TitleSequence):
+class AveragedTitleSequence(BucketedTitleSequence):
     """`TitleSequence` whose final weights are a mean over training (`weight_averaging`).
 
     Args:

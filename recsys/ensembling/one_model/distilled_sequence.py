@@ -26,8 +26,7 @@ from recsys.ensembling.errors import EnsembleError
 from recsys.losses.clicks import Clicks
 from recsys.losses.softmax import softmax_cross_entropy
 from recsys.metrics.lists import NO_ITEM
-from recsys.models.next_item.title_cosine import TitleCosineSequence
-from recsys.models.next_item.title_sequence import TitleSequence
+from recsys.models.next_item.bucketed_sequence import BucketedTitleCosine, BucketedTitleSequence
 from recsys.training.prefixes import PrefixSamples
 
 UNIT = 1024  # the losses take integer counts: a purchase counts this much, a soft item a share of it
@@ -134,7 +133,7 @@ class Taught:
         return f"{super()._task()} taught {self.lists.shares.sum():.6g} {int(self.lists.ids.sum())}"
 
 
-class DistilledTitleSequence(Taught, TitleSequence):
+class DistilledTitleSequence(Taught, BucketedTitleSequence):
     """`TitleSequence` distilled from an ensemble's lists.
 
     Args:
@@ -149,7 +148,7 @@ class DistilledTitleSequence(Taught, TitleSequence):
         self.lists, self.trust = lists, trust
 
 
-class DistilledTitleCosine(Taught, TitleCosineSequence):
+class DistilledTitleCosine(Taught, BucketedTitleCosine):
     """`TitleCosineSequence` distilled in the same way; arguments as `DistilledTitleSequence`."""
 
     def __init__(self, text: np.ndarray, lists: SoftLists, trust: float = 1.0, **rest):

@@ -17,15 +17,16 @@ from torch import Tensor, nn
 
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.one_model.weight_averaging import average, greedy_soup
+from recsys.models.next_item.bucketed_sequence import BucketedTitleSequence
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import TRAINING, ModelEntry, ModelSettings
-from recsys.models.next_item.title_sequence import SETTINGS, TitleSequence
+from recsys.models.next_item.title_sequence import SETTINGS
 from recsys.training.settings import TrainingSettings
 
 SEEDS_APART = 1000  # the ingredients' seeds: no run's own seed is that far from another's
 
 
-class SoupTitleSequence(TitleSequence):
+class SoupTitleSequence(BucketedTitleSequence):
     """See the module.
 
     Args:

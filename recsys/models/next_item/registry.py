@@ -19,6 +19,9 @@ MODELS = Registry(
         "titles": "recsys.models.next_item.title_sequence:TITLES",  # text-only, frozen encoder
         "title_sequence": "recsys.models.next_item.title_sequence:TITLES_AND_IDS",
         "title_cosine": "recsys.models.next_item.title_cosine:ENTRY",  # with the untuned cosine of titles
+        # both of them, read in buckets of similar length: sooner trained
+        "title_sequence_bucketed": "recsys.models.next_item.bucketed_sequence:SEQUENCE",
+        "title_cosine_bucketed": "recsys.models.next_item.bucketed_sequence:COSINE",
         "text": "recsys.models.next_item.text_models:TEXT",  # a tuned encoder, text-only
         "text_ids": "recsys.models.next_item.text_models:TEXT_AND_IDS",
         "text_lora": "recsys.models.next_item.text_models:TEXT_LORA",
