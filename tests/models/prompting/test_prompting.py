@@ -239,7 +239,7 @@ def test_memory_tells_the_known_from_the_perturbed():
 def test_a_title_is_completed_by_its_own_words_only():
     class Writes(Parrot):
         def write(self, prompts, most_tokens=16):
-            return [" of 12 pieces", " of 1"]
+            return [" pack of 12 pieces", " pack of 1"]
 
     titles = ["soap bar pack of 1", "rose cream pack of 1"]
     assert memory(Writes(titles), titles).completed == 0.5, "12 is not 1"
