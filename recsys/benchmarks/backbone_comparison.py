@@ -3,7 +3,8 @@
 Methods: "trivial" (majority class, or popularity), "tfidf" (TF-IDF with a linear model), "zero_shot" (nothing
 trained: cosine with the class name, of the two texts, or with the newest title), "prompt" (label words of a
 generative model), or a tuning method ("full", "lora", "frozen" …), trained for `max_steps` steps or, where
-`seconds` are given, for as many as fit into them after the search for a learning rate.
+`seconds` are given, for as many as fit into them after the search for a learning rate, in the precision that
+the processor is faster in.
 
 N: texts. C: classes.
 """
@@ -23,6 +24,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 
 from recsys.baselines.popularity import Popularity
+from recsys.benchmarks.seconds_budget import quicker_precision, steps_within
 from recsys.benchmarks.training.flops import useful_flops
 from recsys.data.labelled.dataset import load_labelled
 from recsys.encoders.backbone import Backbone, load_backbone
@@ -30,19 +32,18 @@ from recsys.encoders.embed import embed_texts
 from recsys.encoders.tokens import tokenise
 from recsys.models.labelled.task import LabelledTask, Part
 from recsys.models.next_item.data import load_next_item
+from recsys.models.next_item.text_recommender import ITEM_TOKENS
 from recsys.models.next_item.zero_shot import ZeroShot
 from recsys.models.prompting.few_shot import budget, fresh_part
 from recsys.models.prompting.generator import load_generator
 from recsys.models.prompting.label_words import label_scores, prompt_for
 from recsys.models.prompting.memorisation import memory_table
-from recsys.models.tuning.comparison import Learnt, learn_by_name
+from recsys.models.tuning.comparison import WORDS, Learnt, learn_by_name
 from recsys.models.tuning.task import Labelled, NextItem, TunedTask, load_tuned_task
-from recsys.models.tuning_method import tuning
 from recsys.training.settings import TrainingSettings
 
 UNTRAINED = ("trivial", "zero_shot", "prompt")
 SHARPNESS = 20.0  # factor that turns cosines into logits; does not change accuracy
-TIMED_STEPS = 4  # steps that are timed to choose their number; the first is not counted
 PROMPT_CHARACTERS = 300  # of each text
 
 
@@ -53,11 +54,15 @@ class Outcome:
     Attributes:
         metrics: quality (the task's primary metric on test), quality_validation, all test metrics, and costs.
         positions: rank positions of each test user or row; None where there are none.
+        texts, max_tokens: the test's texts (of pairs both) or the shop's titles, and how many tokens of each
+            are read: what `sizes` counts the operations of.
         learnt: the trained model, or None.
     """
 
     metrics: dict[str, float]
     positions: pd.DataFrame | None
+    texts: list[str]
+    max_tokens: int
     learnt: Learnt | None = None
 
 
@@ -99,8 +104,8 @@ def compare(
             nothing three seeds on one and the same test would be one run told three times.
 
     Raises:
-        ValueError: shots or a fresh test of a shop, seconds of a method that trains nothing; what loaders and
-            models raise.
+        ValueError: shots or a fresh test of a shop, no shots for a method that learns, seconds of a method
+            that trains nothing; what loaders and models raise.
     """
     most = 0 if fresh_test else tested
     task = load_tuned_task(dataset, backbone, layers, train_share, judged, most, seed=settings.seed)
@@ -108,7 +113,9 @@ def compare(
         if not isinstance(task, Labelled):
             raise ValueError(f"{dataset} has no classes: shots must be -1 and fresh_test False, got {shots}")
         task = replace(task, task=_drawn(task.task, shots, tested if fresh_test else 0, settings.seed))
-    if seconds and method in (*UNTRAINED, "tfidf"):
+    if shots == 0 and method not in UNTRAINED:
+        raise ValueError(f"shots=0 leaves {method} nothing to learn from: use trivial, zero_shot or prompt")
+    if seconds and method in (*UNTRAINED, WORDS):
         raise ValueError(f"{method} trains nothing for a number of seconds: leave seconds at 0")
     if method in UNTRAINED:
         model, learnt = untrained(task, backbone, layers, method), None
@@ -116,25 +123,29 @@ def compare(
     else:
         search = {"rates_tried": rates_tried, "search_share": search_share}
         if seconds:
-            tries = 1 + rates_tried * search_share
-            settings = replace(settings, max_steps=steps_within(task, method, settings, seconds / tries))
+            settings = replace(settings, mixed_precision=quicker_precision())
+            _read_titles(task, settings)
+            settings = replace(settings, max_steps=steps_within(task, method, settings, seconds, **search))
         start = perf_counter()
         learnt = learn_by_name(task, method, settings, **search, progress=progress)
         model, costs = learnt.model, {"fit_seconds": perf_counter() - start}
+        costs["in_bfloat16"] = float(settings.mixed_precision == "bf16")
         if learnt.settings is not None:
             costs |= {"steps": float(learnt.model.result.history["step"].max())}
     on_test, positions = task.judge(model, "test")
     validation = task.judge(model, "validation")[0][task.primary]
     quality = {"quality": on_test[task.primary], "quality_validation": validation}
     # rows are numbered within a part: those of another seed are other rows, and must not be paired by number
-    return Outcome(on_test | quality | costs, None if fresh_test else positions, learnt)
+    positions = None if fresh_test else positions
+    return Outcome(on_test | quality | costs, positions, *_texts_read(task), learnt)
 
 
 def untrained(task: TunedTask, backbone: str, layers: int, method: str) -> Any:
     """A model for a task without training. method: one of UNTRAINED.
 
     Raises:
-        ValueError: a prompt for a next-item task, or for a data set without a prompt; a grade by class names.
+        ValueError: a prompt for a next-item task, for a data set without a prompt, or of some layers; a grade
+            by class names.
     """
     if isinstance(task, NextItem):
         split, train = task.data.split, task.data.train
@@ -145,23 +156,11 @@ def untrained(task: TunedTask, backbone: str, layers: int, method: str) -> Any:
     if method == "trivial":
         return Scores(partial(_majority, task.task))
     if method == "prompt":
+        if layers:
+            raise ValueError(f"a prompt asks the whole model: leave layers at 0, instead of {layers}")
         generator, prompt = load_generator(backbone), prompt_for(task.task.name, task.task.labels)
         return Scores(partial(_prompted, generator, prompt, task.task))
     return Scores(partial(_by_cosine, load_backbone(backbone, layers=layers or None), task.task))
-
-
-def steps_within(task: TunedTask, method: str, settings: TrainingSettings, seconds: float) -> int:
-    """Number of optimiser steps that fit into `seconds`, estimated by timing a few; at least 1.
-
-    Raises:
-        ValueError: seconds not above 0.
-    """
-    if seconds <= 0:
-        raise ValueError(f"seconds must be above 0, got {seconds}")
-    brief = replace(settings, max_steps=TIMED_STEPS, epochs=max(settings.epochs, 100.0))
-    history = task.fit(tuning(method), brief).result.history
-    step = float(np.median(np.diff(history["seconds"].to_numpy())))
-    return max(1, int(seconds / step))
 
 
 def sizes(backbone: Backbone, texts: list[str], max_tokens: int = 64) -> dict[str, float]:
@@ -171,16 +170,17 @@ def sizes(backbone: Backbone, texts: list[str], max_tokens: int = 64) -> dict[st
         parameters; parameters_without_words: without embedding tables; tokens: mean per text; mflops: mean
         10⁶ floating-point operations of encoding a text, without padding.
     """
-    lengths = tokenise(backbone, texts, max_tokens=max_tokens).lengths
-    words = backbone.model.get_input_embeddings() if not backbone.frozen else None
-    total = sum(p.numel() for p in backbone.parameters())
-    table = 0 if words is None else words.weight.numel()
-    # convolutions and sums use each weight once per token; `useful_flops` counts forward and backward
-    frozen = 2 * total * int(lengths.sum())
-    flops = frozen if backbone.frozen else useful_flops(backbone, lengths) / 3
+    lengths, model = tokenise(backbone, texts, max_tokens=max_tokens).lengths, backbone.model
+    rest = sum(p.numel() for p in backbone.parameters())
+    if backbone.frozen:  # its table is in 8 bits, so no parameter
+        table, flops = model.table.numel(), model.flops(lengths)
+    else:
+        table = model.get_input_embeddings().weight.numel()
+        rest -= table
+        flops = useful_flops(backbone, lengths) / 3  # which counts forward and backward
     return {
-        "parameters": float(total),
-        "parameters_without_words": float(total - table),
+        "parameters": float(rest + table),
+        "parameters_without_words": float(rest),
         "tokens": float(lengths.mean()),
         "mflops": flops / len(lengths) / 1e6,
     }
@@ -219,6 +219,21 @@ def catalogue_memory(dataset: str, backbone: str, titles: int, seed: int = 0) ->
         return pd.DataFrame()
     known = load_next_item(dataset).required_titles()
     return memory_table(load_generator(backbone), known, most=titles, seed=seed)
+
+
+def _read_titles(task: TunedTask, settings: TrainingSettings) -> None:
+    """Vectors of a shop's titles in the precision of the training: most of what a large model reads there."""
+    if isinstance(task, NextItem):
+        precision = "bf16" if settings.mixed_precision == "bf16" else "fp32"
+        reader, titles = load_backbone(task.backbone, layers=task.layers), task.data.required_titles()
+        task.item_vectors = embed_texts(reader, titles, max_tokens=ITEM_TOKENS, precision=precision)
+
+
+def _texts_read(task: TunedTask) -> tuple[list[str], int]:
+    """Texts of a query, and how many tokens of each are read."""
+    if isinstance(task, NextItem):
+        return task.data.required_titles(), task.reading.max_tokens
+    return [*task.task.test.texts, *(task.task.test.pairs or ())], task.task.max_tokens
 
 
 def _drawn(task: LabelledTask, shots: int, most: int, seed: int) -> LabelledTask:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recsys.benchmarks import backbone_comparison
-from recsys.benchmarks.backbone_comparison import compare, sizes, steps_within
+from recsys.benchmarks.backbone_comparison import compare, sizes
 from recsys.data.labelled.dataset import LabelledTexts
 from recsys.encoders.backbone import load_backbone
 from recsys.models.labelled import task as labelled_task
@@ -102,19 +102,12 @@ def test_few_labels_and_prompts(asked):
         asked(classes(), method="trivial", seconds=1.0)
 
 
-def test_a_budget_in_seconds_gives_a_slower_model_fewer_steps():
-    def fit_of(step):
-        history = pd.DataFrame({"seconds": step * np.arange(1, 5)})
-        result = type("Result", (), {"history": history})
-        return lambda tuning, settings: type("Model", (), {"result": result})
-
-    steps = [
-        steps_within(type("Task", (), {"fit": staticmethod(fit_of(s))}), "lora", QUICK, 10)
-        for s in (0.1, 0.5)
-    ]
-    assert steps == [pytest.approx(100, abs=1), 20]
-    with pytest.raises(ValueError, match="seconds must be above 0"):
-        steps_within(None, "lora", QUICK, 0)
+def test_seconds_are_spent_in_the_faster_precision(asked, monkeypatch):
+    for precision in ("no", "bf16"):
+        monkeypatch.setattr(backbone_comparison, "quicker_precision", lambda chosen=precision: chosen)
+        found = asked(classes(), seconds=20.0)
+        assert found.learnt.settings.mixed_precision == precision
+        assert found.metrics["in_bfloat16"] == (precision == "bf16")
 
 
 @pytest.mark.usefixtures("small_e5", "small_use")
@@ -126,3 +119,35 @@ def test_sizes_tell_tables_from_what_is_multiplied():
         assert found["mflops"] > 0
     small, large = (sizes(load_backbone("random-bert", layers=n), texts)["mflops"] for n in (1, 2))
     assert 1.5 * small < large <= 2 * small + 1e-9
+
+
+@pytest.mark.usefixtures("small_use")
+def test_sizes_of_a_frozen_model_count_its_table_and_what_is_done_once_a_text():
+    model = load_backbone("use-multilingual").model
+    one, two = (sizes(load_backbone("use-multilingual"), [text]) for text in ("red", "red red"))
+    rest = sum(p.numel() for p in model.parameters())
+    assert one["parameters"] == rest + model.table.numel()
+    assert one["parameters_without_words"] == rest
+    a_token = model.project.weight.numel()
+    a_token += sum(c.weight.numel() for b in model.branches for c in (b.convolution1, b.convolution2))
+    tokens = two["tokens"] - one["tokens"]
+    assert two["mflops"] - one["mflops"] == pytest.approx(2e-6 * a_token * tokens)
+    once = ("output", "d0", "d1", "d2", "d3", "p1", "p3")
+    a_text = sum(getattr(model, name).weight.numel() for name in once)
+    assert one["mflops"] == pytest.approx(2e-6 * (a_token * one["tokens"] + a_text))
+
+
+def test_an_outcome_names_the_texts_whose_reading_costs(asked):
+    single = asked(classes(), method="trivial", tested=7)
+    assert len(single.texts) == 7
+    assert single.max_tokens == 64
+    paired = asked(same_or_not(), method="trivial", tested=7)
+    assert len(paired.texts) == 14, "a pair is read as two texts"
+
+
+def test_what_cannot_be_asked_is_refused_by_name(asked):
+    for method in ("full", "tfidf"):
+        with pytest.raises(ValueError, match=f"shots=0 leaves {method} nothing to learn from"):
+            asked(classes(), method=method, shots=0)
+    with pytest.raises(ValueError, match="prompt asks the whole model: leave layers at 0"):
+        asked(same_or_not(), "random-gpt", "prompt", shots=0, tested=8, layers=1)

@@ -5,6 +5,7 @@ B: texts. T: tokens. E: width of word vectors, 512. D: width of a branch, 256.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pad, relu
@@ -98,6 +99,15 @@ class UseModel(PreTrainedModel):
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv1d):
                 module.reset_parameters()
+
+    def flops(self, lengths: np.ndarray) -> int:
+        """Floating-point operations of reading texts of so many tokens: of all matrices, those behind the
+        mean once a text.
+        """
+        each = [self.project, *(m for branch in self.branches for m in branch.children())]
+        once = [self.output, self.d0, self.d1, self.d2, self.d3, self.p1, self.p3]
+        tokens, texts = int(lengths.sum()), len(lengths)
+        return 2 * sum(n * m.weight.numel() for n, part in ((tokens, each), (texts, once)) for m in part)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """[B, T] int64 ids and mask -> [B, 512], of length 1."""

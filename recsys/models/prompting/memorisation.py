@@ -47,7 +47,8 @@ def memory(
     """Both probes on titles.
 
     Args:
-        titles: of a catalogue; those of fewer than four words are left out, of the others `most` are drawn.
+        titles: of a catalogue; those of fewer than four words, or with nothing but marks in their second
+            half, are left out, of the others `most` are drawn.
         what: word before a title in the prompt, such as "Film".
         most: number of titles that are used.
         seed: of the draw and of the exchange.
@@ -55,8 +56,7 @@ def memory(
     Raises:
         ValueError: fewer than two titles can be halved.
     """
-    words = [title.split() for title in dict.fromkeys(titles)]
-    halved = [w for w in words if len(w) >= LEAST_WORDS]
+    halved = _halvable(titles)
     if len(halved) < 2:
         raise ValueError(f"two titles of {LEAST_WORDS} words are needed, got {len(halved)}")
     draw = np.random.default_rng(seed)
@@ -69,7 +69,7 @@ def memory(
     other, other_counts = generator.log_likelihood(prompts, exchanged)
     longest = int(true_counts.max()) + 2
     written = generator.write(prompts, most_tokens=longest)
-    completed = [_plain(text).startswith(_plain(end)) for text, end in zip(written, ends, strict=True)]
+    completed = [_begins(_plain(text), _plain(end)) for text, end in zip(written, ends, strict=True)]
     return Memory(
         titles=len(chosen),
         completed=float(np.mean(completed)),
@@ -81,7 +81,7 @@ def memory(
 
 def perturbed(titles: Sequence[str], seed: int = 0) -> list[str]:
     """Titles that are not in the catalogue, of the same words: each gets the second half of another."""
-    words = [title.split() for title in dict.fromkeys(titles) if len(title.split()) >= LEAST_WORDS]
+    words = _halvable(titles)
     if len(words) < 2:
         return []
     shift = 1 + int(np.random.default_rng(seed).integers(len(words) - 1))
@@ -93,8 +93,19 @@ def perturbed(titles: Sequence[str], seed: int = 0) -> list[str]:
     return [title for title in made if title not in known]
 
 
-def _plain(text: str) -> str:
-    return " ".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+def _halvable(titles: Sequence[str]) -> list[list[str]]:
+    """Words of each distinct title that has enough of them, and a letter or digit in its second half."""
+    words = [title.split() for title in dict.fromkeys(titles)]
+    return [w for w in words if len(w) >= LEAST_WORDS and _plain(" ".join(w[len(w) // 2 :]))]
+
+
+def _plain(text: str) -> list[str]:
+    """Words without case and marks."""
+    return "".join(c if c.isalnum() else " " for c in text.lower()).split()
+
+
+def _begins(written: list[str], end: list[str]) -> bool:
+    return written[: len(end)] == end
 
 
 def memory_table(

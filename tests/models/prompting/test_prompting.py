@@ -236,6 +236,27 @@ def test_memory_tells_the_known_from_the_perturbed():
         memory(parrot, ["Heat", "Alien"])
 
 
+def test_a_title_is_completed_by_its_own_words_only():
+    class Writes(Parrot):
+        def write(self, prompts, most_tokens=16):
+            return [" pack of 12 pieces", " pack of 1"]
+
+    titles = ["soap bar pack of 1", "rose cream pack of 1"]
+    assert memory(Writes(titles), titles).completed == 0.5, "12 is not 1"
+
+
+def test_ends_without_a_letter_or_digit_complete_nothing():
+    titles = ["big soap - &", "rose cream - &", "a b c d", "e f g h"]
+    assert memory(Parrot([]), titles).titles == 2
+    assert len(perturbed(titles)) == 2
+
+
+@pytest.mark.parametrize("name", ["random-bert", "e5-small-multilingual", "use-multilingual"])
+def test_an_encoder_without_a_folder_is_refused_as_one(name):
+    with pytest.raises(BackboneError, match=f"'{name}' is an encoder.*writes nothing"):
+        load_generator(name)
+
+
 def test_real_generator():
     if not smollm2.MODEL.installed():
         pytest.skip(f"not installed: {smollm2.MODEL.command}")
