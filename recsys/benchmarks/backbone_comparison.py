@@ -3,8 +3,7 @@
 Methods: "trivial" (majority class, or popularity), "tfidf" (TF-IDF with a linear model), "zero_shot" (nothing
 trained: cosine with the class name, of the two texts, or with the newest title), "prompt" (label words of a
 generative model), or a tuning method ("full", "lora", "frozen" …), trained for `max_steps` steps or, where
-`seconds` are given, for as many as fit into them after the search for a learning rate, in the precision that
-the processor is faster in.
+`seconds` are given, for as many as fit into them after the search for a learning rate.
 
 N: texts. C: classes.
 """
@@ -24,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 
 from recsys.baselines.popularity import Popularity
-from recsys.benchmarks.seconds_budget import quicker_precision, steps_within
+from recsys.benchmarks.seconds_budget import steps_within
 from recsys.benchmarks.training.flops import useful_flops
 from recsys.data.labelled.dataset import load_labelled
 from recsys.encoders.backbone import Backbone, load_backbone
@@ -32,7 +31,6 @@ from recsys.encoders.embed import embed_texts
 from recsys.encoders.tokens import tokenise
 from recsys.models.labelled.task import LabelledTask, Part
 from recsys.models.next_item.data import load_next_item
-from recsys.models.next_item.text_recommender import ITEM_TOKENS
 from recsys.models.next_item.zero_shot import ZeroShot
 from recsys.models.prompting.few_shot import budget, fresh_part
 from recsys.models.prompting.generator import load_generator
@@ -123,13 +121,10 @@ def compare(
     else:
         search = {"rates_tried": rates_tried, "search_share": search_share}
         if seconds:
-            settings = replace(settings, mixed_precision=quicker_precision())
-            _read_titles(task, settings)
             settings = replace(settings, max_steps=steps_within(task, method, settings, seconds, **search))
         start = perf_counter()
         learnt = learn_by_name(task, method, settings, **search, progress=progress)
         model, costs = learnt.model, {"fit_seconds": perf_counter() - start}
-        costs["in_bfloat16"] = float(settings.mixed_precision == "bf16")
         if learnt.settings is not None:
             costs |= {"steps": float(learnt.model.result.history["step"].max())}
     on_test, positions = task.judge(model, "test")
@@ -219,14 +214,6 @@ def catalogue_memory(dataset: str, backbone: str, titles: int, seed: int = 0) ->
         return pd.DataFrame()
     known = load_next_item(dataset).required_titles()
     return memory_table(load_generator(backbone), known, most=titles, seed=seed)
-
-
-def _read_titles(task: TunedTask, settings: TrainingSettings) -> None:
-    """Vectors of a shop's titles in the precision of the training: most of what a large model reads there."""
-    if isinstance(task, NextItem):
-        precision = "bf16" if settings.mixed_precision == "bf16" else "fp32"
-        reader, titles = load_backbone(task.backbone, layers=task.layers), task.data.required_titles()
-        task.item_vectors = embed_texts(reader, titles, max_tokens=ITEM_TOKENS, precision=precision)
 
 
 def _texts_read(task: TunedTask) -> tuple[list[str], int]:

@@ -1,20 +1,17 @@
-"""A budget in seconds: how many steps fit into it, and which precision spends it better."""
+"""A budget in seconds: how many steps fit into it, the search before them included."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from time import process_time
 
 import numpy as np
-import torch
 
 from recsys.models.tuning.comparison import shortened
 from recsys.models.tuning.task import TunedTask
 from recsys.models.tuning_method import tuning
-from recsys.training.settings import Precision, TrainingSettings
+from recsys.training.settings import TrainingSettings
 
 TIMED_STEPS = 4  # steps that are timed to choose their number; the first is not counted
-PRODUCT = 512  # rows and columns of the matrices that tell the faster precision
 
 
 def steps_within(
@@ -50,23 +47,3 @@ def steps_within(
             f"a step takes {step:.1f} s: {seconds:g} s hold no training with {tries} tries before it"
         )
     return steps
-
-
-def quicker_precision() -> Precision:
-    """ "bf16", or "no" (float32) on a processor whose products of matrices take longer in bfloat16.
-
-    A processor without units for bfloat16 takes five times as long with it: equal seconds would then compare
-    backbones after one step or none.
-    """
-    if torch.cuda.is_available():
-        return "bf16"
-    return "bf16" if _product_seconds(torch.bfloat16) < _product_seconds(torch.float32) else "no"
-
-
-def _product_seconds(kind: torch.dtype) -> float:
-    matrix, found = torch.ones(PRODUCT, PRODUCT, dtype=kind), []
-    for _ in range(5):
-        start = process_time()
-        torch.mm(matrix, matrix)
-        found.append(process_time() - start)
-    return min(found)

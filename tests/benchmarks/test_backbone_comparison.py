@@ -102,14 +102,6 @@ def test_few_labels_and_prompts(asked):
         asked(classes(), method="trivial", seconds=1.0)
 
 
-def test_seconds_are_spent_in_the_faster_precision(asked, monkeypatch):
-    for precision in ("no", "bf16"):
-        monkeypatch.setattr(backbone_comparison, "quicker_precision", lambda chosen=precision: chosen)
-        found = asked(classes(), seconds=20.0)
-        assert found.learnt.settings.mixed_precision == precision
-        assert found.metrics["in_bfloat16"] == (precision == "bf16")
-
-
 @pytest.mark.usefixtures("small_e5", "small_use")
 def test_sizes_tell_tables_from_what_is_multiplied():
     texts = ["red summer dress", "boat"]

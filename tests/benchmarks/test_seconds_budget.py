@@ -1,12 +1,10 @@
-"""A budget in seconds: search and training stay within it, in the faster precision, or it is refused."""
+"""A budget in seconds: search and training stay within it, or it is refused."""
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from recsys.benchmarks import seconds_budget
-from recsys.benchmarks.seconds_budget import quicker_precision, steps_within
+from recsys.benchmarks.seconds_budget import steps_within
 from recsys.training.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(epochs=4, learning_rate=3e-3, batch_size=32)
@@ -26,7 +24,9 @@ def test_a_budget_in_seconds_gives_a_slower_model_fewer_steps():
         steps_within(None, "lora", SETTINGS, 0)
 
 
-@pytest.mark.parametrize(("step", "tries", "final"), [(0.125, 3, 50), (0.5, 1, 20), (0.875, 3, 5), (2.0, 3, 2)])
+@pytest.mark.parametrize(
+    ("step", "tries", "final"), [(0.125, 3, 50), (0.5, 1, 20), (0.875, 3, 5), (2.0, 3, 2)]
+)
 def test_search_and_training_together_stay_within_the_seconds(step, tries, final):
     task = timed_task(step)
     steps = steps_within(task, "lora", SETTINGS, 10, rates_tried=tries, search_share=0.2)
@@ -36,9 +36,3 @@ def test_search_and_training_together_stay_within_the_seconds(step, tries, final
 def test_seconds_that_hold_no_search_are_refused():
     with pytest.raises(ValueError, match=r"a step takes 4\.0 s: 10 s hold no training with 3 tries"):
         steps_within(timed_task(4.0), "lora", SETTINGS, 10, rates_tried=3, search_share=0.2)
-
-
-def test_the_faster_precision_is_the_one_whose_products_take_less(monkeypatch):
-    for quick in (torch.bfloat16, torch.float32):
-        monkeypatch.setattr(seconds_budget, "_product_seconds", lambda kind, quick=quick: 1 + (kind != quick))
-        assert quicker_precision() == ("bf16" if quick == torch.bfloat16 else "no")
