@@ -28,6 +28,8 @@ from recsys.benchmarks.training.flops import useful_flops
 from recsys.data.labelled.dataset import load_labelled
 from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.embed import embed_texts
+from recsys.encoders.packaged import use_network
+from recsys.encoders.packaged.text import PACKAGED_TEXT
 from recsys.encoders.tokens import tokenise
 from recsys.models.labelled.task import LabelledTask, Part
 from recsys.models.next_item.data import load_next_item
@@ -43,6 +45,7 @@ from recsys.training.settings import TrainingSettings
 UNTRAINED = ("trivial", "zero_shot", "prompt")
 SHARPNESS = 20.0  # factor that turns cosines into logits; does not change accuracy
 PROMPT_CHARACTERS = 300  # of each text
+ENCODERS = {"random-bert", *PACKAGED_TEXT} - {"smollm2-135m"}  # named here, so that the hub is not asked
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,8 @@ def untrained(task: TunedTask, backbone: str, layers: int, method: str) -> Any:
     """A model for a task without training. method: one of UNTRAINED.
 
     Raises:
-        ValueError: a prompt for a next-item task, for a data set without a prompt, or of some layers; a grade
-            by class names.
+        ValueError: a prompt for a next-item task, for a data set without a prompt, of some layers, or of an
+            encoder; a grade by class names.
     """
     if isinstance(task, NextItem):
         split, train = task.data.split, task.data.train
@@ -153,6 +156,8 @@ def untrained(task: TunedTask, backbone: str, layers: int, method: str) -> Any:
     if method == "prompt":
         if layers:
             raise ValueError(f"a prompt asks the whole model: leave layers at 0, instead of {layers}")
+        if backbone in ENCODERS:
+            raise ValueError(f"{backbone} is an encoder: it writes nothing; use smollm2-135m or another GPT")
         generator, prompt = load_generator(backbone), prompt_for(task.task.name, task.task.labels)
         return Scores(partial(_prompted, generator, prompt, task.task))
     return Scores(partial(_by_cosine, load_backbone(backbone, layers=layers or None), task.task))
@@ -168,7 +173,7 @@ def sizes(backbone: Backbone, texts: list[str], max_tokens: int = 64) -> dict[st
     lengths, model = tokenise(backbone, texts, max_tokens=max_tokens).lengths, backbone.model
     rest = sum(p.numel() for p in backbone.parameters())
     if backbone.frozen:  # its table is in 8 bits, so no parameter
-        table, flops = model.table.numel(), model.flops(lengths)
+        table, flops = model.table.numel(), use_network.flops(model, lengths)
     else:
         table = model.get_input_embeddings().weight.numel()
         rest -= table

@@ -102,6 +102,12 @@ def test_few_labels_and_prompts(asked):
         asked(classes(), method="trivial", seconds=1.0)
 
 
+@pytest.mark.parametrize("name", ["random-bert", "e5-small-multilingual", "use-multilingual"])
+def test_an_encoder_is_not_asked_to_write(asked, name):
+    with pytest.raises(ValueError, match=f"{name} is an encoder: it writes nothing"):
+        asked(same_or_not(), name, "prompt", shots=2, tested=8)
+
+
 @pytest.mark.usefixtures("small_e5", "small_use")
 def test_sizes_tell_tables_from_what_is_multiplied():
     texts = ["red summer dress", "boat"]

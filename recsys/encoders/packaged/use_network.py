@@ -100,15 +100,6 @@ class UseModel(PreTrainedModel):
             if isinstance(module, nn.Linear | nn.Conv1d):
                 module.reset_parameters()
 
-    def flops(self, lengths: np.ndarray) -> int:
-        """Floating-point operations of reading texts of so many tokens: of all matrices, those behind the
-        mean once a text.
-        """
-        each = [self.project, *(m for branch in self.branches for m in branch.children())]
-        once = [self.output, self.d0, self.d1, self.d2, self.d3, self.p1, self.p3]
-        tokens, texts = int(lengths.sum()), len(lengths)
-        return 2 * sum(n * m.weight.numel() for n, part in ((tokens, each), (texts, once)) for m in part)
-
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """[B, T] int64 ids and mask -> [B, 512], of length 1."""
         chunk = input_ids % self.config.chunks
@@ -127,3 +118,13 @@ def register() -> None:
     """Let transformers' Auto classes load a saved folder of this architecture."""
     AutoConfig.register(UseConfig.model_type, UseConfig, exist_ok=True)
     AutoModel.register(UseConfig, UseModel, exist_ok=True)
+
+
+def flops(model: UseModel, lengths: np.ndarray) -> int:
+    """Floating-point operations of reading texts of so many tokens: of all matrices, those behind the mean
+    once a text.
+    """
+    each = [model.project, *(m for branch in model.branches for m in branch.children())]
+    once = [model.output, model.d0, model.d1, model.d2, model.d3, model.p1, model.p3]
+    tokens, texts = int(lengths.sum()), len(lengths)
+    return 2 * sum(n * m.weight.numel() for n, part in ((tokens, each), (texts, once)) for m in part)

@@ -22,11 +22,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from recsys.encoders.backbone import RANDOM, kind_of, quiet
+from recsys.encoders.backbone import kind_of, quiet
 from recsys.encoders.length_batches import length_batches
 from recsys.encoders.model_folders import BackboneError, first_line, model_folder
 from recsys.encoders.packaged import smollm2
-from recsys.encoders.packaged.text import PACKAGED_TEXT
 from recsys.encoders.random_models import random_config, random_tokenizer
 
 TOKEN_BUDGET = 2048  # of a padded batch
@@ -209,8 +208,6 @@ def load_generator(name: str = "smollm2-135m", seed: int = 0) -> Generator:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 return Generator(GPT2LMHeadModel(random_config(name, tokenizer)), tokenizer, name)
-        if name in RANDOM or name in PACKAGED_TEXT:  # the hub knows none of these
-            raise BackboneError(f"{name!r} is an encoder: it writes nothing; use smollm2-135m or a GPT")
         return _from_folder(name)
 
 
