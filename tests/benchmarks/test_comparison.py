@@ -19,17 +19,17 @@ def built(bert, tmp_path_factory):
     missing = replace(VARIANTS["eager"], name="needs-more", packages=("no-such-package",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparison, "VARIANTS", {**VARIANTS, "needs-more": missing})
-        names = ["packed-fp32", "packed-bf16", "needs-more"]
+        names = ["packed-fp32", "onnx-int8", "needs-more"]
         return comparison.build_variants(bert, TEXTS, TITLES, names, cache=tmp_path_factory.mktemp("speed"))
 
 
 def test_what_fails_is_in_the_table(built):
-    assert list(built.encoders) == ["packed-fp32", "packed-bf16"]
+    assert list(built.encoders) == ["packed-fp32", "onnx-int8"]
     assert built.failing == {"needs-more": "ImportError: not installed: no-such-package"}
     queries = time_queries(built.timed, QUERIES[:2], rounds=1)
     titles = time_titles(built.timed, TITLES[:4], rounds=1)
     found = comparison.table(built, queries, titles, comparison.nearness(built))
-    assert list(found.index) == [BASELINE, "packed-fp32", "packed-bf16", "needs-more"]
+    assert list(found.index) == [BASELINE, "packed-fp32", "onnx-int8", "needs-more"]
     assert found.loc["needs-more", "failing"].startswith("ImportError")
     assert found.loc["needs-more", ["query_ms", "overlap"]].isna().all()
     own = found.loc[BASELINE, ["query_speedup", "titles_speedup", "overlap"]].tolist()
@@ -41,7 +41,7 @@ def test_what_fails_is_in_the_table(built):
     assert exact["bytes_ratio"] == pytest.approx(exact["megabytes"] / found.loc[BASELINE, "megabytes"])
     assert 0.9 < exact["bytes_ratio"] < 1.5
     assert (found["query_p99_ms"].dropna() >= found["query_ms"].dropna()).all()
-    assert (found.loc[["packed-fp32", "packed-bf16"], "ready_seconds"] > 0).all()
+    assert (found.loc[["packed-fp32", "onnx-int8"], "ready_seconds"] > 0).all()
     assert (
         found[["query_busy", "titles_busy", "query_speedup_cpu", "titles_speedup_cpu"]]
         .notna()
@@ -56,7 +56,7 @@ def test_what_fails_is_in_the_table(built):
     assert list(shares.index) == [BASELINE, "packed-fp32"]
     ratio = shares["tokens_per_second"] / shares["limit_tokens_per_second"]
     assert ratio["packed-fp32"] == pytest.approx(exact["titles_per_second"] / 100)
-    assert exact["megabytes"] > found.loc["packed-bf16", "megabytes"] > 0
+    assert exact["megabytes"] > found.loc["onnx-int8", "megabytes"] > 0
 
 
 def test_memory_that_cannot_be_measured_costs_nothing_else(built, monkeypatch):
@@ -67,7 +67,7 @@ def test_memory_that_cannot_be_measured_costs_nothing_else(built, monkeypatch):
 
     monkeypatch.setattr(comparison, "footprint", footprint)
     with pytest.warns(UserWarning, match="the measuring process failed: killed"):
-        assert comparison.memory(built, "minilm").to_dict() == {"packed-bf16": 10.0}
+        assert comparison.memory(built, "minilm").to_dict() == {"onnx-int8": 10.0}
 
 
 def test_other_texts_to_calibrate_on_are_other_artefacts(bert, built, tmp_path):
@@ -88,10 +88,13 @@ def test_memory_is_of_the_variants_that_work(built, monkeypatch):
 
     monkeypatch.setattr(comparison, "footprint", footprint)
     resident = comparison.memory(built, "minilm")
-    assert asked == [("minilm", name, QUERIES) for name in ("packed-fp32", "packed-bf16")]
+    assert asked == [("minilm", name, QUERIES) for name in ("packed-fp32", "onnx-int8")]
     times = time_queries(built.timed, QUERIES[:2], rounds=1)
     found = comparison.table(built, times, times, comparison.nearness(built, False), resident)
-    assert found["memory"].dropna().to_dict() == {"packed-fp32": 11.0, "packed-bf16": 11.0}
+    assert found["memory"].dropna().to_dict() == {
+        "packed-fp32": len("packed-fp32"),
+        "onnx-int8": len("onnx-int8"),
+    }
 
 
 def test_unknown_variants_are_named(bert, tmp_path):

@@ -5,6 +5,7 @@ import torch
 
 from recsys.encoders import embed
 from recsys.encoders.embed import embed_texts
+from recsys.encoders.processor_precision import has_bfloat16
 from recsys.encoders.tokens import tokenise
 
 TEXTS = [
@@ -37,7 +38,7 @@ def test_bfloat16_is_close(minilm):
     exact, rough = (embed_texts(minilm, TEXTS, precision=p) for p in ("fp32", "bf16"))
     assert rough.dtype == np.float32
     assert (exact * rough).sum(1).min() > 0.999
-    assert np.abs(exact - rough).max() > 0
+    assert (np.abs(exact - rough).max() > 0) == has_bfloat16(), "elsewhere the products stay in float32"
     assert np.linalg.norm(rough, axis=1) == pytest.approx(1, abs=1e-5)
 
 

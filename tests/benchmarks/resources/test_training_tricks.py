@@ -20,6 +20,7 @@ from recsys.benchmarks.resources.training_tricks import (
     trained_quality,
 )
 from recsys.compression.distillation import TextTargets, regression_loss
+from recsys.encoders.processor_precision import has_bfloat16
 from recsys.training.samples import epoch_batches
 from tests.shop_texts import QUERIES, TITLES
 
@@ -29,7 +30,8 @@ def test_what_each_trick_saves(bert):
     assert found.index.tolist() == [*TRICKS, STAGES]
     plain = found.loc[PLAIN]
     assert plain["memory_ratio"] == 1
-    assert (found["memory_ratio"].drop(PLAIN) < 1).all()
+    nothing_saved = [PLAIN] if has_bfloat16() else [PLAIN, "bf16"]  # which stays in float32 there
+    assert (found["memory_ratio"].drop(nothing_saved) < 1).all()
     assert found.loc["accumulation", "activations"] == pytest.approx(plain["activations"] / 4, rel=0.02)
     assert found.loc["checkpointing", "activations"] < plain["activations"]
     # its gradients are there from the second part on
