@@ -6,11 +6,17 @@ from hypothesis import strategies as st
 
 from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.embed import embed_texts
+from recsys.encoders.processor_precision import has_bfloat16
 from recsys.speed.artefact import words_of
 from recsys.speed.builders import packed_int8 as packed_rounding
 from recsys.speed.encoder import Encoder
 from recsys.speed.engines import packed
 from recsys.speed.variant import NotForThisModel
+
+needs_bfloat16 = pytest.mark.skipif(
+    not has_bfloat16(),
+    reason="torch packs bfloat16 and int8 weights only on a processor with bfloat16 instructions",
+)
 from tests.shop_texts import AWKWARD, QUERIES, TITLES
 
 
@@ -41,6 +47,7 @@ def test_a_vector_does_not_depend_on_its_batch(packed_bert, texts, budget):
     assert np.abs(batched.encode(texts) - alone).max() < 1e-5
 
 
+@needs_bfloat16
 def test_bfloat16_keeps_minilm_s_vectors(minilm):
     expected = embed_texts(minilm, QUERIES + TITLES, precision="fp32")
     exact, rough = encoder(minilm), encoder(minilm, "bf16")
@@ -87,6 +94,7 @@ def test_short_attention_is_attention():
     assert torch.allclose(short, expected.reshape(30, 16), atol=1e-6)
 
 
+@needs_bfloat16
 @pytest.mark.parametrize("maps", [[], ["qkv", "attention"], list(packed.MAPS)])
 def test_rounding_costs_little_and_shrinks_the_file(minilm, tmp_path, maps):
     packed_rounding.build(minilm, tmp_path, TITLES, maps=maps)
