@@ -12,12 +12,12 @@ from recsys.speed.builders import packed_int8 as packed_rounding
 from recsys.speed.encoder import Encoder
 from recsys.speed.engines import packed
 from recsys.speed.variant import NotForThisModel
+from tests.shop_texts import AWKWARD, QUERIES, TITLES
 
 needs_bfloat16 = pytest.mark.skipif(
     not has_bfloat16(),
     reason="torch packs bfloat16 and int8 weights only on a processor with bfloat16 instructions",
 )
-from tests.shop_texts import AWKWARD, QUERIES, TITLES
 
 
 def encoder(backbone: Backbone, precision: str = "fp32") -> Encoder:
