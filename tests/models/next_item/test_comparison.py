@@ -21,7 +21,17 @@ from recsys.models.next_item.zero_shot import ZeroShot
 
 USERS, ITEMS, STEPS = 60, 12, 6
 ENCODERS = ("text", "text_ids", "text_lora", "printed")  # a trained encoder reads titles
-TRAINED = ("sasrec_bce", "sasrec", "sequence", "titles", "title_sequence", "title_cosine", *ENCODERS)
+BUCKETED = ("title_sequence_bucketed", "title_cosine_bucketed")
+TRAINED = (
+    "sasrec_bce",
+    "sasrec",
+    "sequence",
+    "titles",
+    "title_sequence",
+    "title_cosine",
+    *BUCKETED,
+    *ENCODERS,
+)
 SHORT = {"epochs": 1, "max_steps": 3}
 
 
