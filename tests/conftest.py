@@ -1,6 +1,11 @@
 """Shared by all tests: a throw-away project folder, and the location of real data where there is any."""
 
 import os
+
+# before torch and NumPy are imported. Two threads that share small products wait for each other; where other
+# programs run (the notebooks' smoke runs do), a test took fifteen times as long as with one thread
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 import subprocess
 import sys
