@@ -23,7 +23,7 @@ reproduce: $(READY)
 	if [ $$status -le 1 ]; then $(BIN)/recsys report || status=1; fi; exit $$status
 
 test: $(READY) $(EXTRAS) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

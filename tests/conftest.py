@@ -9,15 +9,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.smoke_runs import TEST, SmokeRuns
 
 ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOK_TESTS = "test_notebooks.py"
+
+# how long a test's input takes says how busy the machine is
+settings.register_profile("kit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kit")
 
 Command = Callable[..., subprocess.CompletedProcess]
 
@@ -67,11 +75,45 @@ def smoke_runs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SmokeRuns | None]:
     """Started before the first test where notebooks are among what was asked for; else None."""
-    notebooks = [one for one in request.session.items if one.path.name == "test_notebooks.py"]
+    if told := getattr(request.config, "workerinput", {}).get("smoke"):
+        yield SmokeRuns(Path(told["folder"]), told["pid"])
+        return
+    notebooks = [one for one in request.session.items if one.path.name == NOTEBOOK_TESTS]
     items = [one for one in notebooks if getattr(one, "originalname", "") == TEST]
     if not items:
         yield None
         return
-    started = SmokeRuns(tmp_path_factory.mktemp("smoke"), {one.callspec.params["path"] for one in items})
+    names = {one.callspec.params["path"].name for one in items}
+    started = SmokeRuns.start(tmp_path_factory.mktemp("smoke"), names)
     yield started
     started.end()
+
+
+class SmokeRunsOfAllWorkers:
+    """With `pytest -n`: one command, started before the workers collect their tests, ended after them."""
+
+    started: SmokeRuns | None = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self, config: pytest.Config) -> None:
+        asked = {(config.invocation_params.dir / one.partition("::")[0]).resolve() for one in config.args}
+        if asked & {ROOT, ROOT / "tests", ROOT / "tests" / NOTEBOOK_TESTS}:
+            folder = Path(tempfile.mkdtemp(prefix="recsys-smoke-"))
+            self.started = SmokeRuns.start(
+                folder, {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+            )
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        if self.started:
+            node.workerinput["smoke"] = {"folder": str(self.started.folder), "pid": self.started.pid}
+
+    def pytest_sessionfinish(self) -> None:
+        if self.started:
+            self.started.end()
+            shutil.rmtree(self.started.folder, ignore_errors=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SmokeRunsOfAllWorkers())

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -17,18 +18,22 @@ class SmokeRuns:
     """One command for all that were asked for: one start of Ray, a run a core.
 
     Args:
-        folder: an empty one.
-        notebooks: paths.
+        folder: of the command's runs and of what it says.
+        pid: of the command. Another process may have started it: where tests have several, all wait for one.
     """
 
-    def __init__(self, folder: Path, notebooks: set[Path]) -> None:
-        self.runs, self._log = folder / "runs", folder / "told.txt"
-        asked = {f"notebooks/{path.name}" for path in notebooks}
+    def __init__(self, folder: Path, pid: int) -> None:
+        self.folder, self.pid, self.runs = folder, pid, folder / "runs"
+
+    @classmethod
+    def start(cls, folder: Path, notebooks: set[str]) -> "SmokeRuns":
+        """Start it in an empty folder. notebooks: names of files."""
+        asked = {f"notebooks/{name}" for name in notebooks}
         names = [e.name for e in load_experiments(ROOT / "experiments").values() if e.notebook in asked]
         command = [sys.executable, "-m", "recsys.cli", "run", *names, "--profile", "smoke", "--data", "demo"]
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                [*command, "--runs", str(self.runs)],
+        with (folder / "told.txt").open("w") as log:
+            started = subprocess.Popen(
+                [*command, "--runs", str(folder / "runs")],
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -37,26 +42,35 @@ class SmokeRuns:
                 # a shell's background job ignores Ctrl-C, and its children inherit that
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
+        return cls(folder, started.pid)
 
     def told(self) -> str:
         """What the command said, once it has ended."""
-        self._process.wait()
-        return self._log.read_text(errors="replace")
+        while self._runs():
+            time.sleep(0.2)
+        return (self.folder / "told.txt").read_text(errors="replace")
 
     def pids(self) -> set[int]:
         """The command and all processes below it: none of them is a test's own."""
         try:
-            command = psutil.Process(self._process.pid)
+            command = psutil.Process(self.pid)
             return {command.pid, *(child.pid for child in command.children(recursive=True))}
         except psutil.NoSuchProcess:
             return set()
 
     def end(self) -> None:
-        """Interrupt the command, as Ctrl-C would, if it still runs."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            try:
-                self._process.wait(timeout=60)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        """Interrupt the command, as Ctrl-C would, if it still runs; kill it if that takes a minute."""
+        if self._runs():
+            psutil.Process(self.pid).send_signal(signal.SIGINT)
+        patience = time.monotonic() + 60
+        while self._runs() and time.monotonic() < patience:
+            time.sleep(0.2)
+        if self._runs():
+            psutil.Process(self.pid).kill()
+
+    def _runs(self) -> bool:
+        """Until its parent asks after it, an ended process is still there, as a zombie."""
+        try:
+            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False

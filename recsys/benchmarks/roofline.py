@@ -157,8 +157,8 @@ def _products(precision: str, rows: int) -> list[Callable[[], Tensor]]:
 def _least(function: Callable[[], object], seconds: float) -> float:
     """Seconds of the fastest call within a time; the first two calls warm up.
 
-    A call that takes longer than that time is not repeated: a precision that the processor has no instructions
-    for takes seconds, whose spread matters to nobody.
+    A call that takes longer than that time is not repeated: a precision for which the processor has no
+    instructions takes seconds, whose spread matters to nobody.
     """
     start = time.perf_counter()
     function()

@@ -13,8 +13,8 @@ from recsys.speed.word_pieces import WordPieces
 FILE = "model.onnx"
 # the fused operator of residual, bias and norm takes twice the time of the separate ones on a CPU
 SLOWER = ["SkipLayerNormFusion"]
-# without VNNI instructions, sums of two products of uint8 and int8 may overflow 16 bits there: an error of 12 times
-# the rounding's; onnxruntime's remedy is to compute with uint8 weights. Nothing changes on a processor with VNNI
+# without VNNI instructions, a sum of two products of uint8 and int8 may overflow its 16 bits: an error
+# twelve times the rounding's. onnxruntime's remedy: uint8 weights. Nothing changes on a processor with VNNI
 EXACT = ("session.x64quantprecision", "1")
 
 

@@ -133,7 +133,9 @@ def test_foreign_global_is_named_and_not_called(tmp_path):
     assert witness.exists()
 
 
-@pytest.mark.parametrize("target", [eval, os.path.join, np.load, pickle.loads, np.frombuffer], ids=str)
+@pytest.mark.parametrize(
+    "target", [eval, os.path.join, np.load, pickle.loads, np.frombuffer], ids=lambda one: one.__qualname__
+)
 def test_every_other_global_is_refused_even_numpys(tmp_path, target):
     refused(UnsafeContent, load_object_array, make_npy(tmp_path / "a.npy", [target, None]))
 

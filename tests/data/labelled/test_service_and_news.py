@@ -117,7 +117,7 @@ def test_a_date_or_a_label_that_is_none(entry):
         entry("company_news", {"news": ("n.csv", NEWS.replace(",0,", ",2,").encode())})
 
 
-@pytest.mark.parametrize("content", [b"no zip", spreadsheet([])[:40]])
+@pytest.mark.parametrize("content", [b"no zip", spreadsheet([])[:40]], ids=["no zip", "cut"])
 def test_no_spreadsheet(tmp_path, content):
     (tmp_path / "x.xlsx").write_bytes(content)
     with pytest.raises(NotData, match="no readable spreadsheet"):
