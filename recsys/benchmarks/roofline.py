@@ -160,14 +160,17 @@ def _least(function: Callable[[], object], seconds: float) -> float:
     A call that takes longer than that time is not repeated: a precision for which the processor has no
     instructions takes seconds, whose spread matters to nobody.
     """
-    start = time.perf_counter()
-    function()
-    if (first := time.perf_counter() - start) > seconds:
+    if (first := _once(function)) > seconds:
         return first
     function()
     found, end = [], time.perf_counter() + seconds
     while time.perf_counter() < end or len(found) < 3:
-        start = time.perf_counter()
-        function()
-        found.append(time.perf_counter() - start)
+        found.append(_once(function))
     return min(found)
+
+
+def _once(function: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
