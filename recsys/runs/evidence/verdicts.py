@@ -213,27 +213,44 @@ def _by_state(findings: tuple[Finding, ...]) -> str:
 
 
 def labels(findings: Sequence[Finding]) -> list[str]:
-    """Short labels that distinguish a claim's comparisons, such as "beauty, popularity"."""
+    """Short labels that distinguish a claim's comparisons, such as "beauty, popularity".
+
+    A label names the setting, and as few parameters as tell the comparisons apart.
+    """
     metrics = [finding.criterion.metric for finding in findings]
     if len(set(metrics)) == len(metrics):
         return metrics
-    told = []
-    for finding in findings:
-        one = finding.criterion
-        words: dict[str, object] = {"metric": one.metric, **one.where}
-        words |= {f"treatment's {name}": value for name, value in one.treatment.items()}
-        words |= {f"control's {name}": value for name, value in (one.control or {}).items()}
-        words["items bought at most"] = one.seen_at_most
-        told.append(words)
-    shared = {n for n in told[0] if len(told) > 1 and all(words.get(n) == told[0][n] for words in told)}
-    return [
-        " ".join(
-            f"{value}" if isinstance(value, str) and value else f"{name} {value!r}"
-            for name, value in words.items()
-            if name not in shared and value is not None
-        )
-        for words in told
-    ]
+    told = [_parameters(finding) for finding in findings]
+    open_names = list(dict.fromkeys(name for words in told for name in words))
+    chosen: list[str] = []
+
+    def told_apart(names: list[str]) -> int:
+        return len({tuple(repr(words.get(name)) for name in names) for words in told})
+
+    while open_names and told_apart(chosen) < len(told):
+        best = max(open_names, key=lambda name: (told_apart([*chosen, name]), sum(name in w for w in told)))
+        if told_apart([*chosen, best]) == told_apart(chosen):
+            break  # the rest is the same in all
+        chosen.append(best)
+        open_names.remove(best)
+    return [" ".join(_told(name, words[name]) for name in chosen if name in words) for words in told]
+
+
+def _parameters(finding: Finding) -> dict[str, object]:
+    """What a comparison holds fixed; where several names tell as much, the first is taken: setting, rival."""
+    one = finding.criterion
+    words: dict[str, object] = {"setting": one.setting, "metric": one.metric}
+    words |= {f"against {name}": value for name, value in (one.control or {}).items()}
+    words |= one.where
+    words |= {f"treatment's {name}": value for name, value in one.treatment.items()}
+    words["items bought at most"] = one.seen_at_most
+    return {name: value for name, value in words.items() if value is not None}
+
+
+def _told(name: str, value: object) -> str:
+    if isinstance(value, str) and value:
+        return f"against {value}" if name.startswith("against ") else value
+    return f"{name} {value!r}"
 
 
 def _decisive(findings: tuple[Finding, ...], state: str) -> Finding:

@@ -167,9 +167,10 @@ def sides(finding: Finding) -> str:
         text = f"{setting(*treatment.values())} against {setting(*control.values())}"
     else:
         text = f"{_settings(treatment)} against {_settings(control)}"
-    # defaults chosen by the model are left out here: "How it was decided" lists all
+    # a named setting stands for its parameters, and defaults are left out: "How it was decided" lists all
     said = {name: value for name, value in criterion.where.items() if value not in ("", "none", 0)}
     places = [v if isinstance(v, str) else f"{name}={setting(v)}" for name, v in said.items()]
+    places = [criterion.setting] if criterion.setting else places
     pairs = (
         []
         if criterion.pair == "seed" or not finding.n

@@ -1,11 +1,14 @@
 """Verdicts of claims: one p-value each, by kind; nothing that another claim says enters."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
 from recsys.runs.evidence.deciding import would_decide
-from recsys.runs.evidence.verdicts import verdicts
+from recsys.runs.evidence.statistics.criterion import Criterion
+from recsys.runs.evidence.verdicts import labels, verdicts
 from recsys.runs.records import load_records
 from tests.runs.made_records import claims_of, make_record, objective
 
@@ -130,6 +133,19 @@ def test_each_value_is_a_setting(tmp_path):
     assert verdict_of(tmp_path, asked, kind="all").words == "2 of 3"
     assert verdict_of(tmp_path, asked, kind="most").state == "supported"
     assert verdict_of(tmp_path, asked).message == "supported on a, b; refuted on c"
+
+
+def test_comparisons_are_told_apart_by_little():
+    """Not by every parameter that their criteria fix."""
+    fixed = {"dataset": "shop", "members": "a b c", "depth": 1, "steady": 0}
+    rival = {"control": {"objective": "single"}, "value": None, "where": fixed, "setting": "shop"}
+    seeds = {"control": {"repeats": 2}, "value": None, "where": fixed | {"method": "x"}, "setting": "shop"}
+    other = rival | {"where": fixed | {"dataset": "films"}, "setting": "films"}
+    asked = [criterion(pair="user", **more) for more in (rival, seeds, other)]
+    every = [SimpleNamespace(criterion=Criterion.model_validate(words)) for words in asked]
+    assert labels(every) == ["shop against single", "shop", "films against single"]
+    assert labels(every[::2]) == ["shop", "films"]
+    assert labels(every[:1]) == ["accuracy"]
 
 
 def test_a_criterion_may_have_a_rule_of_its_own(tmp_path):
