@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from recsys.runs import paths
-from recsys.runs.grid.experiment import PROFILES, load_experiments
+from recsys.runs.grid.experiment import PROFILES, Experiment, load_experiment
 from recsys.runs.grid.parameters import resolve
 from recsys.runs.grid.plan import declared_parameters
 from recsys.runs.records import Record, load_records, read_table
@@ -156,15 +156,21 @@ def _chosen(experiment: str) -> tuple[list[Record], str]:
     if own and not reference:
         return own, "yours"
     if not reference:
-        known = load_experiments().get(experiment)
+        known = _declared(experiment)
         profile = "quick" if known and "quick" in known.profiles else "reference"
         print(f"No records of {experiment} yet. Make some: recsys run {experiment} --profile {profile}")
     return reference, "reference"
 
 
+def _declared(name: str) -> Experiment | None:
+    """The experiment of that name: its own file alone, because reading all of them takes over a second."""
+    path = paths.EXPERIMENTS / f"{name}.yaml"
+    return load_experiment(path) if path.is_file() else None
+
+
 def _grid(name: str) -> list[dict[str, Any]]:
     """Parameters of every cell of every profile, without the seed."""
-    experiment = load_experiments().get(name)
+    experiment = _declared(name)
     if experiment is None:
         return []
     declared = declared_parameters(experiment)
