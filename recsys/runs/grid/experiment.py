@@ -4,6 +4,7 @@ import difflib
 import importlib.util
 import itertools
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,6 +104,12 @@ def load_experiment(path: Path) -> Experiment:
         ExperimentError: with file and line: unreadable YAML, a duplicate, unknown or missing key, an
             unknown profile.
     """
+    return _checked(path, path.read_bytes() if path.is_file() else b"")
+
+
+@lru_cache(maxsize=256)
+def _checked(path: Path, content: bytes) -> Experiment:
+    """The experiment in a file of that content: parsing them all takes over a second, and commands ask often."""
     experiment, _ = validated(Experiment, path, ExperimentError)
     if experiment.name != path.stem:
         raise ExperimentError(f"{path.name}: its name is '{experiment.name}'; name and file must agree")
