@@ -109,7 +109,7 @@ def load_experiment(path: Path) -> Experiment:
 
 @lru_cache(maxsize=256)
 def _checked(path: Path, content: bytes) -> Experiment:
-    """The experiment in a file of that content: parsing them all takes over a second, and commands ask often."""
+    """The experiment in a file of that content: parsing all takes over a second, and a command asks often."""
     experiment, _ = validated(Experiment, path, ExperimentError)
     if experiment.name != path.stem:
         raise ExperimentError(f"{path.name}: its name is '{experiment.name}'; name and file must agree")
