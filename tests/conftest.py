@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,17 @@ def smoke_runs(
     started = SmokeRuns.start(tmp_path_factory.mktemp("smoke"), names)
     yield started
     started.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_simulation() -> Iterator[None]:
+    """The demo store of a seed and a size is simulated once, not for each test that loads it (3 core seconds)."""
+    from recsys.data.demo_store import store
+
+    simulate = store._simulate
+    store._simulate = lru_cache(maxsize=6)(simulate)
+    yield
+    store._simulate = simulate
 
 
 class SmokeRunsOfAllWorkers:

@@ -22,14 +22,19 @@ SETTINGS = DemandSettings(
 )
 
 
-@pytest.fixture
-def small(monkeypatch):
-    monkeypatch.setattr(module, "weekly_demand", lambda name, products: made(products or 40))
-    return SETTINGS
+@pytest.fixture(scope="module")
+def small():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "weekly_demand", lambda name, products: made(products or 40))
+        yield SETTINGS
 
 
-def test_differences_add_up_to_the_wholes(small):
-    found = study(small)
+@pytest.fixture(scope="module")
+def found(small):
+    return study(small)
+
+
+def test_differences_add_up_to_the_wholes(small, found):
     errors = found.errors.set_index("method")["wape"]
     naive = errors["seasonal_naive"] - errors["network_text"]
     assert found.lists["error_naive:difference"].mean() == pytest.approx(naive)
@@ -41,10 +46,10 @@ def test_differences_add_up_to_the_wholes(small):
     assert len(found.weekly) == small.test_weeks
 
 
-def test_the_same_seed_gives_the_same(small):
-    one, other = study(small), study(small)
-    assert one.metrics == other.metrics
-    assert one.curve.equals(other.curve)
+def test_the_same_seed_gives_the_same(small, found):
+    again = study(small)
+    assert again.metrics == found.metrics
+    assert again.curve.equals(found.curve)
 
 
 def test_what_the_comparison_needs_is_named(small):
