@@ -92,7 +92,7 @@ def smoke_runs(
 
 @pytest.fixture(scope="session", autouse=True)
 def one_simulation() -> Iterator[None]:
-    """The demo store of a seed and a size is simulated once, not for each test that loads it (3 core seconds)."""
+    """The demo store of a seed and a size is simulated once, not for each test that loads it (3 core s)."""
     from recsys.data.demo_store import store
 
     simulate = store._simulate
