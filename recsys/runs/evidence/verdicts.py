@@ -233,7 +233,11 @@ def labels(findings: Sequence[Finding]) -> list[str]:
             break  # the rest is the same in all
         chosen.append(best)
         open_names.remove(best)
-    return [" ".join(_told(name, words[name]) for name in chosen if name in words) for words in told]
+    return [
+        " ".join(_told(name, words[name]) for name in chosen if name in words)
+        or str(words.get("setting", words["metric"]))
+        for words in told
+    ]
 
 
 def _parameters(finding: Finding) -> dict[str, object]:

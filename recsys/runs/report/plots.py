@@ -26,6 +26,8 @@ THEMES = {
 WIDTHS = {"wide": 7.6, "narrow": 3.9}  # inches; the page scales them little
 PANEL = 1.3  # least width in inches of one of several panels
 CHARACTER = 0.075  # width in inches of a letter of the y labels
+LINE = 0.17  # height in inches of a line of a y label
+DOT = 0.14  # distance in inches between the dots of one row
 TICK = 0.7  # distance in inches between numbers on the x axis
 WORDS = 0.45  # largest share of the width for the y labels
 MARKERS = ("o", "s", "D", "^", "v", "P")
@@ -173,17 +175,17 @@ def _figure(layout: _Layout, width: float) -> Any:
         free = width - CHARACTER * _longest_line(layout)
         columns = min(len(panels), max(1, int(free / PANEL)))
         lines = math.ceil(len(panels) / columns)
-        height = lines * (_height(layout, len(groups)) + (0.25 if len(panels) > 1 else 0))
+        height = lines * (_height(layout) + (0.25 if len(panels) > 1 else 0))
         height += 0.26 * math.ceil(len(groups) / _legend_columns(groups, width)) if len(groups) > 1 else 0
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
         grid = figure.subplots(lines, columns, sharey=not layout.numeric, squeeze=False).ravel()
-        palette = {group: colours[i % len(colours)] for i, group in enumerate(groups)}
+        looks = {group: _look(i, colours) for i, group in enumerate(groups)}
         for axes, part in zip(grid, panels, strict=False):
             if layout.numeric:
-                _lines(axes, layout, part, palette)
+                _lines(axes, layout, part, looks)
             else:
-                _dots(axes, layout, part, palette)
+                _dots(axes, layout, part, looks)
                 axes.locator_params(axis="x", nbins=max(2, int(free / columns / TICK)))
             axes.set_title(part["panel"].iloc[0], fontsize=10, loc="left")  # in any style of the caller
             sns.despine(ax=axes, left=not layout.numeric)
@@ -191,6 +193,12 @@ def _figure(layout: _Layout, width: float) -> Any:
             axes.remove()
         _legend(figure, grid[0], layout, groups, width)
     return figure
+
+
+def _look(index: int, colours: tuple[str, ...]) -> dict[str, str]:
+    """Colour and marker of a group: the seventh has the first's colour, so it has the second's marker."""
+    again = index // len(colours)
+    return {"color": colours[index % len(colours)], "marker": MARKERS[(index + again) % len(MARKERS)]}
 
 
 def _wrapped(layout: _Layout, letters: int) -> pd.DataFrame:
@@ -210,49 +218,42 @@ def _longest_line(layout: _Layout) -> int:
     return 6 if layout.numeric else max(len(line) for text in layout.frame["x"] for line in text.split("\n"))
 
 
-def _height(layout: _Layout, groups: int) -> float:
+def _rows(layout: _Layout) -> dict[str, tuple[float, list[str]]]:
+    """Height in inches of each row of dots, and the groups in it: no room for groups that it lacks."""
+    found = {}
+    for text, part in layout.frame.groupby("x", sort=False):
+        groups = [group for group in dict.fromkeys(layout.frame["group"]) if group in set(part["group"])]
+        found[text] = 0.2 + max(LINE * (text.count("\n") + 1), DOT * len(groups)), groups
+    return found
+
+
+def _height(layout: _Layout) -> float:
     """Height in inches of one panel."""
-    if layout.numeric:
-        return 3.4
-    lines = layout.frame["x"].astype(str).str.count("\n").max()
-    return 0.75 + (0.2 + 0.14 * groups + 0.14 * lines) * layout.frame["x"].nunique()
+    return 3.4 if layout.numeric else 0.75 + sum(height for height, _ in _rows(layout).values())
 
 
-def _dots(axes: Any, layout: _Layout, part: pd.DataFrame, palette: dict[str, str]) -> None:
-    import seaborn as sns
-
-    groups = list(palette)
-    # The interval's ends and the mean are passed as three points, from which the error bar is drawn.
-    long = part.melt(["x", "group"], ["low", "mean", "high"], value_name="metric").dropna()
-    sns.pointplot(
-        long,
-        x="metric",
-        y="x",
-        order=layout.frame["x"].drop_duplicates(),
-        hue="group",
-        hue_order=groups,
-        palette=palette,
-        estimator="median",
-        errorbar=lambda values: (values.min(), values.max()),
-        linestyle="none",
-        markers=list(MARKERS[: len(groups)]) if len(groups) <= len(MARKERS) else "o",
-        markersize=5,
-        err_kws={"linewidth": 2},
-        dodge=min(0.55, 0.16 * len(groups)) if len(groups) > 1 else False,
-        legend=len(groups) > 1,
-        ax=axes,
-    )
+def _dots(axes: Any, layout: _Layout, part: pd.DataFrame, looks: dict[str, dict[str, str]]) -> None:
+    rows = _rows(layout)
+    heights = [height for height, _ in rows.values()]
+    centres = {text: sum(heights[:i]) + heights[i] / 2 for i, text in enumerate(rows)}
+    for group, look in looks.items():
+        own = part[part["group"] == group]
+        among = [(rows[text][1].index(group), len(rows[text][1])) for text in own["x"]]
+        places = [centres[x] + DOT * (i - (n - 1) / 2) for x, (i, n) in zip(own["x"], among, strict=True)]
+        axes.hlines(places, own["low"], own["high"], color=look["color"], linewidth=2)
+        axes.plot(own["mean"], places, linestyle="none", markersize=5, label=group, **look)
+    axes.set_yticks(list(centres.values()), list(centres))
+    axes.set_ylim(sum(heights), 0)
     axes.set(xlabel=literal(layout.metric), ylabel="")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", alpha=0.6, linewidth=0.6)
 
 
-def _lines(axes: Any, layout: _Layout, part: pd.DataFrame, palette: dict[str, str]) -> None:
-    for index, (group, colour) in enumerate(palette.items()):
+def _lines(axes: Any, layout: _Layout, part: pd.DataFrame, looks: dict[str, dict[str, str]]) -> None:
+    for group, look in looks.items():
         own = part[part["group"] == group].sort_values("x")
-        marker = MARKERS[index % len(MARKERS)]
-        axes.plot(own["x"], own["mean"], color=colour, marker=marker, markersize=5, label=group)
-        axes.fill_between(own["x"], own["low"], own["high"], color=colour, alpha=0.18, linewidth=0)
+        axes.plot(own["x"], own["mean"], markersize=5, label=group, **look)
+        axes.fill_between(own["x"], own["low"], own["high"], color=look["color"], alpha=0.18, linewidth=0)
     if _spans_decades(layout.frame["x"]):
         axes.set_xscale("log")
     if _spans_decades(part["mean"]):

@@ -144,6 +144,7 @@ def test_comparisons_are_told_apart_by_little():
     asked = [criterion(pair="user", **more) for more in (rival, seeds, other)]
     every = [SimpleNamespace(criterion=Criterion.model_validate(words)) for words in asked]
     assert labels(every) == ["shop against single", "shop", "films against single"]
+    assert labels(every[:2]) == ["against single", "shop"], "none is empty"
     assert labels(every[::2]) == ["shop", "films"]
     assert labels(every[:1]) == ["accuracy"]
 

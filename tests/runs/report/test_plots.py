@@ -93,3 +93,23 @@ def test_long_settings_leave_room_for_the_picture(tmp_path):
     figure = _figure(layout, width=3.9)
     figure.draw_without_rendering()  # warns where nothing is left of the axes
     assert figure.axes[0].get_position().width > 0.4
+
+
+def test_no_room_for_dots_that_a_row_lacks_and_none_looks_like_another(tmp_path):
+    """Seen in the report of 09: one row had seven methods, seven others one each; the first and the seventh
+    method looked the same."""
+    methods = list("abcdefg")
+    for members, asked in {"one": ["a"], "all": methods, "two": ["a"]}.items():
+        for method in asked:
+            make_record(tmp_path, EXPERIMENT, {"members": members, "method": method}, {"quality": 0.5})
+    plot = Plot(metric="quality", x="members", hue="method")
+    (axes,) = _figure(_layout(cells(load_records(tmp_path)), plot), width=7.6).axes
+    drawn = {line.get_label(): line for line in axes.get_lines()}
+    assert list(drawn) == methods
+    assert len({(line.get_color(), line.get_marker()) for line in drawn.values()}) == len(methods)
+    centres = dict(zip([text.get_text() for text in axes.get_yticklabels()], axes.get_yticks(), strict=True))
+    assert list(centres) == ["all", "one", "two"]
+    assert centres["two"] - centres["one"] < 0.4 < centres["one"] - centres["all"]
+    places = [line.get_ydata()[0] for line in drawn.values()]
+    assert sum(places) / len(places) == pytest.approx(centres["all"]), "a row's dots lie around its label"
+    assert drawn["a"].get_ydata()[1:] == pytest.approx([centres["one"], centres["two"]])
