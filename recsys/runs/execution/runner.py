@@ -4,9 +4,11 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -189,9 +191,23 @@ def started_ray(address: str | None, cores: int | None) -> Iterator[Any]:
             busy = "; try again when fewer programs run" if "timed out during startup" in str(error) else ""
             raise RunnerError(f"cannot start or reach {where}: {_first_line(error)}{busy}") from error
     try:
-        yield ray
+        with _sigterm_like_ctrl_c():
+            yield ray
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    """Slurm and `docker stop` send SIGTERM; Ray answers it by aborting the process, with a stack trace."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there can a handler be set
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _end_children_but(kept: set[int]) -> None:
