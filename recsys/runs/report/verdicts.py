@@ -169,8 +169,11 @@ def sides(finding: Finding) -> str:
         text = f"{_settings(treatment)} against {_settings(control)}"
     # a named setting stands for its parameters, and defaults are left out: "How it was decided" lists all
     said = {name: value for name, value in criterion.where.items() if value not in ("", "none", 0)}
-    places = [v if isinstance(v, str) else f"{name}={setting(v)}" for name, v in said.items()]
-    places = [criterion.setting] if criterion.setting else places
+    places = (
+        [criterion.setting]
+        if criterion.setting
+        else [v if isinstance(v, str) else f"{name}={setting(v)}" for name, v in said.items()]
+    )
     pairs = (
         []
         if criterion.pair == "seed" or not finding.n
