@@ -58,10 +58,12 @@ def main() -> int:
         print(f"{requirement}: the default build (CUDA on Linux: several gigabytes)", flush=True)
         pip("uninstall", "--quiet", "--yes", "torch")  # a CPU build has the same version
         return pip("install", requirement).returncode
+    # alone and as it is: what it depends on is in the lock, and Python compiles those of its modules that are imported
+    alone = ("install", "--quiet", "--no-deps", "--no-compile")
     if default_is_cpu_build(requirement):
-        return pip("install", "--quiet", requirement).returncode
+        return pip(*alone, requirement).returncode
     if cpu_index_answers():
-        return pip("install", "--quiet", f"{requirement}+cpu", "--index-url", CPU_INDEX).returncode
+        return pip(*alone, f"{requirement}+cpu", "--index-url", CPU_INDEX).returncode
     print(f"{requirement}: no CPU build within reach; taking the default build with CUDA, several gigabytes")
     return pip("install", requirement).returncode
 

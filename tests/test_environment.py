@@ -2,11 +2,12 @@
 
 import re
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -60,3 +61,10 @@ def test_conda_installs_the_lock():
 @pytest.mark.parametrize("name", sorted(LOCK | EXTRAS))
 def test_what_is_installed_is_what_is_locked(name):
     assert Version(version(name)).public == Version((LOCK | EXTRAS)[name]).public
+
+
+@pytest.mark.parametrize("name", sorted(LOCK | EXTRAS))
+def test_it_installs_on_the_first_release_of_the_oldest_python(name):
+    """Debian 12 has Python 3.11.2: a package that asks for 3.11.5 would stop `make` there."""
+    first = Version(PROJECT["requires-python"].removeprefix(">=") + ".0")
+    assert first in SpecifierSet(metadata(name).get("Requires-Python") or "")
