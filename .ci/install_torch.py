@@ -58,7 +58,7 @@ def main() -> int:
         print(f"{requirement}: the default build (CUDA on Linux: several gigabytes)", flush=True)
         pip("uninstall", "--quiet", "--yes", "torch")  # a CPU build has the same version
         return pip("install", requirement).returncode
-    # alone and as it is: what it depends on is in the lock, and Python compiles those of its modules that are imported
+    # alone: what it depends on is in the lock; Python compiles by itself those modules that are imported
     alone = ("install", "--quiet", "--no-deps", "--no-compile")
     if default_is_cpu_build(requirement):
         return pip(*alone, requirement).returncode
