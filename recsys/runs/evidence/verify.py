@@ -24,6 +24,7 @@ from recsys.runs.grid.experiment import load_experiments
 from recsys.runs.grid.fingerprint import change_since, sha256_of_file
 from recsys.runs.grid.git import missing_commits
 from recsys.runs.records import PROVENANCE, Record, RecordFileError, load_records, not_whole
+from recsys.runs.side_by_side import side_by_side
 
 ACCURACY = "accuracy"  # for classes: whether the true class is ranked first
 # Metrics come from the same float64 code: only the order of summation may differ between machines.
@@ -168,15 +169,20 @@ def _is_cut_off(metric: str) -> bool:
 def standing(reference: Iterable[Record]) -> dict[str, str]:
     """What has changed since each committed record was made, by its name; without those that are current."""
     experiments = load_experiments()
-    changed = {}
-    for record in reference:
-        known = experiments.get(record.experiment)
-        metrics = known.metrics if known else []
-        if known is None:
-            changed[record.name] = f"there is no experiment {record.experiment} any more"
-        elif reason := change_since(record.raw, record.provenance(), metrics):
-            changed[record.name] = reason
-    return changed
+
+    def of_one(records: list[Record]) -> dict[str, str]:
+        changed = {}
+        for record in records:
+            known = experiments.get(record.experiment)
+            if known is None:
+                changed[record.name] = f"there is no experiment {record.experiment} any more"
+            elif reason := change_since(record.raw, record.provenance(), known.metrics):
+                changed[record.name] = reason
+        return changed
+
+    by_experiment = groupby(sorted(reference, key=lambda one: one.name), lambda one: one.experiment)
+    found = side_by_side(of_one, [list(records) for _, records in by_experiment])
+    return {name: reason for one in found for name, reason in one.items()}
 
 
 def changed_table(reference: Iterable[Record], changed: Mapping[str, str]) -> Table:

@@ -19,6 +19,7 @@ from recsys.runs.record_shape import FileName
 from recsys.runs.records import load_records
 from recsys.runs.report.pages import write_report
 from recsys.runs.report.verdicts import DECIDED, effect, totals, verdict_rows
+from recsys.runs.side_by_side import side_by_side
 
 WIDE = 150  # columns of a terminal
 
@@ -47,8 +48,8 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
     reference = load_records(paths.REFERENCE)
     failures = [entry for entry in _read_last(console, runs) if entry["state"] in ("failed", "not run")]
     claims = load_claims()
-    judged = judge(claims, reference, experiments), judge(claims, own, experiments, known=reference)
-    confirming = judge(claims, confirming_records(reference), experiments, known=reference)
+    asked = [(reference, []), (own, reference), (confirming_records(reference), reference)]
+    *judged, confirming = side_by_side(lambda one: judge(claims, one[0], experiments, known=one[1]), asked)
     known = histories(judged[0], confirming)
     changed = {"reference": standing(reference), "yours": standing(own)}
     index = write_report(out, own, reference, failures, claims, experiments, runs, judged, known, changed)

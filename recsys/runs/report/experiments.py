@@ -72,6 +72,11 @@ class Section:
         return next((result.picture for result in self.results if result.picture), None)
 
     @property
+    def plots(self) -> set[str]:
+        """Files of its plots, from the site's root."""
+        return {name for result in self.results if result.picture for name in result.picture.files.values()}
+
+    @property
     def tally(self) -> dict[str, int]:
         """Number of its claims by state, without empty states."""
         return {state: count for state, count in counts(self.claims).items() if count}
@@ -124,8 +129,6 @@ def _results(
     if experiment.plot:
         name = f"{experiment.name}-{origin}"
         picture = draw(found, experiment.plot, site.root / "plots", site.root, name)
-    if picture:
-        site.written |= set(picture.files.values())
     links = [
         RunLink(
             label=", ".join(filter(None, [cell.label(), f"seed={record.seed}"])),

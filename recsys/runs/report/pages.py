@@ -27,6 +27,7 @@ from recsys.runs.report.numbers import setting
 from recsys.runs.report.provenance import provenance
 from recsys.runs.report.site import Site
 from recsys.runs.report.verdicts import counts, effect, interval_picture, sides, verdict_rows
+from recsys.runs.side_by_side import side_by_side
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -72,10 +73,11 @@ def write_report(
     notebooks = _write_notebooks(site, runs, reference, failures, runs_folder, experiments)
     judged = judged or (verdicts(claims, reference), verdicts(claims, runs))
     rows = verdict_rows(*judged, histories, changed)
-    sections = [
-        section(site, one, by_origin, notebooks, rows, failures, changed or {})
-        for one in experiments.values()
-    ]
+    sections = side_by_side(
+        lambda one: section(site, one, by_origin, notebooks, rows, failures, changed or {}),
+        list(experiments.values()),
+    )
+    site.written.update(*(one.plots for one in sections))
     _write_styles(site)
     environment = _environment()
     template = environment.get_template("experiment.html.j2")
@@ -162,18 +164,21 @@ def _write_notebooks(
     committed = {(record.experiment, record.run) for record in reference}
     exporter = OfflineExporter(link_target(set(experiments), committed, "../../"))
     template = _environment().get_template("notebook.html.j2")
-    shown, pages = set(experiments), {}
-    for (experiment, run), (path, parameters, state) in executed.items():
+
+    def write(entry: tuple[tuple[str, str], tuple[Path, Mapping[str, Any], str]]) -> str:
+        (experiment, run), (path, parameters, state) = entry
         title, body = notebook_body(path, exporter)
-        name = f"notebooks/{experiment}/{run}.html"
         text = template.render(
             title=title,
             body=body,
             experiment=experiment,
-            back=page_of(experiment) if experiment in shown else "index.html",
+            back=page_of(experiment) if experiment in experiments else "index.html",
             run=run,
             parameters=parameters,
             state=state,
         )
-        pages[experiment, run] = site.write(name, text)
-    return pages
+        return site.write(f"notebooks/{experiment}/{run}.html", text)
+
+    pages = side_by_side(write, list(executed.items()))
+    site.written |= set(pages)
+    return dict(zip(executed, pages, strict=True))
