@@ -17,7 +17,7 @@ UNTIL = 45
 
 @pytest.fixture(scope="module")
 def demand():
-    return made()
+    return made(16)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ SETTINGS = DemandSettings(
 @pytest.fixture(scope="module")
 def small():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "weekly_demand", lambda name, products: made(products or 40))
+        patch.setattr(module, "weekly_demand", lambda name, products: made(products or 12))
         yield SETTINGS
 
 
