@@ -13,6 +13,8 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
+from recsys.runs.execution.in_flight import note
+
 ENGINE = "recsys"
 SECONDS_FOR_OUTPUT = 120  # between a cell's end and its last output
 MOST_OUTPUT = 50_000_000  # characters of all outputs of a notebook, which each run stores
@@ -53,6 +55,7 @@ class Client(PapermillNotebookClient):
 
     def execute_cell(self, cell: Any, cell_index: int, *arguments: Any, **options: Any) -> Any:
         self._index = cell_index
+        note(cell_index, len(self.nb.cells) - 1)  # as in the notebook: papermill has put its parameters above
         self._process = getattr(self.km.provisioner, "process", None)
         return super().execute_cell(cell, cell_index, *arguments, **options)
 

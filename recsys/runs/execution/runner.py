@@ -19,11 +19,12 @@ import psutil
 
 from recsys.data.files.locations import from_environment
 from recsys.runs import paths
+from recsys.runs.execution.in_flight import IN_FLIGHT
 from recsys.runs.execution.kernel_parent import CAN_FORK, SOCKET, KernelParent
 from recsys.runs.execution.memory_shortage import LONGEST, MemoryShortage
 from recsys.runs.execution.memory_shortage import TRIES as MEMORY_TRIES
 from recsys.runs.execution.orphan_cleanup import orphans_ended
-from recsys.runs.execution.worker import IN_FLIGHT, Outcome, Request, execute
+from recsys.runs.execution.worker import Outcome, Request, execute
 from recsys.runs.grid.fingerprint import SCORES_FOLDER
 from recsys.runs.grid.plan import PlannedRun
 

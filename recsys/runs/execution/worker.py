@@ -14,9 +14,8 @@ from typing import Any
 from recsys.runs import paths
 from recsys.runs.execution.completion import complete_record
 from recsys.runs.execution.failures import RunFailed
+from recsys.runs.execution.in_flight import IN_FLIGHT, NOTE, PLACE, working_folder
 from recsys.runs.record import REQUEST
-
-IN_FLIGHT = ".in-flight-"
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,12 @@ def execute(request: Request) -> Outcome:
     """Run one notebook and rename its folder into place; a failed notebook does not raise."""
     started, clock = datetime.now(UTC), time.perf_counter()
     final = Path(request.folder)
-    working = final.with_name(f"{IN_FLIGHT}{final.name}-{os.getpid()}")
+    working = working_folder(final)
     shutil.rmtree(working, ignore_errors=True)
     working.mkdir(parents=True)
     try:
         _run_notebook(request, working)
+        (working / NOTE).unlink(missing_ok=True)
         complete_record(request, working, started, time.perf_counter() - clock)
         _replace(working, final)
         shutil.rmtree(failed_folder(final), ignore_errors=True)
@@ -74,7 +74,8 @@ def execute(request: Request) -> Outcome:
         )
         failure = {**asdict(outcome), "folder": kept.name, "experiment": request.experiment}
         failure |= {"profile": request.profile, "parameters": request.parameters}
-        (working / "record.json").unlink(missing_ok=True)
+        for name in ("record.json", NOTE):
+            (working / name).unlink(missing_ok=True)
         (working / "failure.json").write_text(json.dumps(failure, indent=1) + "\n", encoding="utf-8")
         _replace(working, kept)
         return outcome
@@ -123,6 +124,7 @@ def _run_notebook(request: Request, working: Path) -> None:
     os.environ.update(request.environment)
     os.environ[REQUEST] = str(working / "request.json")
     os.environ["RECSYS_KERNEL_LOG"] = str(working / "kernel.log")
+    os.environ[PLACE] = str(working / NOTE)
     os.environ["PYTHONPATH"] = os.pathsep.join(
         dict.fromkeys([request.project, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
     )
