@@ -117,6 +117,14 @@ def test_another_project_s_folder_is_not_taken_for_the_kit_s(tmp_path, settings)
     assert paths.find_project(tmp_path / "notebooks") == tmp_path
 
 
+def test_an_unknown_data_set_is_told_by_a_dry_run_too(plain):
+    path = plain / "notebooks" / "00_plain.ipynb"
+    write_notebook(path, 'rank: int = 8\ndataset: str = "demo_store"\nseed: int = 0', "rank")
+    done = recsys_command(plain)("run", "--dry-run", "-p", "dataset=beauti")
+    assert done.returncode == 2
+    assert "the registry has no data set 'beauti'; did you mean 'beauty'" in done.stderr
+
+
 def test_without_experiments_the_command_says_where_it_looked(project):
     done = recsys_command(project)("run", "--dry-run")
     assert done.returncode == 2

@@ -62,6 +62,8 @@ def run_command(
     if not planned:
         raise ExperimentError(_why_none(chosen, profile))
     due = [one for one in planned if one.reason or force]
+    for name in {one.dataset for one in planned} - set(EMBEDDED_DATA):
+        sources.get(name)  # a name that the registry does not know is told by a dry run too
     if dry_run:
         console.print(plan_table(planned))
         console.print(f"{len(due)} of {len(planned)} runs would run.")
