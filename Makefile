@@ -19,7 +19,7 @@ EXTRAS := .venv/extras
 # uv installs the lists of versions in a third of pip's time; where it finds no index (one that pip.conf alone names), pip does.
 UV := uv==0.13.9
 define install
-@$(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || \
+@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || \
   { echo "uv could not: pip does it, in a few minutes"; $(BIN)/python -m pip install --quiet $(1); }
 endef
 

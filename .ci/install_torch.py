@@ -58,8 +58,7 @@ def main() -> int:
         print(f"{requirement}: the default build (CUDA on Linux: several gigabytes)", flush=True)
         pip("uninstall", "--quiet", "--yes", "torch")  # a CPU build has the same version
         return pip("install", requirement).returncode
-    # alone: what it depends on is in the lock; Python compiles by itself those modules that are imported
-    alone = ("install", "--quiet", "--no-deps", "--no-compile")
+    alone = ("install", "--quiet", "--no-deps")  # what it depends on is in the lock
     if default_is_cpu_build(requirement):
         return pip(*alone, requirement).returncode
     if cpu_index_answers():
