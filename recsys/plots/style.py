@@ -37,6 +37,7 @@ def use_style() -> None:
             "axes.spines.right": False,
             "axes.spines.top": False,
             "axes.grid": True,
+            "axes.formatter.min_exponent": 4,  # 20 and 300, not powers of ten: their labels overlap
             "grid.alpha": 0.3,
             "axes.titleweight": "bold",
             "axes.titlesize": 12,
