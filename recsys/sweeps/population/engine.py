@@ -7,6 +7,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ray.tune import Callback, CheckpointConfig, RunConfig, TuneConfig, Tuner, grid_search, with_resources
@@ -66,6 +67,7 @@ class PopulationLog(Callback):
         self.pieces: dict[int, dict[str, float]] = {}
         self.seconds: dict[int, dict[str, float]] = {}
         self.epochs: dict[int, int] = {}
+        self.exchanges: dict[int, Callable[[], None]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """As of `recsys.sweeps.searcher.ArmSearcher`: an open log cannot be part of Tune's snapshots."""
@@ -85,12 +87,22 @@ class PopulationLog(Callback):
             self.epochs[number] = result["training_iteration"]
             used = sum(self.pieces[number].values())
             self.arm.report(number, result["training_iteration"], said["metrics"], used)
+        if log_exchange := self.exchanges.pop(number, None):
+            log_exchange()
 
-    def exchanged(self, trial_id: str, donor_id: str, config: dict[str, Any]) -> None:
-        """Called by the scheduler."""
+    def exchanged(self, trial_id: str, donor_id: str, config: dict[str, Any], epoch: int) -> None:
+        """Called by the scheduler, after this report of the trial.
+
+        Tune tells its scheduler of a report before it tells this log: the exchange of the member for which
+        all waited is logged after its report.
+        """
         number, donor = self.numbers[trial_id], self.numbers[donor_id]
         settings = {name: config["ask"]["settings"][name] for name in self.arm.spec.ranges}
-        self.arm.change(number, self.epochs[number], donor, settings)
+        log_exchange = partial(self.arm.change, number, epoch, donor, settings)
+        if self.epochs.get(number) == epoch:
+            log_exchange()
+        else:
+            self.exchanges[number] = log_exchange
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         number = self.numbers[trial.trial_id]

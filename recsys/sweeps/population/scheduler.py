@@ -14,7 +14,7 @@ from recsys.training.hyperparameter_search.spaces import Choice, Range
 
 FACTORS = (1.25, 0.8)  # of a number that is changed a little; a choice moves to its neighbour
 DRAWN_ANEW = 0.25  # how often a changed setting is drawn from its whole range instead
-Told = Callable[[str, str, dict[str, Any]], None]
+Told = Callable[[str, str, dict[str, Any], int], None]
 
 
 class Population(PopulationBasedTraining):
@@ -22,7 +22,7 @@ class Population(PopulationBasedTraining):
     whom, and a population may be larger than the number of cores.
 
     Args:
-        told: called as told(trial id, donor's trial id, new configuration) at every exchange.
+        told: called as told(trial id, donor's trial id, new configuration, reports so far) at every exchange.
     """
 
     def __init__(self, told: Told, **options: Any):
@@ -31,7 +31,8 @@ class Population(PopulationBasedTraining):
 
     def _exploit(self, tune_controller: Any, trial: Any, trial_to_clone: Any) -> None:
         super()._exploit(tune_controller, trial, trial_to_clone)
-        self._told(trial.trial_id, trial_to_clone.trial_id, trial.config)
+        reports = int(self._trial_state[trial].last_train_time)
+        self._told(trial.trial_id, trial_to_clone.trial_id, trial.config, reports)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """A member that fails is the last that the others wait for, perhaps: they would wait for ever."""

@@ -4,15 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from recsys.sweeps.arm import Arm
+from recsys.sweeps.population.engine import PopulationLog
 from recsys.sweeps.population.scheduler import _mutations, _within, make_population
 from recsys.sweeps.report import write_sweep_report
 from recsys.sweeps.results import failures, status_table, sweep_folder, sweep_reports, sweep_trials
 from recsys.sweeps.spec import Method
+from recsys.sweeps.trainable import SAID, STATE
 from recsys.sweeps.trial_client import NotSaved, TrialClient
 from recsys.training.hyperparameter_search.spaces import Choice, Real, Whole
 from recsys.training.hyperparameter_search.trial import DONE
@@ -110,6 +113,35 @@ def test_a_population_that_was_cut_off_begins_anew(tmp_path):
     assert kept == ["random+pbt-0.cut-off", "random+pbt-0.cut-off-2", "random+pbt-0.jsonl"]
     events = [json.loads(line) for line in (tmp_path / "random+pbt-0.cut-off").read_text().splitlines()[1:]]
     assert [event["event"] for event in events] == [*["handed out"] * 4, "report", "changed", "ended"]
+
+
+def test_the_last_report_before_an_exchange_is_logged_before_it(tmp_path):
+    """Tune tells its scheduler of a report first: the member that all waited for was unknown to the log, or
+    its report counted for the settings that it took over."""
+    arm = Arm(small_spec(budget={"trials": 4}), PBT, 0, tmp_path)
+    log = PopulationLog(arm, on_end=lambda trial: None)
+
+    def said(epoch):
+        told = {"piece": "a", "core_seconds": 1.0, "seconds": 1.0, "metrics": {"quality": 0.1 * epoch}}
+        return {SAID: json.dumps(told), STATE: "running", "training_iteration": epoch}
+
+    members = []
+    while (proposed := arm.propose()) is not None:
+        number, settings = proposed
+        config = {"ask": {"number": number, "settings": settings}}
+        members.append(SimpleNamespace(trial_id=f"t{number}", config=config))
+        log.on_trial_start(0, [], members[-1])
+    taken = {"ask": {"number": 0, "settings": {"x": 0.5, "y": 0.5}}}
+    for epoch in (1, 2):
+        for member in members[:-1]:
+            log.on_trial_result(0, [], member, said(epoch))
+        log.exchanged("t3", "t0", taken, epoch)
+        log.exchanged("t1", "t0", taken, epoch)
+        log.on_trial_result(0, [], members[-1], said(epoch))
+    arm.log.close()
+    events = [json.loads(line) for line in next(tmp_path.glob("*.jsonl")).read_text().splitlines()[1:]]
+    of = {n: [(e["event"], e["epoch"]) for e in events if e["number"] == n and "epoch" in e] for n in (1, 3)}
+    assert of[1] == of[3] == [("report", 1), ("changed", 1), ("report", 2), ("changed", 2)]
 
 
 def test_only_defaults_that_are_settings_can_begin(tmp_path):

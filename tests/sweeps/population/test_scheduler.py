@@ -104,12 +104,13 @@ def test_the_worst_quarter_takes_over_from_the_best_after_every_pass():
     members, told = run()
     assert all(one.is_finished() and one.epoch == EPOCHS for one in members)
     assert len(told) == 2 * (EPOCHS - 1)
-    for taker, donor, config in told:
+    assert [epoch for *_, epoch in told] == [epoch for epoch in range(1, EPOCHS) for _ in range(2)]
+    for taker, donor, config, _ in told:
         assert taker != donor
         assert abs(config["ask"]["settings"]["x"]) <= 1.0
         assert config["ask"]["settings"]["kind"] in ("round", "flat")
-    assert {taker for taker, _, _ in told[:2]} == {"t0", "t1"}  # the largest |x|
-    assert {donor for _, donor, _ in told[:2]} <= {"t4", "t5"}
+    assert {taker for taker, *_ in told[:2]} == {"t0", "t1"}  # the largest |x|
+    assert {donor for _, donor, *_ in told[:2]} <= {"t4", "t5"}
 
 
 def test_what_comes_out_depends_on_the_seed_alone():
