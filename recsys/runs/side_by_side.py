@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -38,10 +39,15 @@ def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> list[
         return [work(item) for item in items]
     _shared = work, items
     try:
-        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), _leave_ctrl_c) as pool:
             return list(pool.map(_one, range(len(items))))
     finally:
         _shared = None
+
+
+def _leave_ctrl_c() -> None:
+    """The command stops them, after the item that each is at; a stack trace from each would help nobody."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _one(place: int) -> Any:

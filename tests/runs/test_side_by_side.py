@@ -1,8 +1,12 @@
 """Work in forked processes gives what it gives in one, in order, and its errors arrive."""
 
 import os
+import signal
+import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 
 from recsys.runs import side_by_side as module
@@ -27,3 +31,31 @@ def test_an_error_arrives_and_the_next_work_is_done():
     assert module._shared is None
     assert side_by_side(str, []) == []
     assert side_by_side(str, [1]) == ["1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
+def test_ctrl_c_is_one_trace_and_leaves_no_process():
+    code = """
+import time
+from recsys.runs.side_by_side import side_by_side
+print("begun", flush=True)
+side_by_side(lambda item: time.sleep(0.3), list(range(200)))
+"""
+    started = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a terminal's Ctrl-C goes to all of its processes
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert started.stdout.readline() == "begun\n"
+    family = psutil.Process(started.pid)
+    while len(os.sched_getaffinity(0)) > 1 and not family.children():
+        time.sleep(0.05)
+    children = family.children()
+    os.killpg(started.pid, signal.SIGINT)
+    _, told = started.communicate(timeout=30)
+    assert told.count("Traceback") == 1
+    assert told.splitlines()[-1] == "KeyboardInterrupt"
+    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
