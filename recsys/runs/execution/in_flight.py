@@ -1,9 +1,9 @@
 """How far a run in progress has come: its worker notes the cell in the run's folder, the driver reads it."""
 
 import contextlib
-import glob
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,13 +37,23 @@ def note(cell: int, cells: int) -> None:
             Path(path).write_text(f"{cell} {cells}", encoding="ascii")
 
 
-def place(final: Path) -> Place | None:
-    """Where the run is that will become `final`; None if it has not begun, has ended or is out of sight."""
-    for working in final.parent.glob(f"{IN_FLIGHT}{glob.escape(final.name)}-*"):
-        with contextlib.suppress(OSError, ValueError):  # it was renamed or half written in this moment
-            noted = working / NOTE
-            cell, cells = map(int, noted.read_text(encoding="ascii").split())
-            now = time.time()
-            began = (working / "request.json").stat().st_mtime
-            return Place(cell, cells, now - began, now - noted.stat().st_mtime)
-    return None
+def places(finals: Iterable[Path]) -> dict[Path, Place]:
+    """Where the runs are that will become these folders; without those that have not begun, have ended or are
+    out of sight. Each experiment's folder is looked at once, however many runs wait.
+    """
+    wanted, found = set(finals), {}
+    for parent in {final.parent for final in wanted}:
+        for working in parent.glob(f"{IN_FLIGHT}*"):
+            final = parent / working.name.removeprefix(IN_FLIGHT).rpartition("-")[0]
+            if final in wanted:
+                with contextlib.suppress(OSError, ValueError):  # renamed or half written in this moment
+                    found[final] = _read(working)
+    return found
+
+
+def _read(working: Path) -> Place:
+    noted = working / NOTE
+    cell, cells = map(int, noted.read_text(encoding="ascii").split())
+    now = time.time()
+    began = (working / "request.json").stat().st_mtime
+    return Place(cell, cells, now - began, now - noted.stat().st_mtime)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from recsys.runs.durations import duration
-from recsys.runs.execution.in_flight import Place, place
+from recsys.runs.execution.in_flight import Place, places
 from recsys.runs.execution.worker import Outcome
 from recsys.runs.grid.plan import PlannedRun
 
@@ -63,11 +63,11 @@ class GridProgress:
 
     def _in_progress(self, most: int | None = None) -> list[str]:
         """A line for each run that has begun: its label, of at most so many characters, and where it is."""
-        found = [(run, place(run.folder)) for run in self._waiting.values()]
+        found = places(run.folder for run in self._waiting.values())
         return [
-            f"{run.experiment.name}  {_escape(run.label[:most])}  [dim]{_words(where)}[/]"
-            for run, where in found
-            if where is not None
+            f"{run.experiment.name}  {_escape(run.label[:most])}  [dim]{_words(found[run.folder])}[/]"
+            for run in self._waiting.values()
+            if run.folder in found
         ]
 
     def finished(self, run: PlannedRun, outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""SIGTERM, and so Ctrl-C, in mid-run: what ended is kept, nothing half is left, and the next run goes on."""
+"""Ctrl-C or SIGTERM in mid-run: what ended is kept, nothing half is left, and the next run goes on."""
 
 import json
 import os
@@ -52,7 +52,8 @@ def until(condition, seconds=120):
         time.sleep(0.1)
 
 
-def test_a_stopped_run_keeps_what_ended_and_goes_on(waiting):
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])  # Ctrl-C; Slurm, `docker stop`
+def test_a_stopped_run_keeps_what_ended_and_goes_on(waiting, sign):
     runs = waiting / "experiments" / "runs"
     started = subprocess.Popen(
         [sys.executable, "-m", "recsys.cli", "run", "--cores", "1"],
@@ -68,7 +69,7 @@ def test_a_stopped_run_keeps_what_ended_and_goes_on(waiting):
         until(lambda: list(runs.glob("*/defaults-*/record.json")))
         until(lambda: list(runs.glob("*/.*waits=True*")))  # the second run is in progress
         family = psutil.Process(started.pid).children(recursive=True)
-        started.send_signal(signal.SIGTERM)  # Slurm, `docker stop`: the runner makes a Ctrl-C of it
+        started.send_signal(sign)
         told, _ = started.communicate(timeout=60)
     finally:
         started.kill()

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from recsys.runs.execution import progress
-from recsys.runs.execution.in_flight import NOTE, PLACE, note, place, working_folder
+from recsys.runs.execution.in_flight import NOTE, PLACE, note, places, working_folder
 from recsys.runs.execution.progress import GridProgress
 
 
@@ -30,12 +30,13 @@ def begun(tmp_path, monkeypatch):
 
 
 def test_the_place_is_that_of_the_run_alone(begun, tmp_path):
-    found = place(begun.folder)
+    other = tmp_path / "00_x" / "items=1-abc"
+    (found,) = places([begun.folder, other]).values()
     assert (found.cell, found.cells) == (9, 20)
     assert 0 <= found.in_cell <= found.seconds + 1
-    assert place(tmp_path / "00_x" / "items=1-abc") is None
+    assert places([other]) == {}
     working_folder(begun.folder).joinpath(NOTE).write_text("")  # opened, not yet written
-    assert place(begun.folder) is None
+    assert places([begun.folder]) == {}
 
 
 def test_without_a_worker_or_a_folder_nothing_is_noted(monkeypatch, tmp_path):
