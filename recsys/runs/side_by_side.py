@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
 
@@ -39,15 +39,24 @@ def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> list[
         return [work(item) for item in items]
     _shared = work, items
     try:
-        with ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), _leave_ctrl_c) as pool:
-            return list(pool.map(_one, range(len(items))))
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
+            try:
+                return list(_handed_out(pool, len(items)))
+            except BaseException:  # Ctrl-C too: what has not begun never does
+                pool.shutdown(cancel_futures=True)
+                raise
     finally:
         _shared = None
 
 
-def _leave_ctrl_c() -> None:
-    """The command stops them, after the item that each is at; a stack trace from each would help nobody."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _handed_out(pool: ProcessPoolExecutor, count: int) -> Iterator[Any]:
+    """The work begun. The processes inherit that SIGINT is blocked: at Ctrl-C the command stops them, after
+    the item that each is at, where a stack trace from each would help nobody."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.map(_one, range(count))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _one(place: int) -> Any:

@@ -34,12 +34,13 @@ def test_an_error_arrives_and_the_next_work_is_done():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
-def test_ctrl_c_is_one_trace_and_leaves_no_process():
-    code = """
+@pytest.mark.parametrize("items", [200, 100_000])  # the second is still being handed out
+def test_ctrl_c_is_one_trace_and_leaves_no_process(items):
+    code = f"""
 import time
 from recsys.runs.side_by_side import side_by_side
 print("begun", flush=True)
-side_by_side(lambda item: time.sleep(0.3), list(range(200)))
+side_by_side(lambda item: time.sleep(0.3), list(range({items})))
 """
     started = subprocess.Popen(
         [sys.executable, "-c", code],
