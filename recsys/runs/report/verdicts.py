@@ -193,8 +193,9 @@ def _settings(parameters: dict[str, Any]) -> str:
     return ", ".join(told) or "the same runs"
 
 
-def interval_picture(finding: Finding, width: int = 132, height: int = 16) -> Markup:
+def interval_picture(finding: Finding) -> Markup:
     """A small drawing of the interval and the line; the text beside it says the same."""
+    width, height = 132, 16
     values = [finding.low, finding.high, finding.line, finding.effect]
     if not all(map(math.isfinite, values)):
         return Markup("")
@@ -202,15 +203,14 @@ def interval_picture(finding: Finding, width: int = 132, height: int = 16) -> Ma
     span = (high - low) or 1.0
 
     def x(value: float) -> str:
-        return f"{6 + (width - 12) * (value - low) / span:.1f}"
+        return f"{6 + (width - 12) * (value - low) / span:.0f}"
 
-    # no redundant attributes, because the index has two of these for each claim
+    # no redundant attributes, because the index has two of these for each claim: report.css has the size
     return Markup(
-        '<svg class="interval" width="{w}" height="{h}" aria-hidden="true">'
+        '<svg class="interval" aria-hidden="true">'
         '<path class="line" d="M{line} 0V{h}"/><path class="range" d="M{low} {m}H{high}"/>'
         '<circle cx="{at}" cy="{m}" r="4"/></svg>'
     ).format(
-        w=width,
         h=height,
         m=height // 2,
         line=x(finding.line),
