@@ -1,5 +1,8 @@
 """Products in bfloat16 are left out where the processor has no instructions for them, and only there."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -37,17 +40,22 @@ def test_other_types_devices_and_a_second_call_are_not_touched(as_torch_came, mo
             assert (ROWS.cuda() @ ROWS.cuda()).dtype == torch.bfloat16
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
 def test_training_and_encoding_ask_for_it():
-    """In fresh interpreters, since modules are imported once in each."""
-    import subprocess
-    import sys
-
-    for module in ("recsys.encoders.backbone", "recsys.encoders.image", "recsys.training.loop"):
-        code = (
-            "import torch; torch.ops.mkldnn._is_mkldnn_bf16_supported = lambda: False\n"
-            f"import {module}\n"
-            "a = torch.ones(2, 2)\n"
-            "with torch.autocast('cpu', dtype=torch.bfloat16): print((a @ a).dtype)"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == "torch.float32", module
+    """Each in a process of its own, since modules are imported once: forks of one that has the libraries."""
+    modules = ("recsys.encoders.backbone", "recsys.encoders.image", "recsys.training.loop")
+    code = f"""
+import importlib, os
+import peft, torch, transformers
+torch.ops.mkldnn._is_mkldnn_bf16_supported = lambda: False
+ones = torch.ones(2, 2)
+for module in {modules}:
+    if os.fork() == 0:
+        importlib.import_module(module)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            print(module, (ones @ ones).dtype, flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"{module} torch.float32" for module in modules]
