@@ -77,8 +77,17 @@ def run(
     seed: Annotated[list[int] | None, typer.Option(help="Use these seeds instead of the grid's.")] = None,
     parameter: Annotated[
         list[str] | None,
-        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Override a parameter in every cell."),
+        typer.Option(
+            "-p",
+            "--parameter",
+            metavar="NAME=VALUE",
+            help="Override a parameter in every cell; the profile's other values stay.",
+        ),
     ] = None,
+    defaults: Annotated[
+        bool,
+        typer.Option("--defaults", help="One run of each notebook with its own values, not the profile's."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and why.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run also what is up to date.")] = False,
     address: Annotated[
@@ -107,6 +116,8 @@ def run(
 
       recsys run 00 -p dataset=beauty -p scorer=popularity
 
+      recsys run 14_demand --defaults -p dataset=my_shop  your data, at full size
+
     Exit status: 0 all done, 1 a run failed or nothing could run, 2 the command itself is wrong.
     """
     from recsys.runs.command import run_command
@@ -119,6 +130,7 @@ def run(
         only=only or [],
         seeds=seed,
         overrides=parameter or [],
+        defaults=defaults,
         dry_run=dry_run,
         force=force,
         address=address,

@@ -35,6 +35,7 @@ def run_command(
     only: list[str],
     seeds: list[int] | None,
     overrides: list[str],
+    defaults: bool,
     dry_run: bool,
     force: bool,
     address: str | None,
@@ -55,6 +56,7 @@ def run_command(
         data=data,
         seeds=seeds,
         overrides=_pairs(overrides),
+        defaults=defaults,
         threads=threads,
         runs=runs,
     )

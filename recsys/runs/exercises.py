@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from recsys.runs import paths
+from recsys.runs.grid.experiment import load_experiment
+from recsys.runs.grid.plan import declared_parameters
 from recsys.runs.records import Record, load_records
 
 
@@ -54,8 +56,8 @@ def check_prediction(
             prediction yet (the record is then not shown).
         experiment: whose records in experiments/runs are read: yours, not the committed ones.
         metric: name as recorded.
-        run: parameters of the predicted run. Of several matching runs the newest counts; parameters that are
-            not named have the notebook's defaults in the command that is shown.
+        run: parameters of the predicted run; what is not named has the notebook's defaults, in the run and in
+            the command that is shown (runs of the quick grid are smaller). Of several the newest counts.
         control: parameters of the run that it is compared with, or None.
         within: tolerance, as a share of the recorded value.
 
@@ -76,7 +78,7 @@ def check_prediction(
     if predicted is None:
         row["verdict"] = "predict first"
     elif missing:
-        commands = [" ".join([f"recsys run {experiment}", *_options(each)]) for each in missing]
+        commands = [" ".join([f"recsys run {experiment} --defaults", *_options(each)]) for each in missing]
         row["verdict"] = "run it: " + "; ".join(commands)
     else:
         values = [_metric(record, metric) for record in found if record is not None]
@@ -88,12 +90,10 @@ def check_prediction(
 
 
 def _newest(experiment: str, parameters: Mapping[str, Any]) -> Record | None:
-    """The reader's newest run with these parameters, without smoke runs, which are too small."""
-    fitting = [
-        record
-        for record in load_records(paths.RUNS, experiment)
-        if record.profile != "smoke" and parameters.items() <= record.parameters.items()
-    ]
+    """The reader's newest run with these parameters, the others as the notebook has them."""
+    declared = declared_parameters(load_experiment(paths.EXPERIMENTS / f"{experiment}.yaml"))
+    whole = {name: parameter.default for name, parameter in declared.items()} | dict(parameters)
+    fitting = [record for record in load_records(paths.RUNS, experiment) if record.parameters == whole]
     return max(fitting, key=lambda record: record.started, default=None)
 
 

@@ -48,6 +48,7 @@ def plan(
     data: str = "all",
     seeds: list[int] | None = None,
     overrides: Mapping[str, str] | None = None,
+    defaults: bool = False,
     threads: int | None = None,
     runs: Path | None = None,
 ) -> list[PlannedRun]:
@@ -59,6 +60,7 @@ def plan(
             `dataset` parameter are in both.
         seeds: replace the grid's seeds.
         overrides: parameter → text from the command line; replace the grid's values.
+        defaults: one run of each notebook with its own values instead of the profile's grid.
         threads: replace the experiments' threads.
         runs: the folder of the runs (default experiments/runs).
 
@@ -72,12 +74,12 @@ def plan(
     for experiment in experiments:
         declared = declared_parameters(experiment)
         asked = resolve(declared, overrides or {}, f"-p ({experiment.notebook})", as_text=True)
-        for cell, needs in experiment.cells(profile):
+        for cell, needs in [({}, experiment.needs)] if defaults else experiment.cells(profile):
             source = f"{experiment.name}.yaml, profile {profile}"
             cell = resolve(declared, cell, source) | asked
             for seed in seeds if seeds is not None else [None]:
                 chosen = cell | ({} if seed is None else resolve(declared, {"seed": seed}, "--seed"))
-                if not _wanted(chosen, data):
+                if not _wanted(_whole(declared, chosen), data):
                     continue
                 if threads:
                     needs = needs.model_copy(update={"threads": threads})
@@ -92,6 +94,10 @@ def declared_parameters(experiment: Experiment) -> dict[str, Parameter]:
     if not path.is_file():
         raise ParameterError(f"{experiment.name}.yaml names {experiment.notebook}, which does not exist")
     return read_parameters(read_cells(path), experiment.notebook)
+
+
+def _whole(declared: Mapping[str, Parameter], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: chosen.get(name, parameter.default) for name, parameter in declared.items()}
 
 
 def _wanted(parameters: Mapping[str, Any], data: str) -> bool:
@@ -118,7 +124,7 @@ def _planned_run(
     needs: Needs,
     runs: Path,
 ) -> PlannedRun:
-    parameters = {name: chosen.get(name, parameter.default) for name, parameter in declared.items()}
+    parameters = _whole(declared, chosen)
     different = {name: value for name, value in parameters.items() if value != declared[name].default}
     label = ", ".join(f"{name}={value}" for name, value in different.items()) or "defaults"
     identity = run_hash(experiment.name, experiment.notebook, parameters, needs.threads)
