@@ -30,7 +30,7 @@ def test_a_rate_out_of_range(rate):
 
 
 def test_an_encoder_refuses_more_of_outside_than_of_inside():
-    service = load_service("demo_store")
+    service = load_service("demo_store", shots=10, judged=150, tested=200)
     refusal = calibrate(solve(service.task, Learning("zero_shot")), service, 0.2)
     assert refusal.metrics["share_outside_refused"] > refusal.metrics["share_inside_refused"]
     assert refusal.metrics["auc_outside"] > 0.7
