@@ -1,5 +1,6 @@
 """Records of an experiment as a table and as a comparison plot ("What the grid says" in notebooks)."""
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -156,16 +157,25 @@ def _chosen(experiment: str) -> tuple[list[Record], str]:
     if own and not reference:
         return own, "yours"
     if not reference:
-        known = _declared(experiment)
-        profile = "quick" if known and "quick" in known.profiles else "reference"
-        print(f"No records of {experiment} yet. Make some: recsys run {experiment} --profile {profile}")
+        print(_how_to_get(experiment))
     return reference, "reference"
+
+
+def _how_to_get(experiment: str) -> str:
+    """Why there are no records, and what to do; a misspelt name gets the nearest one."""
+    if known := _declared(experiment):
+        profile = "quick" if "quick" in known.profiles else "reference"
+        return f"No records of {experiment} yet. Make some: recsys run {experiment} --profile {profile}"
+    names = [path.stem for path in paths.EXPERIMENTS.glob("[0-9]*.yaml")]
+    near = difflib.get_close_matches(experiment, names, n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else f". There are {', '.join(sorted(names))}"
+    return f"No experiment '{experiment}'{hint}"
 
 
 def _declared(name: str) -> Experiment | None:
     """The experiment of that name: its own file alone, because reading all of them takes over a second."""
     path = paths.EXPERIMENTS / f"{name}.yaml"
-    return load_experiment(path) if path.is_file() else None
+    return load_experiment(path) if name[:1].isdigit() and path.is_file() else None  # policy.yaml is none
 
 
 def _grid(name: str) -> list[dict[str, Any]]:

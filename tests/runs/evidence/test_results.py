@@ -147,3 +147,12 @@ def test_the_line_is_the_policys_absolute_for_accuracy_and_relative_for_a_rankin
     lines = policy_lines(shares, "quality")
     assert lines == {"banking77": pytest.approx(1 - 0.01 / 0.8), "online_retail": pytest.approx(0.98)}
     assert policy_lines(pd.DataFrame(), "quality") == {}
+
+
+def test_an_unknown_experiment_is_told_from_one_without_records(capsys):
+    for asked, told in (
+        ("06_ray_tune_sweep", "No experiment '06_ray_tune_sweep'; did you mean '06_ray_tune_sweeps'?"),
+        ("policy", "No experiment 'policy'. There are 00_data_and_splits, "),
+    ):
+        assert results(asked).empty
+        assert told in capsys.readouterr().out
