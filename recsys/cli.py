@@ -39,16 +39,14 @@ Experiments = Annotated[
     list[str] | None,
     typer.Argument(help="Experiment names or their leading words (02, 02_text); all when left out."),
 ]
-Profile = Annotated[
-    str,
-    typer.Option(
-        help="smoke (tests) | quick (minutes, a laptop) | reference (the committed results) | full (GPU)."
-    ),
-]
-Only = Annotated[
+PROFILES = "smoke (tests) | quick (minutes, a laptop) | reference (the committed results) | full (GPU)."
+ONLY = "Keep runs that match: name=value, an experiment's name, part of a run's name. Repeat to narrow."
+Profile = Annotated[str, typer.Option(help=PROFILES)]
+Only = Annotated[list[str] | None, typer.Option(help=ONLY)]
+Override = Annotated[
     list[str] | None,
     typer.Option(
-        help="Keep runs that match: name=value, an experiment's name, part of a run's name. Repeat to narrow."
+        "-p", "--parameter", metavar="NAME=VALUE", help="In every cell; a profile's other values stay."
     ),
 ]
 Runs = Annotated[Path | None, typer.Option(help="Folder of the runs (default: experiments/runs).")]
@@ -75,19 +73,8 @@ def run(
     ] = "all",
     only: Only = None,
     seed: Annotated[list[int] | None, typer.Option(help="Use these seeds instead of the grid's.")] = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-p",
-            "--parameter",
-            metavar="NAME=VALUE",
-            help="Override a parameter in every cell; the profile's other values stay.",
-        ),
-    ] = None,
-    defaults: Annotated[
-        bool,
-        typer.Option("--defaults", help="One run of each notebook with its own values, not the profile's."),
-    ] = False,
+    parameter: Override = None,
+    defaults: Annotated[bool, typer.Option("--defaults", help="One run: the notebook's own values.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and why.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run also what is up to date.")] = False,
     address: Annotated[
