@@ -9,7 +9,7 @@ import pandas as pd
 
 from recsys.runs import paths
 from recsys.runs.grid.experiment import load_experiment
-from recsys.runs.grid.plan import declared_parameters
+from recsys.runs.grid.plan import declared_parameters, with_defaults
 from recsys.runs.records import Record, load_records
 
 
@@ -92,7 +92,7 @@ def check_prediction(
 def _newest(experiment: str, parameters: Mapping[str, Any]) -> Record | None:
     """The reader's newest run with these parameters, the others as the notebook has them."""
     declared = declared_parameters(load_experiment(paths.EXPERIMENTS / f"{experiment}.yaml"))
-    whole = {name: parameter.default for name, parameter in declared.items()} | dict(parameters)
+    whole = with_defaults(declared, parameters)
     fitting = [record for record in load_records(paths.RUNS, experiment) if record.parameters == whole]
     return max(fitting, key=lambda record: record.started, default=None)
 

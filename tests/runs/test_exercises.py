@@ -19,9 +19,9 @@ def test_what_is_near_is_right_and_what_is_open_stays_hidden():
         check_answers([1.0], [1.0, 2.0])
 
 
-def _run(runs, name, metrics, profile="quick", started="2026-01-01T00:00:00Z", **parameters):
+def _run(runs, name, metrics, started="2026-01-01T00:00:00Z", **parameters):
     """A whole record of 01_loss, made at that time."""
-    record = make_record(runs, "01_loss", parameters, metrics, profile=profile)
+    record = make_record(runs, "01_loss", parameters, metrics)
     raw = record.raw | {"started": started}
     (record.folder / "record.json").write_text(json.dumps(raw))
     record.folder.rename(record.folder.with_name(name))

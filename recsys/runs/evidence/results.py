@@ -8,7 +8,7 @@ import pandas as pd
 from recsys.runs import paths
 from recsys.runs.grid.experiment import PROFILES, Experiment, load_experiment
 from recsys.runs.grid.parameters import resolve
-from recsys.runs.grid.plan import declared_parameters
+from recsys.runs.grid.plan import declared_parameters, with_defaults
 from recsys.runs.records import Record, load_records, read_table
 
 if TYPE_CHECKING:
@@ -184,9 +184,8 @@ def _grid(name: str) -> list[dict[str, Any]]:
     if experiment is None:
         return []
     declared = declared_parameters(experiment)
-    defaults = {key: parameter.default for key, parameter in declared.items()}
     cells = [cell for profile in PROFILES for cell, _ in experiment.cells(profile)]
-    return [_without_seed(defaults | resolve(declared, cell, f"{name}.yaml")) for cell in cells]
+    return [_without_seed(with_defaults(declared, resolve(declared, cell, f"{name}.yaml"))) for cell in cells]
 
 
 def _without_seed(parameters: dict[str, Any]) -> dict[str, Any]:

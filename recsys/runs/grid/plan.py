@@ -79,7 +79,7 @@ def plan(
             cell = resolve(declared, cell, source) | asked
             for seed in seeds if seeds is not None else [None]:
                 chosen = cell | ({} if seed is None else resolve(declared, {"seed": seed}, "--seed"))
-                if not _wanted(_whole(declared, chosen), data):
+                if not _wanted(with_defaults(declared, chosen), data):
                     continue
                 if threads:
                     needs = needs.model_copy(update={"threads": threads})
@@ -96,8 +96,9 @@ def declared_parameters(experiment: Experiment) -> dict[str, Parameter]:
     return read_parameters(read_cells(path), experiment.notebook)
 
 
-def _whole(declared: Mapping[str, Parameter], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: chosen.get(name, parameter.default) for name, parameter in declared.items()}
+def with_defaults(declared: Mapping[str, Parameter], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Every parameter of a run: what was chosen, and the notebook's own values for the rest."""
+    return {name: parameter.default for name, parameter in declared.items()} | dict(chosen)
 
 
 def _wanted(parameters: Mapping[str, Any], data: str) -> bool:
@@ -124,7 +125,7 @@ def _planned_run(
     needs: Needs,
     runs: Path,
 ) -> PlannedRun:
-    parameters = _whole(declared, chosen)
+    parameters = with_defaults(declared, chosen)
     different = {name: value for name, value in parameters.items() if value != declared[name].default}
     label = ", ".join(f"{name}={value}" for name, value in different.items()) or "defaults"
     identity = run_hash(experiment.name, experiment.notebook, parameters, needs.threads)
