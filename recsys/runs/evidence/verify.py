@@ -60,7 +60,7 @@ def verify_all(rerun: int = 0, say: Callable[[str | Table], None] = print) -> tu
         for r in reference
         if r.code["commit"] is None or r.code["commit"] in lost
     ]
-    changed = standing(reference)
+    (changed,) = standing(reference)
     say(f"{len(reference) - len(changed)} of {len(reference)} records are current")
     if changed:
         say(changed_table(reference, changed))
@@ -166,13 +166,21 @@ def _is_cut_off(metric: str) -> bool:
     return bool(at) and number.isdigit() and name in ("hr", "recall", "ndcg")
 
 
-def standing(reference: Iterable[Record]) -> dict[str, str]:
-    """What has changed since each committed record was made, by its name; without those that are current."""
+def standing(*sets: Iterable[Record]) -> list[dict[str, str]]:
+    """What has changed since each record was made, by its name; without those that are current.
+
+    Args:
+        sets: of records, e.g. the committed ones and the user's. Together, because reading the modules takes
+            longer than comparing.
+
+    Returns:
+        For each set.
+    """
     experiments = load_experiments()
 
-    def of_one(records: list[Record]) -> dict[str, str]:
+    def of_one(task: tuple[int, list[Record]]) -> dict[str, str]:
         changed = {}
-        for record in records:
+        for record in task[1]:
             known = experiments.get(record.experiment)
             if known is None:
                 changed[record.name] = f"there is no experiment {record.experiment} any more"
@@ -180,9 +188,15 @@ def standing(reference: Iterable[Record]) -> dict[str, str]:
                 changed[record.name] = reason
         return changed
 
-    by_experiment = groupby(sorted(reference, key=lambda one: one.name), lambda one: one.experiment)
-    found = side_by_side(of_one, [list(records) for _, records in by_experiment])
-    return {name: reason for one in found for name, reason in one.items()}
+    tasks = [
+        (number, list(records))
+        for number, one in enumerate(sets)
+        for _, records in groupby(sorted(one, key=lambda r: r.name), lambda r: r.experiment)
+    ]
+    found: list[dict[str, str]] = [{} for _ in sets]
+    for (number, _), changed in zip(tasks, side_by_side(of_one, tasks), strict=True):
+        found[number] |= changed
+    return found
 
 
 def changed_table(reference: Iterable[Record], changed: Mapping[str, str]) -> Table:

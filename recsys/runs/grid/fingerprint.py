@@ -78,7 +78,11 @@ def dependencies(
         imported: modules that the run imported, if it was made: other modules were not used, and as long as
             nothing that it used changes, it would import the same ones again.
     """
-    code, found = _reached(notebook, notebook.stat().st_mtime_ns, tuple(loaded), sources)
+    code, found, whole = _reached(notebook, notebook.stat().st_mtime_ns, tuple(loaded), sources)
+    return whole if imported is None else _kept(code, found, imported)
+
+
+def _kept(code: NotebookCode, found: Reach, imported: Collection[str] | None = None) -> Dependencies:
     kept = {
         name: digest
         for name, digest in found.definitions.items()
@@ -94,9 +98,11 @@ def dependencies(
 @functools.lru_cache(maxsize=256)
 def _reached(
     notebook: Path, _changed: int, loaded: tuple[str, ...], sources: Sources | None
-) -> tuple[NotebookCode, Reach]:
+) -> tuple[NotebookCode, Reach, Dependencies]:
+    """The last is for all modules: hundreds of records were made by one notebook with the same entries."""
     code = notebook_code(read_cells(notebook))
-    return code, reach(code.code.uses, loaded, sources or project_sources())
+    found = reach(code.code.uses, loaded, sources or project_sources())
+    return code, found, _kept(code, found)
 
 
 @functools.cache
@@ -179,14 +185,17 @@ def changed_definitions(recorded: Mapping[str, str], now: Mapping[str, str]) -> 
 
     Additional reachable definitions are no change: had the run used them, they would have been recorded.
     """
+    odd = {name: digest for name, digest in recorded.items() if now.get(name) != digest}
+    asked = set(map(_bare, odd))
     present: dict[tuple[str, str], list[set[str]]] = defaultdict(list)
-    for name, digest in now.items():
-        own, _, links = digest.partition(":")
-        present[_bare(name), own].append(set(links.split(",")))
-    gone = {name for name, digest in recorded.items() if not present[_bare(name), digest.partition(":")[0]]}
+    for name, digest in now.items() if odd else ():
+        if (bare := _bare(name)) in asked:
+            own, _, links = digest.partition(":")
+            present[bare, own].append(set(links.split(",")))
+    gone = {name for name, digest in odd.items() if not present[_bare(name), digest.partition(":")[0]]}
     changed_targets = {recorded[name][:LINK] for name in gone} | {""}
     redirected = set()
-    for name in recorded.keys() - gone:
+    for name in odd.keys() - gone:
         own, _, links = recorded[name].partition(":")
         wanted = set(links.split(",")) - changed_targets
         if not any(wanted <= found for found in present[_bare(name), own]):

@@ -51,7 +51,7 @@ def report_command(console: Console, out: Path, runs: Path) -> None:
     asked = [(reference, []), (own, reference), (confirming_records(reference), reference)]
     *judged, confirming = side_by_side(lambda one: judge(claims, one[0], experiments, known=one[1]), asked)
     known = histories(judged[0], confirming)
-    changed = {"reference": standing(reference), "yours": standing(own)}
+    changed = dict(zip(("reference", "yours"), standing(reference, own), strict=True))
     index = write_report(out, own, reference, failures, claims, experiments, runs, judged, known, changed)
     rows = verdict_rows(*judged, known, changed)
     table, untested = _verdict_table(rows, console.width >= WIDE)

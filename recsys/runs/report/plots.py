@@ -152,6 +152,9 @@ def as_svg(figure: Any, transparent: bool = True) -> str:
     from matplotlib import rc_context
 
     buffer = io.StringIO()
+    if layout := figure.get_layout_engine():  # else savefig draws everything once more, to lay it out
+        layout.execute(figure)
+        figure.set_layout_engine("none")
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": "recsys"}):
         metadata = {"Date": None, "Creator": None}
         figure.savefig(buffer, format="svg", transparent=transparent, metadata=metadata)
@@ -205,12 +208,9 @@ def _wrapped(layout: _Layout, letters: int) -> pd.DataFrame:
     """The frame with y labels wrapped to lines of at most `letters` letters."""
     if layout.numeric:
         return layout.frame
-    lines = (
-        layout.frame["x"]
-        .str.split("\n")
-        .map(lambda found: [p for line in found for p in wrap(line, letters)])
-    )
-    return layout.frame.assign(x=lines.str.join("\n"))
+    texts = layout.frame["x"].str.split("\n")
+    wrapped = ["\n".join(part for line in text for part in wrap(line, letters)) for text in texts]
+    return layout.frame.assign(x=wrapped)
 
 
 def _longest_line(layout: _Layout) -> int:

@@ -222,14 +222,14 @@ def test_what_changed_since_is_told(tmp_path, monkeypatch):
     code = {"commit": "abc", "dirty": False, "notebook": notebook, "loaded": []}
     code |= {PROVENANCE: content_name(found.provenance)}
     record = write_record(tmp_path / "out" / "00_x" / "run", code=code, shared=found.provenance)
-    assert standing([record]) == {}
+    assert standing([record]) == [{}]
     ease = project / "recsys" / "baselines" / "ease.py"
     ease.write_text(ease.read_text().replace("class EASE", "X = 1\n\n\nclass EASE"))
     fingerprint._reached.cache_clear()
-    assert standing([record]) == {}, "a new definition that nothing refers to"
+    assert standing([record]) == [{}], "a new definition that nothing refers to"
     ease.write_text(ease.read_text().replace("def fit(", "def fit_again("))
     fingerprint._reached.cache_clear()
-    assert standing([record]) == {"00_x/run": "changed: baselines.ease.EASE"}
+    assert standing([record]) == [{"00_x/run": "changed: baselines.ease.EASE"}]
     fingerprint.project_sources.cache_clear()
     fingerprint._reached.cache_clear()
 

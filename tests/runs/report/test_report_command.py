@@ -23,7 +23,7 @@ def printed(base, tmp_path, monkeypatch):
     # the small records belong to no grid of a notebook that exists
     monkeypatch.setattr(command, "judge", lambda claims, records, *_, **__: verdicts(claims, records))
     monkeypatch.setattr(command, "histories", lambda *judged: {})
-    monkeypatch.setattr(command, "standing", lambda records: {})
+    monkeypatch.setattr(command, "standing", lambda *sets: [{} for _ in sets])
 
     def run(width, runs="runs"):
         console = Console(file=io.StringIO(), width=width, highlight=False)
