@@ -6,6 +6,8 @@ when it is asked for, do not.
 """
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -134,3 +136,11 @@ def test_a_circle_is_seen():
     }
     assert circle(graph) == []
     assert set(circle(folder_arrows(graph))) == {"speed.engines", "speed.builders"}
+
+
+def test_a_sweep_is_checked_without_importing_torch():
+    """A misspelt parameter is told in a second, and a search of baselines needs no torch."""
+    names = {"torch", "transformers", "scipy.stats"}
+    asked = f"import sys, recsys.sweeps.spec; print(sorted({names} & {{*sys.modules}}))"
+    found = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"

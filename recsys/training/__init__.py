@@ -7,7 +7,7 @@ from typing import Any
 
 _PLACES = {
     "Samples": "recsys.training.samples",
-    "TrainingDiverged": "recsys.training.result",
+    "TrainingDiverged": "recsys.training.diverged",
     "TrainingResult": "recsys.training.result",
     "TrainingSettings": "recsys.training.settings",
     "train": "recsys.training.loop",

@@ -16,12 +16,13 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from recsys.training import checkpoint as checkpoints
+from recsys.training.diverged import TrainingDiverged
 from recsys.training.gradient_checkpointing import enable_gradient_checkpointing
 from recsys.training.interrupt import Interrupt
 from recsys.training.optimisers import build_optimizer
 from recsys.training.processes import build_accelerator, reseed, widest
 from recsys.training.progress import Progress
-from recsys.training.result import COLUMNS, TrainingDiverged, TrainingResult
+from recsys.training.result import COLUMNS, TrainingResult
 from recsys.training.samples import Samples, epoch_batches
 from recsys.training.schedules import scheduler, total_steps
 from recsys.training.settings import TrainingSettings

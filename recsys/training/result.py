@@ -1,8 +1,7 @@
-"""The result of training, and the error of a training that diverged."""
+"""The result of training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -45,16 +44,3 @@ class TrainingResult:
         """Median of the optimiser steps' seconds."""
         seconds = self.history["seconds"]
         return float(seconds.diff().fillna(seconds).median())
-
-
-class TrainingDiverged(RuntimeError):
-    """The loss or the weights are no longer finite."""
-
-    def __init__(self, what: str, step: int, learning_rate: float, losses: Sequence[float]):
-        last = ", ".join(f"{loss:.4g}" for loss in losses) or "none"
-        super().__init__(
-            f"{what} at step {step}, learning rate {learning_rate:.3g}; last finite losses: {last}. "
-            "Try a lower learning_rate, a larger warmup_share, a smaller clip_norm, mixed_precision='no', "
-            "and look for log(0), 0/0 and rows without any target in the loss. No step was skipped."
-        )
-        self.step, self.learning_rate, self.losses = step, learning_rate, list(losses)

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.stats import qmc
 
 from recsys.code.registry import Registry
 from recsys.training.hyperparameter_search.spaces import Choice, Space, SpaceError, settings_at
@@ -37,7 +36,7 @@ SAMPLERS = Registry(
     {
         "grid": "recsys.training.hyperparameter_search.samplers:Grid",
         "random": "recsys.training.hyperparameter_search.samplers:Random",
-        "quasi_random": "recsys.training.hyperparameter_search.samplers:QuasiRandom",
+        "quasi_random": "recsys.training.hyperparameter_search.quasi_random:QuasiRandom",
         "tpe": "recsys.training.hyperparameter_search.tpe:TPE",
     },
 )
@@ -106,17 +105,3 @@ class Random:
     def propose(self, number, history, running=()):
         row = np.random.default_rng((self.seed, number)).random(len(self.space))
         return settings_at(self.space, row.tolist())
-
-
-class QuasiRandom:
-    """A scrambled Halton sequence: covers the space evenly at every length, without repeating values."""
-
-    def __init__(self, space: Space, seed: int = 0, **_: Any):
-        self.space = dict(space)
-        self._sequence = qmc.Halton(len(space), rng=np.random.default_rng(seed))
-        self._rows: list[list[float]] = []
-
-    def propose(self, number, history, running=()):
-        if number >= len(self._rows):
-            self._rows += self._sequence.random(number + 1 - len(self._rows)).tolist()
-        return settings_at(self.space, self._rows[number])

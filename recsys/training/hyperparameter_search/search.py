@@ -18,11 +18,11 @@ from typing import Any
 
 import pandas as pd
 
+from recsys.training.diverged import TrainingDiverged
 from recsys.training.hyperparameter_search.samplers import Sampler
 from recsys.training.hyperparameter_search.trial import DONE, FAILED, Trial, as_frame, best_of
 from recsys.training.hyperparameter_search.trial_log import TrialLog
 from recsys.training.hyperparameter_search.validation_only import without_test
-from recsys.training.result import TrainingDiverged
 
 # errors of one setting that do not end the search; programming errors are not among them
 SURVIVABLE = (TrainingDiverged, MemoryError, ArithmeticError)

@@ -16,7 +16,7 @@ from recsys.metrics.ranking import evaluate, ranking_metrics
 from recsys.models.next_item.further_pretraining import DEFAULTS, ContrastiveNetwork, further_pretrain
 from recsys.models.next_item.text_recommender import SETTINGS, Reading, TextRecommender
 from recsys.models.tuning_method import Tuning
-from recsys.training.result import TrainingDiverged
+from recsys.training.diverged import TrainingDiverged
 from recsys.training.settings import TrainingSettings
 from tests.training.planted_cycle import EVERYBODY, ITEMS, USERS, parts_by_order, planted_cycle
 

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.data.splits import Split
+from recsys.training.diverged import TrainingDiverged
 from recsys.training.hyperparameter_search.samplers import Listed, make_sampler
 from recsys.training.hyperparameter_search.search import Budget, Measured, SearchError, core_seconds, search
 from recsys.training.hyperparameter_search.spaces import Real
 from recsys.training.hyperparameter_search.trial_log import TrialLog, TrialLogError, read_log
 from recsys.training.hyperparameter_search.validation_only import NoTestPart, without_test
-from recsys.training.result import TrainingDiverged
 
 TABLE = pd.DataFrame({"user": [0, 1], "item": [0, 1]})
 SPLIT = Split(TABLE, TABLE, TABLE, "leave_one_out", 2, 2)
