@@ -8,6 +8,7 @@ wins. ruamel.yaml does none of that, and its round-trip tree knows each entry's 
 the place.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,7 @@ def read_yaml(path: Path, error: type[ValueError]) -> CommentedMap:
         told = getattr(problem, "strerror", None) or problem
         raise error(f"{path.name} can't be read: {told}") from None
     try:
-        whole = YAML(typ="rt").load(text)
+        whole = _tree(text)
     except MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         where = f", line {mark.line + 1}" if mark else ""
@@ -53,6 +54,13 @@ def read_yaml(path: Path, error: type[ValueError]) -> CommentedMap:
         location, what = found
         raise error(f"{path.name}, line {line_of(whole, location) or 1}: {what}")
     return whole
+
+
+@functools.lru_cache(maxsize=128)
+def _tree(text: str) -> Any:
+    """Kept, because a tenth of a second a file is long where every broken claim asks for its line; nobody
+    changes a tree."""
+    return YAML(typ="rt").load(text)
 
 
 def _odd(whole: CommentedMap) -> tuple[tuple, str] | None:
