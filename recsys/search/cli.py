@@ -36,8 +36,6 @@ def search_command(
     Example: recsys search "tea cup" --catalogue products.csv -k 5
     """
     from recsys.data.files.verification import sha256_of
-    from recsys.search.catalogue import printable, read_catalogue
-    from recsys.search.engine import SearchEngine
     from recsys.search.errors import SearchError
 
     if catalogue is None and index is None:
@@ -50,6 +48,9 @@ def search_command(
     folder = index or catalogue.with_name(f"{catalogue.name}.index")
     if catalogue is None and not folder.is_dir():
         raise SearchError(f"there is no index at {folder}: --catalogue FILE builds one")
+    from recsys.search.catalogue import printable, read_catalogue  # seconds, not before the checks
+    from recsys.search.engine import SearchEngine
+
     source = sha256_of(catalogue) if catalogue else None
     engine = _stored(folder, catalogue, source, backbone, variant)
     if engine is None:

@@ -19,11 +19,13 @@ WIDE = 150  # columns of a terminal
 
 def power_command(console: Console, name: str, profile: str) -> None:
     """Print one table for each experiment that the name selects, and the claims its grid cannot decide."""
-    experiments, claims, policy = load_experiments(), load_claims(), load_policy()
+    experiments = load_experiments()
+    chosen = choose(experiments, [name])  # a misspelt name is told before records are read
+    claims, policy = load_claims(), load_policy()
     records = load_records(paths.REFERENCE) + [r for r in load_records(paths.RUNS) if r.profile != "smoke"]
     if broken := broken_criteria(claims, experiments, records, policy):
         raise ClaimsError("; ".join(broken.values()))
-    for experiment in choose(experiments, [name]):
+    for experiment in chosen:
         found = power_of(experiment, claims, records, experiments, profile, policy)
         if not found:
             console.print(f"{experiment.name}: no claim's criterion reads it; there is nothing to decide.")
