@@ -1,7 +1,8 @@
 """Does an answer say what its source says? Every number and every name of it must stand there.
 
 That is a necessary condition, not a sufficient one: a wrong "not", or two right numbers exchanged, passes. It
-is strict in the other direction: a capitalised word that the source lacks counts as a name.
+is strict in the other direction: a capitalised word that the source lacks counts as a name. A name in small
+letters is not seen.
 """
 
 from __future__ import annotations
@@ -11,26 +12,34 @@ from collections.abc import Sequence
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+SMALL = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+SMALL += " sixteen seventeen eighteen nineteen"
+# "first" and "second" are more often words of a sentence than numbers
+ORDINALS = (
+    "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth"
 )
-UNITS += " seventeen eighteen nineteen"
+ORDINALS += " sixteenth seventeenth eighteenth nineteenth"
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-NUMBER_WORDS = {word: str(number) for number, word in enumerate(UNITS.split())}
-NUMBER_WORDS |= {word: str(10 * number) for number, word in enumerate(TENS.split(), start=2)}
-NUMBER_WORDS |= {
-    "hundred": "100",
-    "thousand": "1000",
-    "dozen": "12",
-    "million": "1000000",
-    "billion": "1000000000",
-}
-NUMBER_WORDS |= {"half": "½"}
+SCALES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+VALUES = {word: number for number, word in enumerate(SMALL.split())}
+VALUES |= {word: number for number, word in enumerate(ORDINALS.split(), start=3)}
+VALUES |= {word: 10 * number for number, word in enumerate(TENS.split(), start=2)}
+VALUES |= {word.replace("y", "ieth"): 10 * number for number, word in enumerate(TENS.split(), start=2)}
+ALONE = {"half": "½", "fortnight": "14"}
+NUMBER_WORDS = frozenset(VALUES) | frozenset(SCALES) | frozenset(ALONE)
+_WORDS = "|".join([*VALUES, *SCALES])
+RUN = re.compile(rf"\b(?:{_WORDS})(?:(?:[ -]| and )(?:{_WORDS}))*\b", re.IGNORECASE)
+SCALED = re.compile(rf"(\d+(?:\.\d+)?) ({'|'.join(SCALES)})\b", re.IGNORECASE)  # 2 hundred
+CHINESE = re.compile(
+    "[〇零一二两三四五六七八九十百千万亿]{2,}|[〇零一二两三四五六七八九十百千万亿]+(?=[天日月年元周个小点])"
+)
 MEASURED = "second|minute|hour|day|night|week|weekend|month|year|euro|dollar|pound|cent|percent"
 ONE = re.compile(rf"\bone(?=[ -](?:(?:working|business|full|whole) )?(?:{MEASURED})s?\b)", re.IGNORECASE)
 # a minus counts where a word could begin: "3-5 days" is no minus five
 DIGITS = re.compile(r"(?:(?<![^\s(])[-−])?\d+(?:[.,:]\d+)*|[\u00bc-\u00be\u2150-\u215e]")
-ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+\w|(?:https?://|www\.)\S+")
+ADDRESS = re.compile(
+    r"[\w.+-]+@[\w.-]+\w|(?:https?://|www\.)\S+|\b[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[a-z]{2,}\b(?:/\S*)?"
+)
 WORD = re.compile(r"[^\W\d_][\w'’-]*")
 SENTENCE_END = re.compile(r"[.!?:;]\s*[\"'”)]*\s*$|\n\s*(?:[-*•]\s*)?$|^\W*$")
 STEM = 5  # letters by which words are compared
@@ -83,11 +92,40 @@ OPENERS = frozenset(
 def numbers(text: str) -> set[str]:
     """The numbers in a text, digits and words, commas of thousands and of decimals as points.
 
-    "one" counts where a measure follows: else it is more often a word like "this one".
+    "one" counts where a measure follows: else it is more often a word like "this one". Chinese numerals count
+    as they stand.
+
+    Example:
+        >>> sorted(numbers("thirty-five days, or two hundred euros"))
+        ['200', '35']
     """
-    found = {number.replace(",", ".").replace("−", "-") for number in DIGITS.findall(ONE.sub("1", text))}
-    words = {word.lower() for word in re.findall(r"[A-Za-z]+", text)} - {"one"}
-    return found | {NUMBER_WORDS[word] for word in words & set(NUMBER_WORDS)}
+    text = SCALED.sub(lambda m: f"{float(m[1]) * SCALES[m[2].lower()]:.12g}", text)
+    found = {number.replace(",", ".").replace("−", "-") for number in DIGITS.findall(text)}
+    found |= set(CHINESE.findall(text))
+    found |= {ALONE[word] for word in re.findall(r"[a-z]+", text.lower()) if word in ALONE}
+    for run in RUN.finditer(text):
+        words = [word for word in re.findall("[a-z]+", run.group().lower()) if word != "and"]
+        if words != ["one"] or ONE.match(text, run.start()):
+            found |= _values(words)
+    return found
+
+
+def _values(run: Sequence[str]) -> set[str]:
+    """Number words in a row as numbers: "two hundred and five" is 205, "two three" is 2 and 3."""
+    found, total, part = set(), 0, None
+    for word in run:
+        if word in SCALES:
+            part = (1 if part is None else part) * SCALES[word]
+            if SCALES[word] >= 1000:
+                total, part = total + part, None
+            continue
+        value = VALUES[word]
+        room = 100 if part and part % 100 == 0 else 10 if part and part % 100 >= 20 and part % 10 == 0 else 0
+        if part is not None and not 0 < value < room:
+            found.add(str(total + part))
+            total, part = 0, None
+        part = value if part is None else part + value
+    return found | {str(total + (part or 0))}
 
 
 def names(text: str) -> list[str]:
@@ -159,4 +197,5 @@ def facts_stated(answer: str, facts: Sequence[str], sources: Sequence[str]) -> f
     if not facts:
         raise ValueError("a question without facts can't be judged")
     said, known = (" ".join(text.lower().split()) for text in (answer, "\n".join(sources)))
-    return sum(fact.lower() in said and fact.lower() in known for fact in facts) / len(facts)
+    wanted = [re.compile(rf"(?<!\w){re.escape(' '.join(fact.lower().split()))}(?!\w)") for fact in facts]
+    return sum(bool(fact.search(said) and fact.search(known)) for fact in wanted) / len(facts)
