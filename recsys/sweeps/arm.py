@@ -23,6 +23,7 @@ from recsys.training.hyperparameter_search.trial_log import TrialLog
 
 OF_POPULATIONS = {"every", "share"}  # of a method; they mean nothing to others, nor to their logs
 PATIENCE = 20  # failed trials, without any other, after which an arm gives up
+IN_A_ROW = 60  # failed trials in a row after which it does so even where others had ended well
 
 
 class Arm:
@@ -63,8 +64,12 @@ class Arm:
 
     @property
     def given_up(self) -> bool:
-        """Whether `PATIENCE` trials have failed without any success: something is wrong with all settings."""
-        return len(self.trials) >= PATIENCE and all(trial.state == FAILED for trial in self.trials)
+        """Whether `PATIENCE` trials have failed without any success, or `IN_A_ROW` after some: something is
+        wrong, and failures that cost nothing would never spend a budget of core seconds."""
+        failed = [trial.state == FAILED for trial in self.trials]
+        return (len(failed) >= PATIENCE and all(failed)) or (
+            len(failed) >= IN_A_ROW and all(failed[-IN_A_ROW:])
+        )
 
     @property
     def complete(self) -> bool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
     from recsys.sweeps.spec import Spec
     from recsys.training.hyperparameter_search.trial import Trial
 
-PROVENANCE = "provenance.json"
 SHOWN = 5  # settings per arm that a dry run lists
 
 
@@ -67,6 +63,7 @@ def sweep_command(
     if resume and not there:
         raise SweepError(f"nothing to resume: no trials of {spec.name} in {folder}")
     from recsys.runs.execution.runner import only_driver
+    from recsys.sweeps.provenance import changed_since, note_resumed, write_provenance
 
     with only_driver(folder):
         if restart and there:
@@ -77,7 +74,7 @@ def sweep_command(
             arm.try_failed_again()
         due = [arm for arm in arms if not arm.complete]
         # after the samplers are loaded, as when the list of modules was written
-        changed = _changed(folder, spec) if there else None
+        changed = changed_since(folder, spec) if there else None
         if there and not resume and not restart:
             if due:
                 mixed = f" ({changed} since they ran)" if changed else ""
@@ -89,15 +86,17 @@ def sweep_command(
                 raise SweepError(
                     f"{changed} since {spec.name} ran: --restart runs it again, --resume keeps it"
                 )
+            if any(arm.given_up for arm in arms):
+                return _sum_up(console, folder, arms)
             console.print(f"All {len(arms)} arms of {spec.name} are up to date; 0 trials run.")
             return 0
         if not there:
-            _write_provenance(folder, spec)
+            write_provenance(folder, spec)
         elif changed and due:
             console.print(
                 f"[yellow]{changed}[/] since the first trials ran: those from here are by this code"
             )
-            _note_resumed(folder, {arm.name: len(arm.trials) for arm in due})
+            note_resumed(folder, spec, {arm.name: len(arm.trials) for arm in due})
         _run(console, spec, due, folder, address, cores)
         for arm in arms:
             arm.log.close()
@@ -147,8 +146,8 @@ def _run(
     def told(arm: Arm, trial: Trial) -> None:
         value = f"{metric} {trial.metrics[metric]:.5g}" if metric in trial.metrics else trial.reason
         mark = {"done": "[green]done[/]", "stopped": "[yellow]stopped[/]"}.get(trial.state, "[red]FAILED[/]")
-        line = f"{mark} {arm.name} {trial.number}  {value}  {trial.settings}  {trial.seconds:.2f} s"
-        console.print(escape(line).replace("\\[", "["), soft_wrap=True)
+        line = f"{arm.name} {trial.number}  {value}  {trial.settings}  {trial.seconds:.2f} s"
+        console.print(f"{mark} {escape(line)}", soft_wrap=True)
 
     console.print(f"{len(due)} of {len(spec.methods) * spec.repeats} arms of {spec.name} are due.")
     try:
@@ -184,84 +183,10 @@ def _dry_run(console: Console, spec: Spec, folder: Path | None, runs: Path | Non
     return 0
 
 
-def _modules() -> dict[str, str]:
-    """Modules of recsys that a trial's function can reach → hash of their code."""
-    from recsys.code.definitions import read_module
-    from recsys.code.reach import own_sources
-
-    own = ("recsys.sweeps.functions", "recsys.sweeps.trial_process")
-    names = [name for name in sys.modules if name.startswith("recsys.")]
-    kept = [name for name in names if name.startswith(own) or not name.startswith(OUTSIDE)]
-    sources, found = own_sources(), {}
-    for name in sorted(kept):
-        source = sources(name)
-        if source is not None:
-            hashes = sorted((one.name, one.sha256) for one in read_module(name, source).definitions.values())
-            found[name] = hashlib.sha256(repr(hashes).encode()).hexdigest()
-    return found
-
-
-# modules on which no trial's results depend
-OUTSIDE = (
-    "recsys.sweeps",
-    "recsys.runs",
-    "recsys.plots",
-    "recsys.cli",
-    "recsys.command_line",
-    "recsys.data.cli",
-    "recsys.encoders.packaged.cli",
-    "recsys.search.cli",
-)
-
-
-def _write_provenance(folder: Path, spec: Spec) -> None:
-    """Write what all trials of the sweep share, once."""
-    import importlib.metadata
-
-    from recsys.runs.grid.git import head, uncommitted
-
-    packages = ("ray", "optuna", "numpy", "scipy", "torch", "implicit", "pandas")
-    whole: dict[str, Any] = {
-        "spec": spec.model_dump(),
-        "code": {"commit": head(), "dirty": uncommitted()} | {"modules": _modules()},
-        "versions": {name: importlib.metadata.version(name) for name in packages},
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-    _write(folder, whole)
-
-
-def _write(folder: Path, whole: dict[str, Any]) -> None:
-    partial = folder / f"{PROVENANCE}.part"
-    partial.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(folder / PROVENANCE)
-
-
-def _note_resumed(folder: Path, ended: dict[str, int]) -> None:
-    """Write that later trials are by other code. ended: arm → how many trials were by earlier code."""
-    from recsys.runs.grid.git import head, uncommitted
-
-    try:
-        whole = dict(json.loads((folder / PROVENANCE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError):
-        whole = {}
-    code = {"commit": head(), "dirty": uncommitted(), "modules": _modules(), "after": ended}
-    _write(folder, whole | {"resumed": [*whole.get("resumed", []), code]})
-
-
-def _changed(folder: Path, spec: Spec) -> str | None:
-    """A sentence about the first module that differs from what the sweep last ran with, or about the lost
-    list of them; None if none does."""
-    try:
-        whole = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-        before = dict([whole["code"], *whole.get("resumed", [])][-1]["modules"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return f"{PROVENANCE}, which says what code it ran, was lost or damaged"
-    now = _modules()
-    return next((f"{name} changed" for name, code in before.items() if now.get(name) != code), None)
-
-
 def _put_aside(console: Console, folder: Path) -> None:
     """Move earlier trials to another folder (they are hours of work, so they are not deleted)."""
+    from recsys.sweeps.provenance import PROVENANCE
+
     aside = folder / time.strftime("before-%Y%m%d-%H%M%S")
     aside.mkdir()
     for path in [*folder.glob("*.jsonl"), *folder.glob(PROVENANCE)]:
@@ -275,10 +200,14 @@ def _sum_up(console: Console, folder: Path, arms: list[Arm]) -> int:
         console.print(f"  with {escape(str(trial.settings))}", soft_wrap=True)
     given_up = [arm.name for arm in arms if arm.given_up]
     if given_up:
-        console.print(f"[red]given up[/] {', '.join(given_up)}: every trial failed")
+        console.print(
+            f"[red]given up[/] {', '.join(given_up)}: too many trials failed in a row; once that is mended, "
+            "--resume --retry-failed tries them again",
+            soft_wrap=True,
+        )
     table = status_table(folder)
     _print(console, table)
-    return 1 if (table["done"] == 0).any() else 0
+    return 1 if given_up or (table["done"] == 0).any() else 0
 
 
 def _print(console: Console, frame: Any) -> None:

@@ -20,8 +20,12 @@ class NotebookFailed(RuntimeError):
     """The notebook ended without a record."""
 
 
-def run_notebook(asked: dict[str, Any]) -> dict[str, float]:
-    """Execute the notebook, or read its record if that is up to date; returns its validation metrics.
+def run_notebook(asked: dict[str, Any]) -> tuple[dict[str, float], float]:
+    """Execute the notebook, or read its record if that is up to date.
+
+    Returns:
+        Its validation metrics, and the core seconds of its record, also of one made earlier: what a setting
+        costs must not depend on which method tried it first.
 
     Args:
         asked: notebook, settings (every parameter), threads, folder (of the sweep's runs), sweep (its name),
@@ -33,7 +37,7 @@ def run_notebook(asked: dict[str, Any]) -> dict[str, float]:
     name = f"trial-{run_hash(asked['sweep'], asked['notebook'], asked['settings'], asked['threads'])}"
     folder = Path(asked["folder"]) / name
     record = read_record(folder)
-    if record is None or change_since(record.raw):
+    if record is None or change_since(record.raw, record.provenance(), asked["metrics"]):
         folder.parent.mkdir(parents=True, exist_ok=True)
         outcome = execute(
             Request(
@@ -53,4 +57,5 @@ def run_notebook(asked: dict[str, Any]) -> dict[str, float]:
             where = f" in cell {outcome.cell}" if outcome.cell else ""
             raise NotebookFailed(f"{outcome.reason}{where}")
         record = read_record(folder)
-    return {key: value for key, value in record.metrics.items() if VALIDATION in key}
+    kept = {key: value for key, value in record.metrics.items() if VALIDATION in key}
+    return kept, float(record.raw["core_seconds"])

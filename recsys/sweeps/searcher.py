@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ class ArmSearcher(Searcher):
         super().__init__(metric=first.metric, mode=first.direction)
         self.arm, self.ask, self.on_end = arm, ask, on_end
         self.numbers: dict[str, int] = {}
+        self.begun: dict[str, float] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """The job of the next trial, or Tune's signal that there is none left."""
@@ -38,7 +40,7 @@ class ArmSearcher(Searcher):
         if proposed is None:
             return Searcher.FINISHED
         number, settings = proposed
-        self.numbers[trial_id] = number
+        self.numbers[trial_id], self.begun[trial_id] = number, time.monotonic()
         every = self.ask["ask"]["unsearched"] | settings
         return {**self.ask, "ask": self.ask["ask"] | {"number": number, "settings": every}}
 
@@ -55,7 +57,10 @@ class ArmSearcher(Searcher):
         if number is None:
             return
         if error or not result or STATE not in result:
-            said = {"reason": LOST}
+            # what it used went with it: all of the time that it held its cores
+            seconds = time.monotonic() - self.begun[trial_id]
+            used = seconds * self.arm.spec.needs.threads
+            said = {"reason": LOST, "seconds": seconds, "core_seconds": used}
             self.on_end(self.arm.end(number, FAILED, said))
             return
         state = {"running": STOPPED, "done": DONE, "failed": FAILED}[result[STATE]]

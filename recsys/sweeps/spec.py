@@ -23,6 +23,9 @@ from recsys.training.hyperparameter_search.spaces import Choice, Range, Real, Sp
 NAME = r"^[a-z0-9_]+$"  # of a sweep, and so of its folder
 LEAST_MEMBERS = 4  # of a population: one is replaced, one is copied, two stand between
 
+# of `recsys.sweeps.results.sweep_trials`, beside the settings and the metrics
+COLUMNS = ("number", "state", "reason", "seconds", "core_seconds", "spent", "counts", "method", "repeat")
+
 
 class SweepError(ValueError):
     """A sweep's file or a request about it is wrong; the message is one line that says how to fix it."""
@@ -200,6 +203,11 @@ def check(spec: Spec) -> None:
 def _check_parameters(spec: Spec, ranges: Mapping[str, Range]) -> None:
     if both := ranges.keys() & spec.fixed.keys():
         raise SweepError(f"{', '.join(sorted(both))}: both fixed and searched")
+    if taken := sorted(ranges.keys() & {*COLUMNS, *known_metrics(spec)}):
+        raise SweepError(
+            f"{', '.join(taken)}: cannot be searched, because a sweep's tables have columns of that name; "
+            "make a sweep for each of its values, with it under `fixed`"
+        )
     known = declared(spec)
     check_settings(spec.target, known, spec.fixed, "fixed")
     searched = ranges.get("dataset")

@@ -16,6 +16,7 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -44,6 +45,7 @@ class Session:
     def __init__(self, out: int):
         self._out = os.fdopen(out, "w", encoding="utf-8")
         self._begun = 0.0
+        self._cost: Callable[[], float] = lambda: _core_seconds() - self._begun
 
     def serve(self) -> None:
         """Run trials as they are sent until the input closes."""
@@ -65,11 +67,18 @@ class Session:
 
     def _run(self, asked: dict[str, Any]) -> None:
         self._begun = _core_seconds()
+        self._cost = lambda: _core_seconds() - self._begun
         try:
             if asked["notebook"]:
                 from recsys.sweeps.notebook_trial import run_notebook
 
-                self._say("result", _plain(run_notebook(asked)))
+                begun = (
+                    time.monotonic()
+                )  # a kernel is no child of this process: what it used is not known here
+                self._cost = lambda: asked["threads"] * (time.monotonic() - begun)
+                metrics, used = run_notebook(asked)
+                self._cost = lambda: used
+                self._say("result", _plain(metrics))
             else:
                 from recsys.sweeps.functions.registry import FUNCTIONS
 
@@ -90,7 +99,7 @@ class Session:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
             2**20 if sys.platform == "darwin" else 2**10
         )
-        message = {kind: what, "core_seconds": _core_seconds() - self._begun, "peak_mb": round(peak, 1)}
+        message = {kind: what, "core_seconds": self._cost(), "peak_mb": round(peak, 1)}
         self._out.write(json.dumps(message) + "\n")
         self._out.flush()
 

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from recsys.sweeps.arm import PATIENCE, Arm
+from recsys.sweeps.arm import IN_A_ROW, PATIENCE, Arm
 from recsys.sweeps.results import failures, status_table, sweep_folder, sweep_reports, sweep_trials
 from recsys.sweeps.spec import Method
 from recsys.sweeps.trial_client import TrialClient
@@ -179,6 +179,16 @@ def test_an_arm_gives_up_when_everything_fails(tmp_path):
     while proposed := arm.propose():
         arm.end(proposed[0], "failed", {"reason": "no"})
     assert len(arm.trials) == PATIENCE
+    assert arm.given_up
+
+
+def test_failures_that_cost_nothing_end_a_search_too(tmp_path):
+    """Under core seconds they would go on for ever: the defaults ran first, and well."""
+    arm = Arm(small_spec(budget={"core_seconds": 60}), Method(sampler="random"), 0, tmp_path)
+    arm.end(arm.propose()[0], "done", {"metrics": {"quality": 0.5, "cost": 1.0}, "core_seconds": 1.0})
+    while proposed := arm.propose():
+        arm.end(proposed[0], "failed", {"reason": "no"})
+    assert len(arm.trials) == 1 + IN_A_ROW
     assert arm.given_up
 
 

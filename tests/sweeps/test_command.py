@@ -9,9 +9,10 @@ import pytest
 import yaml
 from rich.console import Console
 
-from recsys.sweeps import command
+from recsys.sweeps import command, provenance
 from recsys.sweeps.arm import Arm
-from recsys.sweeps.command import _changed, make_arms, sweep_command
+from recsys.sweeps.command import make_arms, sweep_command
+from recsys.sweeps.provenance import changed_since
 from recsys.sweeps.spec import Method, SweepError, load_spec
 from recsys.training.hyperparameter_search.trial import DONE
 from tests.conftest import ROOT
@@ -113,7 +114,7 @@ def test_an_earlier_sweep_is_told_as_history(spec, tmp_path):
 def test_a_sweep_whose_provenance_was_lost_is_not_up_to_date(spec, tmp_path, spoilt):
     if spoilt is not None:
         (tmp_path / "provenance.json").write_text(spoilt)
-    assert "was lost or damaged" in _changed(tmp_path, load_spec(spec()))
+    assert "was lost or damaged" in changed_since(tmp_path, load_spec(spec()))
 
 
 def test_a_dry_run_goes_on_from_the_log_and_changes_nothing(spec, tmp_path, capsys):
@@ -143,7 +144,7 @@ def test_code_that_changed_before_a_resumed_trial_is_told_and_kept(spec, tmp_pat
     monkeypatch.setattr(command, "_sum_up", lambda *rest: 0)
     console = Console(width=200)
     sweep_command(console, str(path), runs=runs)
-    monkeypatch.setattr(command, "_modules", lambda: {"recsys.sweeps.functions.planted": "new"})
+    monkeypatch.setattr(provenance, "_modules", lambda _: {"recsys.sweeps.functions.planted": "new"})
     with pytest.raises(SweepError, match=r"changed since they ran\): --resume"):
         sweep_command(console, str(path), runs=runs)
     sweep_command(console, str(path), runs=runs, resume=True)
@@ -175,3 +176,38 @@ def test_a_misspelt_name_is_told_by_status_and_scores(tmp_path):
     done = subprocess.run(asked, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 2
     assert "did you mean '09_members'" in done.stderr
+
+
+@pytest.mark.parametrize("reason", ["OSError: [/data/x] is gone", "RuntimeError: [enforce fail] no memory"])
+def test_a_failure_s_brackets_are_no_markup(spec, tmp_path, monkeypatch, capsys, reason):
+    """One trial's message ended the whole sweep, or lost its bracketed part."""
+
+    def run_arms(arms, folder, *, on_end, **_):
+        number, _ = arms[0].propose()
+        on_end(arms[0], arms[0].end(number, "failed", {"reason": reason}))
+
+    monkeypatch.setattr("recsys.sweeps.engine.run_arms", run_arms)
+    sweep_command(Console(width=200), str(spec()), runs=tmp_path / "runs")
+    assert reason in capsys.readouterr().out
+
+
+def test_an_arm_that_gave_up_is_not_up_to_date(spec, tmp_path, capsys):
+    path, runs = spec(budget={"trials": 30}), tmp_path / "runs"
+    folder = runs / "sweeps" / "one"
+    folder.mkdir(parents=True)
+    arm = Arm(load_spec(path), Method(), 0, folder)
+    while proposed := arm.propose():
+        arm.end(proposed[0], "failed", {"reason": "no"})
+    arm.log.close()
+    provenance.write_provenance(folder, load_spec(path))
+    assert sweep_command(Console(width=200), str(path), runs=runs) == 1
+    said = capsys.readouterr().out
+    assert "given up" in said
+    assert "--retry-failed" in said
+
+
+def test_a_searched_name_that_the_tables_have_is_refused(spec):
+    with pytest.raises(SweepError, match="quality: cannot be searched, because a sweep's tables have"):
+        SweepError, match="quality: cannot be searched, because a sweep's tables have columns"
+    ):
+        load_spec(spec(space={"quality": {"real": [0.0, 1.0]}}))

@@ -57,6 +57,15 @@ drive(Arm(spec, spec.methods[0], 0, folder), folder)
 """
 
 
+CODE_OF = """
+import json
+from recsys.sweeps.provenance import _modules
+from recsys.sweeps.spec import find_spec, load_spec
+
+print(json.dumps(_modules(load_spec(find_spec("hill")))))
+"""
+
+
 def drive_sweep(project):
     """Without Ray, which would only place the trials; in a process whose project is this one."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(project), str(ROOT)])}
@@ -81,4 +90,24 @@ def test_trials_are_runs(hill):
     (folder / "grid-0.jsonl").unlink()
     drive_sweep(hill)
     assert [path.stat().st_mtime_ns for path in records] == before  # up to date: not executed again
-    assert len(ended(read_log(folder / "grid-0.jsonl")[1])) == 3
+    again = ended(read_log(folder / "grid-0.jsonl")[1])
+    assert [(trial.state, trial.metrics) for trial in again] == [(t.state, t.metrics) for t in trials]
+    # what a kernel used is no child's of the trial process; a record costs what it did, whoever reads it
+    costs = {one["parameters"]["x"]: one["core_seconds"] for one in raw}
+    assert all(trial.core_seconds == costs[trial.settings["x"]] for trial in (trials[0], trials[2], again[0]))
+    assert trials[1].core_seconds > 0
+
+
+def test_an_edit_of_the_notebook_is_an_edit_of_the_sweep(hill):
+    command = [sys.executable, "-c", CODE_OF]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(hill), str(ROOT)])}
+
+    def code() -> dict[str, str]:
+        done = subprocess.run(command, cwd=hill, env=environment, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    before = code()
+    write_notebook(hill / "notebooks" / "00_hill.ipynb", PARAMETERS, *CELLS, "print(1)\nx = x + 0")
+    after = code()
+    place = "notebooks/00_hill.ipynb"
+    assert before[place] != after[place]
