@@ -208,6 +208,4 @@ def test_an_arm_that_gave_up_is_not_up_to_date(spec, tmp_path, capsys):
 
 def test_a_searched_name_that_the_tables_have_is_refused(spec):
     with pytest.raises(SweepError, match="quality: cannot be searched, because a sweep's tables have"):
-        SweepError, match="quality: cannot be searched, because a sweep's tables have columns"
-    ):
         load_spec(spec(space={"quality": {"real": [0.0, 1.0]}}))
