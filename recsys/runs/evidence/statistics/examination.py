@@ -180,6 +180,10 @@ def _tested(criterion: Criterion, rule: Rule, matched: Matched, family: Family, 
         test_line=criterion.sign * line,
     )
     message, lacks = _too_few(matched, family, policy)
+    if rule == "level" and estimate.units > 1 and estimate.se == 0 and not lacks:
+        # six of six say little about the seventh: an interval of no width would say that they say all
+        message = f"all {estimate.units:g} {criterion.pair}s gave the same value: its spread is not known"
+        lacks = f"{criterion.pair}s that differ"
     if lacks:
         # the estimate may be shown, but does not count
         return replace(finding, message=message, lacks=lacks, p_support=1.0, p_refute=1.0)

@@ -104,3 +104,15 @@ def test_a_score_at_its_floor_decides_nothing(tmp_path, hits, decides):
     if not decides:
         assert finding.state == "undecided"
         assert "only 3 of 2000 users score other than 0" in finding.message
+
+
+def test_lists_that_all_say_the_same_hold_no_level(tmp_path):
+    """Six of six surges caught: the interval [1, 1] was above .9; an exact one reaches down to .54."""
+    asked = {"metric": "share_caught_x3", "treatment": {"side": "both"}, "value": 0.9}
+    asked |= {"pair": "list", "alternative": "greater"}
+    for seed in range(3):
+        folder = make_record(tmp_path, "14_x", {"side": "both", "seed": seed}).folder
+        pd.DataFrame({"list": range(6), "share_caught_x3": 1.0}).to_parquet(folder / "lists.parquet")
+    finding = found(tmp_path, "level", asked, "14_x")
+    assert finding.state == "undecided"
+    assert finding.message == "all 6 lists gave the same value: its spread is not known"
