@@ -183,7 +183,6 @@ def test_an_arm_gives_up_when_everything_fails(tmp_path):
 
 
 def test_failures_that_cost_nothing_end_a_search_too(tmp_path):
-    """Under core seconds they would go on for ever: the defaults ran first, and well."""
     arm = Arm(small_spec(budget={"core_seconds": 60}), Method(sampler="random"), 0, tmp_path)
     arm.end(arm.propose()[0], "done", {"metrics": {"quality": 0.5, "cost": 1.0}, "core_seconds": 1.0})
     while proposed := arm.propose():
