@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,8 @@ class Arm:
     def given_up(self) -> bool:
         """Whether `PATIENCE` trials have failed without any success, or `IN_A_ROW` after some: something is
         wrong, and failures that cost nothing would never spend a budget of core seconds."""
-        failed = [trial.state == FAILED for trial in self.trials]
-        return (len(failed) >= PATIENCE and all(failed)) or (
-            len(failed) >= IN_A_ROW and all(failed[-IN_A_ROW:])
-        )
+        failed = sum(1 for _ in takewhile(lambda trial: trial.state == FAILED, reversed(self.trials)))
+        return failed >= (PATIENCE if failed == len(self.trials) else IN_A_ROW)
 
     @property
     def complete(self) -> bool:

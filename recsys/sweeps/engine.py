@@ -63,7 +63,7 @@ def _run_arm(arm: Arm, folder: Path, side_by_side: int, on_end: Callable[[Trial]
     from ray.tune import CheckpointConfig, RunConfig, TuneConfig, Tuner, with_resources
 
     from recsys.sweeps.searcher import ArmSearcher
-    from recsys.sweeps.trainable import SweepTrainable
+    from recsys.sweeps.trials.trainable import SweepTrainable
 
     spec, objective = arm.spec, arm.spec.objectives[0]
     if arm.method.scheduler == "pbt":

@@ -10,7 +10,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from recsys.sweeps.arm import Arm
-from recsys.sweeps.trainable import SAID, STATE
+from recsys.sweeps.trials.trainable import SAID, STATE
 from recsys.training.hyperparameter_search.trial import DONE, FAILED, STOPPED, Trial
 
 LOST = "Ray's worker died (memory of the machine, or a lost node)"
@@ -31,8 +31,7 @@ class ArmSearcher(Searcher):
         first = arm.spec.objectives[0]
         super().__init__(metric=first.metric, mode=first.direction)
         self.arm, self.ask, self.on_end = arm, ask, on_end
-        self.numbers: dict[str, int] = {}
-        self.begun: dict[str, float] = {}
+        self.running: dict[str, tuple[int, float]] = {}  # trial id → its number, when it was handed out
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """The job of the next trial, or Tune's signal that there is none left."""
@@ -40,25 +39,25 @@ class ArmSearcher(Searcher):
         if proposed is None:
             return Searcher.FINISHED
         number, settings = proposed
-        self.numbers[trial_id], self.begun[trial_id] = number, time.monotonic()
+        self.running[trial_id] = number, time.monotonic()
         every = self.ask["ask"]["unsearched"] | settings
         return {**self.ask, "ask": self.ask["ask"] | {"number": number, "settings": every}}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if result[STATE] == "running":
             said = json.loads(result[SAID])
-            number = self.numbers[trial_id]
+            number, _ = self.running[trial_id]
             self.arm.report(number, result["training_iteration"], said["metrics"], said["core_seconds"])
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        number = self.numbers.pop(trial_id, None)
-        if number is None:
+        if trial_id not in self.running:
             return
+        number, begun = self.running.pop(trial_id)
         if error or not result or STATE not in result:
             # what it used went with it: all of the time that it held its cores
-            seconds = time.monotonic() - self.begun[trial_id]
+            seconds = time.monotonic() - begun
             used = seconds * self.arm.spec.needs.threads
             said = {"reason": LOST, "seconds": seconds, "core_seconds": used}
             self.on_end(self.arm.end(number, FAILED, said))

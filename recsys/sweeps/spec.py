@@ -19,12 +19,13 @@ from recsys.sweeps.functions.registry import FUNCTIONS
 from recsys.training.hyperparameter_search.samplers import SAMPLERS
 from recsys.training.hyperparameter_search.search import Budget, SearchError
 from recsys.training.hyperparameter_search.spaces import Choice, Range, Real, SpaceError, read_space
+from recsys.training.hyperparameter_search.trial import Trial
 
 NAME = r"^[a-z0-9_]+$"  # of a sweep, and so of its folder
 LEAST_MEMBERS = 4  # of a population: one is replaced, one is copied, two stand between
 
-# of `recsys.sweeps.results.sweep_trials`, beside the settings and the metrics
-COLUMNS = ("number", "state", "reason", "seconds", "core_seconds", "spent", "counts", "method", "repeat")
+# columns of `recsys.sweeps.results.sweep_trials` beside the settings and the metrics
+COLUMNS = Trial.__dataclass_fields__.keys() - {"settings", "metrics"} | {"method", "repeat"}
 
 
 class SweepError(ValueError):

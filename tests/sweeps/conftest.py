@@ -7,7 +7,7 @@ import pytest
 from recsys.sweeps.arm import Arm
 from recsys.sweeps.engine import ask
 from recsys.sweeps.spec import Method, Spec
-from recsys.sweeps.trial_client import TrialClient
+from recsys.sweeps.trials.trial_client import TrialClient
 from recsys.training.hyperparameter_search.trial import DONE, FAILED
 
 SPACE = {"x": {"real": [-1.0, 1.0]}, "y": {"real": [-1.0, 1.0]}}

@@ -10,7 +10,7 @@ import pytest
 from recsys.sweeps.arm import IN_A_ROW, PATIENCE, Arm
 from recsys.sweeps.results import failures, status_table, sweep_folder, sweep_reports, sweep_trials
 from recsys.sweeps.spec import Method
-from recsys.sweeps.trial_client import TrialClient
+from recsys.sweeps.trials.trial_client import TrialClient
 from recsys.training.hyperparameter_search.trial import DONE, STOPPED
 from recsys.training.hyperparameter_search.trial_log import TrialLogError
 from tests.sweeps.conftest import drive, small_spec

@@ -15,7 +15,7 @@ from ray.tune import Callback, CheckpointConfig, RunConfig, TuneConfig, Tuner, g
 from recsys.sweeps.arm import Arm
 from recsys.sweeps.population.scheduler import make_population
 from recsys.sweeps.searcher import LOST
-from recsys.sweeps.trainable import SAID, STATE, SweepTrainable
+from recsys.sweeps.trials.trainable import SAID, STATE, SweepTrainable
 from recsys.training.hyperparameter_search.trial import DONE, FAILED, Trial
 
 KEPT = 3  # checkpoints of a member: a donor may have gone on since

@@ -14,7 +14,7 @@ from recsys.sweeps.engine import ask
 from recsys.sweeps.results import read_arms, sweep_folder
 from recsys.sweeps.spec import Spec
 from recsys.sweeps.studies.commands import MeasurementFailed, ends, runs_of, timed_sweep, write_spec
-from recsys.sweeps.trial_client import TrialClient
+from recsys.sweeps.trials.trial_client import TrialClient
 from recsys.training.hyperparameter_search.trial import STOPPED
 
 RATES = {"learning_rate": {"real": [0.0002, 0.01], "log": True}, "drop": {"real": [0.1, 0.7]}}

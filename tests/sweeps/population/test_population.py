@@ -15,8 +15,8 @@ from recsys.sweeps.population.scheduler import _mutations, _within, make_populat
 from recsys.sweeps.report import write_sweep_report
 from recsys.sweeps.results import failures, status_table, sweep_folder, sweep_reports, sweep_trials
 from recsys.sweeps.spec import Method
-from recsys.sweeps.trainable import SAID, STATE
-from recsys.sweeps.trial_client import NotSaved, TrialClient
+from recsys.sweeps.trials.trainable import SAID, STATE
+from recsys.sweeps.trials.trial_client import NotSaved, TrialClient
 from recsys.training.hyperparameter_search.spaces import Choice, Real, Whole
 from recsys.training.hyperparameter_search.trial import DONE
 from tests.conftest import ROOT

@@ -44,8 +44,7 @@ class Session:
 
     def __init__(self, out: int):
         self._out = os.fdopen(out, "w", encoding="utf-8")
-        self._begun = 0.0
-        self._cost: Callable[[], float] = lambda: _core_seconds() - self._begun
+        self._cost = _since(_core_seconds)  # core seconds of the running trial so far
 
     def serve(self) -> None:
         """Run trials as they are sent until the input closes."""
@@ -66,16 +65,14 @@ class Session:
             raise Stopped
 
     def _run(self, asked: dict[str, Any]) -> None:
-        self._begun = _core_seconds()
-        self._cost = lambda: _core_seconds() - self._begun
+        self._cost = _since(_core_seconds)
         try:
             if asked["notebook"]:
-                from recsys.sweeps.notebook_trial import run_notebook
+                from recsys.sweeps.trials.notebook_trial import run_notebook
 
-                begun = (
-                    time.monotonic()
-                )  # a kernel is no child of this process: what it used is not known here
-                self._cost = lambda: asked["threads"] * (time.monotonic() - begun)
+                # a kernel is no child of this process: what one that fails has used is not known
+                elapsed = _since(time.monotonic)
+                self._cost = lambda: asked["threads"] * elapsed()
                 metrics, used = run_notebook(asked)
                 self._cost = lambda: used
                 self._say("result", _plain(metrics))
@@ -84,7 +81,7 @@ class Session:
 
                 function = FUNCTIONS.load(asked["function"])
                 function.prepare(asked["settings"])
-                self._begun = _core_seconds()  # imports and data are no trial's cost
+                self._cost = _since(_core_seconds)  # imports and data are no trial's cost
                 report = Reporter(self, asked.get("start"))
                 self._say("result", _plain(function.run(asked["settings"], report)))
         except Stopped:
@@ -108,6 +105,12 @@ def _plain(metrics: Mapping[str, float]) -> dict[str, float | None]:
     """Metrics as JSON numbers; non-finite values become null."""
     numbers = {name: float(value) for name, value in metrics.items()}
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+
+def _since(clock: Callable[[], float]) -> Callable[[], float]:
+    """What the clock has advanced by since now."""
+    begun = clock()
+    return lambda: clock() - begun
 
 
 def _core_seconds() -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ray.tune import Trainable
 
-from recsys.sweeps.trial_client import TrialClient
+from recsys.sweeps.trials.trial_client import TrialClient
 
 STATE = "sweep_state"  # of a result: "running", "done" or "failed"
 SAID = "sweep_said"  # the values for the log as JSON, since Tune flattens nested mappings

@@ -40,7 +40,7 @@ def _modules(spec: Spec) -> dict[str, str]:
             parts[spec.notebook if name == START else name.partition(":")[0]].append((name, digest))
         return {place: _hash(sorted(own)) for place, own in sorted(parts.items())}
 
-    own = ("recsys.sweeps.functions", "recsys.sweeps.trial_process")
+    own = ("recsys.sweeps.functions", "recsys.sweeps.trials.trial_process")
     names = [name for name in sys.modules if name.startswith("recsys.")]
     kept = [name for name in names if name.startswith(own) or not name.startswith(OUTSIDE)]
     sources, found = own_sources(), {}

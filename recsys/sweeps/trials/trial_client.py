@@ -147,7 +147,7 @@ class TrialClient:
         self._settled = None
         reading, writing = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "recsys.sweeps.trial_process", str(writing)],
+            [sys.executable, "-m", "recsys.sweeps.trials.trial_process", str(writing)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
