@@ -31,6 +31,8 @@ import yaml
 from recsys.data.errors import RegistryError
 from recsys.data.families import KINDS, Family, family
 
+DEEPEST = 50  # levels; Python's own limit of calls must not be met, where finalizers fail as well
+
 
 @dataclass(frozen=True)
 class SourceFile:
@@ -96,7 +98,18 @@ def unknown(kind: str, name: str, known: list[str], owner: str) -> str:
 
 
 class _Strict(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which PyYAML would silently take the last."""
+    """Refuses a key that stands twice, of which PyYAML would silently take the last, and deep nesting."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.depth > DEEPEST:
+            raise yaml.MarkedYAMLError(None, None, "nested too deeply", self.peek_event().start_mark)
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -119,8 +132,6 @@ def read_registry(path: Path) -> dict[str, Source]:
         raise RegistryError(f"RECSYS_SOURCES: cannot read {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RegistryError(f"RECSYS_SOURCES: {path} is not YAML: {' '.join(str(error).split())}") from error
-    except RecursionError:
-        raise RegistryError(f"RECSYS_SOURCES: {path} is nested too deeply") from None
     if not isinstance(content, dict):
         raise RegistryError(f"RECSYS_SOURCES: {path} must map data set names to entries")
     return {str(name): source_from(str(name), entry) for name, entry in content.items()}

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedBase, CommentedMap
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -46,8 +47,6 @@ def read_yaml(path: Path, error: type[ValueError]) -> CommentedMap:
         raise error(f"{path.name}{where}: not valid YAML: {told}") from None
     except YAMLError as problem:
         raise error(f"{path.name}: not valid YAML: {problem}") from None
-    except RecursionError:
-        raise error(f"{path.name}: nested more than {DEEPEST} levels deep") from None
     if not isinstance(whole, CommentedMap):
         raise error(f"{path.name}: expected keys with values, found {type(whole).__name__}")
     if found := _odd(whole):
@@ -60,7 +59,26 @@ def read_yaml(path: Path, error: type[ValueError]) -> CommentedMap:
 def _tree(text: str) -> Any:
     """Kept, because a tenth of a second a file is long where every broken claim asks for its line; nobody
     changes a tree."""
-    return YAML(typ="rt").load(text)
+    reader = YAML(typ="rt")
+    reader.Composer = _Shallow
+    return reader.load(text)
+
+
+class _Shallow(Composer):
+    """Refuses what is nested too deeply while reading: at Python's own limit of calls anything may fail,
+    even a finalizer that the garbage collector happens to call there."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.depth > DEEPEST:
+            mark = self.parser.peek_event().start_mark
+            raise MarkedYAMLError(None, None, f"nested more than {DEEPEST} levels deep", mark)
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
 
 
 def _odd(whole: CommentedMap) -> tuple[tuple, str] | None:

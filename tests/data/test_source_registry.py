@@ -58,7 +58,7 @@ def test_wrong_registry_entries_are_named(register, fields, message):
         ("small: {family: s3rec, files: [{name: a}], family: table}", "the key 'family' stands twice"),
         ("small:\n  files: [{name: a, path: b, name: c}]\n", "line 2"),
         ("small: {files: []}\nother: {}\nsmall: {}\n", "the key 'small' stands twice"),
-        ("a: " + "[" * 5000, "nested too deeply"),
+        ("a: " + "[" * 5000, 'nested too deeply in "<unicode string>", line 1'),
         ("a: &a [*a]\n", "must be a mapping of fields"),
         ("a: !!python/object/apply:os.system [id]", "is not YAML"),
     ],

@@ -47,7 +47,7 @@ def test_cells_are_the_product_without_duplicates(tmp_path):
         ("question: Does", "quick: &q [*q]\nquestion: Does", "contains itself|Extra inputs"),
         ("{dataset: demo_store}", '{1: a, "1": b}', "the key '1' stands twice, with and without quotes"),
         ("Does it work?", "\x07", "not valid YAML"),
-        ("Does it work?", "[" * 1000, "nested more than 50 levels deep|not valid YAML"),
+        ("Does it work?", "[" * 1000, r"line \d+: .*nested more than 50 levels deep"),
         ("{dataset: demo_store}", "{dataset: " + "[" * 60 + "]" * 60 + "}", "nested more than 50 levels"),
     ],
 )
