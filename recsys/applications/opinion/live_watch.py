@@ -5,8 +5,10 @@ when the watermark has passed its end; a text of a closed day is late, counted a
 depend on the texts in the order of arrival, and not on where that was cut into batches. A day on which
 nothing at all was read was not watched and is not folded, as in `surges.stream_of`.
 
-A text whose time lies more than `LEAP` from the clock is strange, counted and left out. `AGREED` of them in a
-row that agree with each other are believed: then the clock was wrong, or nothing was written for so long.
+A text whose time lies more than `AHEAD` after the clock, or `LEAP` before it (`AHEAD` as long as fewer
+than `AGREED` texts have set the clock), is strange, counted and left out: believed, one wrong date would close
+all days up to it. `AGREED` of them in a row that agree with each other are believed: then the clock was wrong,
+or nothing was written for so long.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from typing import NamedTuple
 from recsys.applications.opinion.alarm import NEW, AlarmSpec, step
 from recsys.streaming.events import DAY
 
-LEAP = 366 * DAY  # milliseconds
+AHEAD = 31 * DAY  # milliseconds
+LEAP = 366 * DAY
 AGREED = 5  # strange texts
 
 
@@ -65,7 +68,8 @@ class LiveWatch:
     def _take(self, text: DatedText) -> list[Alarm]:
         day = text.time // DAY
         self.open = day if self.open is None else self.open
-        if abs(text.time - max(self.clock, self.open * DAY)) > LEAP:
+        behind = LEAP if self.believed >= AGREED else AHEAD  # a clock that few texts set may be the wrong one
+        if not -behind <= text.time - max(self.clock, self.open * DAY) <= AHEAD:
             return self._strange(text)
         self.odd.clear()
         self.believed += 1
