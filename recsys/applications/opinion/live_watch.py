@@ -5,10 +5,10 @@ when the watermark has passed its end; a text of a closed day is late, counted a
 depend on the texts in the order of arrival, and not on where that was cut into batches. A day on which
 nothing at all was read was not watched and is not folded, as in `surges.stream_of`.
 
-A text whose time lies more than `AHEAD` after the clock, or `LEAP` before it (`AHEAD` as long as fewer
-than `AGREED` texts have set the clock), is strange, counted and left out: believed, one wrong date would close
-all days up to it. `AGREED` of them in a row that agree with each other are believed: then the clock was wrong,
-or nothing was written for so long.
+A text whose time lies more than `AHEAD` after the clock, or `LEAP` before it (`AHEAD` as long as fewer than
+`AGREED` texts have set the clock), is strange, counted and left out: believed, one wrong date would close all
+days up to it. `AGREED` of them in a row that agree with each other are believed: then the clock was wrong, or
+nothing was written for so long.
 """
 
 from __future__ import annotations

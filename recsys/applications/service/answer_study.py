@@ -17,19 +17,21 @@ from recsys.applications.service.help_texts import HELP
 from recsys.applications.service.masking import mask
 from recsys.applications.service.tasks import DEMO, ServiceTask, load_service
 from recsys.encoders.backbone import Backbone
-from recsys.models.prompting.generator import load_generator
+from recsys.models.prompting.generator import Generator, load_generator
 
 
 @dataclass(frozen=True)
 class AnswerStudy:
     """lists: a row a question: "composed:difference", what is shown less the best page, and
     "over_pages:difference", less the pages one after another; shares of the needed facts. table: what a
-    reader sees. answers: a row a question: question, pages, shown, written, wrong."""
+    reader sees. answers: a row a question: question, pages, shown, written, made up. writer: what worded
+    them."""
 
     metrics: dict[str, float]
     lists: pd.DataFrame
     table: pd.DataFrame
     answers: pd.DataFrame
+    writer: Generator | None
 
 
 def asked_questions(service: ServiceTask, count: int) -> pd.DataFrame:
@@ -105,7 +107,7 @@ def study_answers(
         }
     )
     table = facts.groupby(asked["wishes"]).mean().rename_axis("wishes").reset_index()
-    return AnswerStudy(_metrics(answers, facts, lists), lists, table, _told(asked, pages, answers))
+    return AnswerStudy(_metrics(answers, facts, lists), lists, table, _told(asked, pages, answers), writer)
 
 
 def _metrics(answers: list[Answer], facts: pd.DataFrame, lists: pd.DataFrame) -> dict[str, float]:

@@ -1,13 +1,17 @@
 """Parts of service tasks, intents that are held out, and the search that answers them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.applications.classifiers import Learning, Nearest, quality, shop_weights, solve
+from recsys.applications.classifiers import Learning, Nearest, Solved, quality, shop_weights, solve
+from recsys.applications.service import study as study_module
 from recsys.applications.service.answer_study import asked_questions, study_answers
 from recsys.applications.service.composition import HelpSearch
 from recsys.applications.service.demo_questions import WORDINGS
+from recsys.applications.service.desk import demo_desk, hostile_table
 from recsys.applications.service.help_texts import HELP
 from recsys.applications.service.new_intents import judge_new_intents
 from recsys.applications.service.study import plain_metrics, serve
@@ -85,6 +89,15 @@ def test_words_beat_the_commonest_intent():
     assert len(served.positions) == len(service.task.test)
 
 
+def test_intents_held_out_are_no_zeros_in_f1(monkeypatch):
+    service = load_service("demo_store", held_out=0.2)
+    right = np.eye(len(service.task.labels))[service.task.test.labels]
+    perfect = Solved(service.task, SimpleNamespace(outputs=lambda part: right))
+    monkeypatch.setattr(study_module, "solve", lambda task, how: perfect)
+    served = serve(service, Learning("tfidf"), others=False)
+    assert served.metrics["accuracy"] == served.metrics["f1_macro"] == 1
+
+
 def test_an_encoder_starts_from_the_shops_weights():
     weights = shop_weights("demo_store", "random-bert", 3, 0)
     plain = load_backbone("random-bert").model.state_dict()
@@ -134,6 +147,8 @@ def test_what_a_random_generator_writes_is_never_shown_unless_it_is_faithful():
     assert (told["written"] != "").all()
     made_up = told["made up"] != ""
     assert (told.loc[made_up, "shown"] != told.loc[made_up, "written"]).all()
+    desk = demo_desk(load_service("demo_store"), load_backbone("random-bert"), study.writer, refused=0.0)
+    assert hostile_table(desk)[1] == {"errors_in_replies": 0.0, "errors_in_log": 0.0}
 
 
 def test_pictures():
