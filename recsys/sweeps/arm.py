@@ -205,19 +205,21 @@ def arm_name(method: Method, repeat: int) -> str:
 
 
 def identity(spec: Spec, method: Method, repeat: int) -> dict[str, Any]:
-    """What a log must agree on to be resumed. The budget is left out, so it may be raised."""
+    """What a log must agree on to be resumed. The budget is left out, so it may be raised; but not that of a
+    population, whose members are trained together."""
+    population = method.scheduler == "pbt"
     return {
         "sweep": spec.name,
         "runs": spec.target,
         "fixed": spec.fixed,
         "space": written(spec.ranges),
         "objectives": [one.model_dump() for one in spec.objectives],
-        "method": method.model_dump(exclude=set() if method.scheduler == "pbt" else OF_POPULATIONS),
+        "method": method.model_dump(exclude=set() if population else OF_POPULATIONS),
         "first": spec.first,
         "seed": spec.seed,
         "repeat": repeat,
         "threads": spec.needs.threads,
-    }
+    } | ({"members": spec.allowed.trials} if population else {})
 
 
 def _now() -> float:

@@ -70,8 +70,8 @@ def sweep_command(
             _put_aside(console, folder)
             there = False
         arms = make_arms(spec, folder, runs)
-        for arm in arms if retry_failed else []:
-            arm.try_failed_again()
+        if retry_failed:
+            _try_failed_again(console, arms)
         due = [arm for arm in arms if not arm.complete]
         # after the samplers are loaded, as when the list of modules was written
         changed = changed_since(folder, spec) if there else None
@@ -121,17 +121,39 @@ def make_arms(spec: Spec, folder: Path, runs: Path | None = None) -> list[Arm]:
 
 
 def _history(spec: Spec, runs: Path | None) -> list[Trial]:
-    return [trial for name in spec.warm_start for trial in _earlier(name, runs)]
+    return [trial for name in spec.warm_start for trial in _earlier(name, spec, runs)]
 
 
-def _earlier(name: str, runs: Path | None) -> list[Trial]:
+def _earlier(name: str, spec: Spec, runs: Path | None) -> list[Trial]:
+    """The trials of an earlier sweep that a sampler of this one can learn from."""
     from recsys.sweeps.results import ended
     from recsys.sweeps.spec import SweepError
+    from recsys.training.hyperparameter_search.tpe import teaches
 
     found = [trial for _, events in read_arms(sweep_folder(name, runs)).values() for trial in ended(events)]
     if not found:
         raise SweepError(f"warm_start: no trials of '{name}' in {sweep_folder(name, runs)}")
-    return found
+    metrics = [objective.metric for objective in spec.objectives]
+    fitting = [trial for trial in found if teaches(trial, spec.ranges, metrics)]
+    if not fitting:
+        raise SweepError(
+            f"warm_start: none of the {len(found)} trials of '{name}' has {', '.join(metrics)} "
+            f"for settings in this space ({', '.join(spec.ranges)})"
+        )
+    return fitting
+
+
+def _try_failed_again(console: Console, arms: list[Arm]) -> None:
+    whole = [arm for arm in arms if arm.method.scheduler == "pbt"]
+    for arm in arms:
+        if arm not in whole:
+            arm.try_failed_again()
+    if kept := [arm.name for arm in whole if any(trial.state == "failed" for trial in arm.trials)]:
+        console.print(
+            f"{', '.join(kept)}: members of a population are trained together, none is tried again alone; "
+            "--restart runs it anew",
+            soft_wrap=True,
+        )
 
 
 def _run(
@@ -163,6 +185,7 @@ def _dry_run(console: Console, spec: Spec, folder: Path | None, runs: Path | Non
     import tempfile
 
     from recsys.sweeps.arm import Arm, arm_name
+    from recsys.training.hyperparameter_search.trial_log import TrialLogError
 
     history = _history(spec, runs)
     table = Table("arm", "ended", "next settings", title=spec.question)
@@ -172,7 +195,10 @@ def _dry_run(console: Console, spec: Spec, folder: Path | None, runs: Path | Non
                 log = Path(scratch) / f"{arm_name(method, repeat)}.jsonl"
                 if folder and (folder / log.name).is_file():
                     shutil.copyfile(folder / log.name, log)
-                arm = Arm(spec, method, repeat, Path(scratch), history)
+                try:
+                    arm = Arm(spec, method, repeat, Path(scratch), history)
+                except TrialLogError as error:  # it names the copy, which is gone when it is read
+                    raise TrialLogError(str(error).replace(scratch, str(folder))) from None
                 done = len(arm.trials)
                 asked = [] if arm.complete else [arm.propose() for _ in range(SHOWN)]
                 shown = "\n".join(str(one[1]) for one in asked if one)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from recsys.sweeps.command import make_arms, sweep_command
 from recsys.sweeps.provenance import changed_since
 from recsys.sweeps.spec import Method, SweepError, load_spec
 from recsys.training.hyperparameter_search.trial import DONE
+from recsys.training.hyperparameter_search.trial_log import TrialLogError
 from tests.conftest import ROOT
 from tests.sweeps.test_spec import GOOD
 
@@ -106,6 +108,10 @@ def test_an_earlier_sweep_is_told_as_history(spec, tmp_path):
     assert arms[0].trials == []
     with pytest.raises(SweepError, match="warm_start"):
         make_arms(later.model_copy(update={"warm_start": ["none"]}), tmp_path / "x", tmp_path)
+    beside = {"y": {"real": [-1.0, 1.0]}, "x": {"real": [-0.9, -0.8]}}
+    for space in (beside, GOOD["space"] | {"fault": {"choice": ["none"]}}):
+        with pytest.raises(SweepError, match=r"none of the 1 trials of 'one' has quality.* in this space"):
+            make_arms(later.model_copy(update={"space": space}), tmp_path / "x", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +136,9 @@ def test_a_dry_run_goes_on_from_the_log_and_changes_nothing(spec, tmp_path, caps
     said = capsys.readouterr().out
     assert not any(str(settings["x"]) in said for settings in tried)
     assert arm.log.path.read_bytes() == before
+    edited = spec(fixed={"epochs": 3})
+    with pytest.raises(TrialLogError, match=f"^{re.escape(str(arm.log.path))} is of another search: fixed"):
+        sweep_command(console, str(edited), dry_run=True, runs=tmp_path / "runs")
 
 
 def test_failed_trials_are_tried_again_only_when_resuming(spec, tmp_path):

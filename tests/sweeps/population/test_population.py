@@ -8,17 +8,21 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from rich.console import Console
 
 from recsys.sweeps.arm import Arm
+from recsys.sweeps.command import sweep_command
 from recsys.sweeps.population.engine import PopulationLog
 from recsys.sweeps.population.scheduler import _mutations, _within, make_population
+from recsys.sweeps.provenance import write_provenance
 from recsys.sweeps.report import write_sweep_report
 from recsys.sweeps.results import failures, status_table, sweep_folder, sweep_reports, sweep_trials
-from recsys.sweeps.spec import Method
+from recsys.sweeps.spec import Method, load_spec
 from recsys.sweeps.trials.trainable import SAID, STATE
 from recsys.sweeps.trials.trial_client import NotSaved, TrialClient
 from recsys.training.hyperparameter_search.spaces import Choice, Real, Whole
-from recsys.training.hyperparameter_search.trial import DONE
+from recsys.training.hyperparameter_search.trial import DONE, FAILED
+from recsys.training.hyperparameter_search.trial_log import TrialLogError
 from tests.conftest import ROOT
 from tests.sweeps.conftest import small_spec
 
@@ -113,6 +117,33 @@ def test_a_population_that_was_cut_off_begins_anew(tmp_path):
     assert kept == ["random+pbt-0.cut-off", "random+pbt-0.cut-off-2", "random+pbt-0.jsonl"]
     events = [json.loads(line) for line in (tmp_path / "random+pbt-0.cut-off").read_text().splitlines()[1:]]
     assert [event["event"] for event in events] == [*["handed out"] * 4, "report", "changed", "ended"]
+
+
+def finished_population(path, runs):
+    """All members ended, the last one failed; the sweep's folder."""
+    whole = load_spec(path)
+    folder = sweep_folder("crowd", runs)
+    arm = Arm(whole, whole.methods[0], 0, folder)
+    while proposed := arm.propose():
+        failed = proposed[0] == MEMBERS - 1
+        arm.end(proposed[0], FAILED if failed else DONE, {"metrics": {"quality": 0.1}, "reason": "crashed"})
+    arm.log.close()
+    write_provenance(folder, whole)
+    return folder
+
+
+def test_a_finished_population_is_neither_run_again_for_a_failed_member_nor_for_more(tmp_path, capsys):
+    path, runs = spec(tmp_path), tmp_path / "runs"
+    folder = finished_population(path, runs)
+    before = (folder / "random+pbt-0.jsonl").read_bytes()
+    asked = {"runs": runs, "resume": True}
+    assert sweep_command(Console(width=200), str(path), retry_failed=True, **asked) == 0
+    assert "random+pbt-0: members of a population are trained together" in capsys.readouterr().out
+    path.write_text(path.read_text().replace(f"trials: {MEMBERS}", f"trials: {MEMBERS + 4}"))
+    with pytest.raises(TrialLogError, match="members was 8, now it is 12"):
+        sweep_command(Console(width=200), str(path), **asked)
+    assert [one.name for one in folder.glob("random*")] == ["random+pbt-0.jsonl"]
+    assert (folder / "random+pbt-0.jsonl").read_bytes() == before
 
 
 def test_the_last_report_before_an_exchange_is_logged_before_it(tmp_path):
