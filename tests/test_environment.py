@@ -1,6 +1,8 @@
 """pyproject.toml, requirements.lock and environment.yml name the same versions."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import metadata, version
 
@@ -68,3 +70,12 @@ def test_it_installs_on_the_first_release_of_the_oldest_python(name):
     """Debian 12 has Python 3.11.2: a package that asks for 3.11.5 would stop `make` there."""
     first = Version(PROJECT["requires-python"].removeprefix(">=") + ".0")
     assert first in SpecifierSet(metadata(name).get("Requires-Python") or "")
+
+
+def test_no_process_builds_the_parser_of_internationalised_addresses():
+    """jsonschema from 4.25 on does so when it is imported, by Jupyter and by each of Ray's processes: seconds."""
+    asked = "import nbformat, ray, sys; print({'lark', 'rfc3987_syntax'} & sys.modules.keys())"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout == "set()\n"
