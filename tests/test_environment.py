@@ -73,7 +73,7 @@ def test_it_installs_on_the_first_release_of_the_oldest_python(name):
 
 
 def test_no_process_builds_the_parser_of_internationalised_addresses():
-    """jsonschema from 4.25 on does so when it is imported, by Jupyter and by each of Ray's processes: seconds."""
+    """jsonschema from 4.25 on does, when Jupyter or any process of Ray imports it: for seconds."""
     asked = "import nbformat, ray, sys; print({'lark', 'rfc3987_syntax'} & sys.modules.keys())"
     done = subprocess.run(
         [sys.executable, "-c", asked], capture_output=True, text=True, timeout=120, check=True
