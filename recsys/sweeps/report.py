@@ -81,7 +81,7 @@ def _figures(frame: pd.DataFrame) -> dict[str, Axes]:
 def _population(reports: pd.DataFrame, frame: pd.DataFrame) -> dict[str, Axes]:
     """The members' paths through the first setting that is a number; nothing without a population."""
     space = read_space(frame.attrs["space"])
-    numbers = [name for name, one in space.items() if not isinstance(one, Choice)]
+    numbers = [name for name, one in space.items() if name in reports and not isinstance(one, Choice)]
     if "donor" not in reports or not numbers:
         return {}
     metric, log = frame.attrs["objectives"][0]["metric"], getattr(space[numbers[0]], "log", False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from recsys.training.hyperparameter_search.trial import DONE, FAILED, STOPPED, T
 from recsys.training.hyperparameter_search.trial_log import read_log
 
 FOLDER = "sweeps"  # subfolder of the runs, and of the committed reference records
+OWN = ("method", "repeat")  # columns of `sweep_trials`: a setting of that name is told as "method (setting)"
 
 
 def sweep_folder(name: str, runs: Path | None = None) -> Path:
@@ -48,11 +50,16 @@ def sweep_trials(name: str, runs: Path | None = None) -> pd.DataFrame:
         method = searched["method"]["sampler"]
         if searched["method"]["scheduler"] != "none":
             method += f"+{searched['method']['scheduler']}"
-        table = as_frame(ended(events))
+        trials = [replace(one, settings=_told(one.settings)) for one in ended(events)]
+        table = as_frame(trials)
         frames.append(table.assign(method=method, repeat=searched["repeat"]))
     frame = pd.concat([one for one in frames if len(one)] or frames[:1], ignore_index=True)
-    frame.attrs = {"space": searched["space"], "objectives": searched["objectives"]}
+    frame.attrs = {"space": _told(searched["space"]), "objectives": searched["objectives"]}
     return frame
+
+
+def _told(settings: dict[str, Any]) -> dict[str, Any]:
+    return {f"{name} (setting)" if name in OWN else name: value for name, value in settings.items()}
 
 
 def sweep_reports(name: str, runs: Path | None = None) -> pd.DataFrame:

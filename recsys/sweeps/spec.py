@@ -24,8 +24,8 @@ from recsys.training.hyperparameter_search.trial import Trial
 NAME = r"^[a-z0-9_]+$"  # of a sweep, and so of its folder
 LEAST_MEMBERS = 4  # of a population: one is replaced, one is copied, two stand between
 
-# columns of `recsys.sweeps.results.sweep_trials` beside the settings and the metrics
-COLUMNS = Trial.__dataclass_fields__.keys() - {"settings", "metrics"} | {"method", "repeat"}
+# columns of `recsys.sweeps.results.sweep_trials` and `sweep_reports` beside the settings and the metrics
+COLUMNS = Trial.__dataclass_fields__.keys() - {"settings", "metrics"} | {"arm", "epoch", "donor"}
 
 
 class SweepError(ValueError):

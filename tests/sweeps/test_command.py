@@ -14,6 +14,8 @@ from recsys.sweeps import command, provenance
 from recsys.sweeps.arm import Arm
 from recsys.sweeps.command import make_arms, sweep_command
 from recsys.sweeps.provenance import changed_since
+from recsys.sweeps.report import write_sweep_report
+from recsys.sweeps.results import sweep_trials
 from recsys.sweeps.spec import Method, SweepError, load_spec
 from recsys.training.hyperparameter_search.trial import DONE
 from recsys.training.hyperparameter_search.trial_log import TrialLogError
@@ -215,6 +217,25 @@ def test_an_arm_that_gave_up_is_not_up_to_date(spec, tmp_path, capsys):
     assert "--retry-failed" in said
 
 
-def test_a_searched_name_that_the_tables_have_is_refused(spec):
-    with pytest.raises(SweepError, match="quality: cannot be searched, because a sweep's tables have"):
-        load_spec(spec(space={"quality": {"real": [0.0, 1.0]}}))
+@pytest.mark.parametrize("name", ["quality", "epoch", "seconds"])
+def test_a_searched_name_that_the_tables_have_is_refused(spec, name):
+    with pytest.raises(SweepError, match=f"{name}: cannot be searched, because a sweep's tables have"):
+        load_spec(spec(space={name: {"real": [0.0, 1.0]}}))
+
+
+def test_a_notebooks_method_can_be_searched_and_is_no_searcher(spec, tmp_path):
+    space = {"method": {"choice": ["lora", "adalora"]}, "rank": {"whole": [2, 8]}}
+    asked = {"notebook": "notebooks/03_lora_adalora_comparison.ipynb", "function": None, "fixed": {}}
+    path = spec(**asked, space=space, objectives=[{"metric": "quality_validation"}], budget={"trials": 8})
+    arm = Arm(load_spec(path), Method(), 0, tmp_path / "runs" / "sweeps" / "one")
+    while proposed := arm.propose():
+        arm.end(
+            proposed[0],
+            DONE,
+            {"metrics": {"quality_validation": 1 / (1 + proposed[1]["rank"])}, "core_seconds": 1.0},
+        )
+    trials = sweep_trials("one", tmp_path / "runs")
+    assert set(trials["method"]) == {"quasi_random"}
+    assert trials["method (setting)"].tolist() == [trial.settings["method"] for trial in arm.trials]
+    assert list(trials.attrs["space"]) == ["method (setting)", "rank"]
+    assert "What was tried" in write_sweep_report("one", tmp_path / "runs").read_text()
