@@ -85,7 +85,8 @@ def read_catalogue(path: str | Path, tell: Callable[[str], object] = warnings.wa
     Args:
         path: UTF-8 with commas; as .gz, .bz2, .xz or .zip too.
         tell: is called with a sentence for each kind of rows that are left out: those without a title, and
-            those whose id an earlier one has. A row without an id keeps its product, as "row 7".
+            those whose id an earlier one has; and for titles of several lines. A row without an id keeps its
+            product, as "row 7".
 
     Returns:
         Columns id and title, no id twice. A NUL in a text is a blank.
@@ -99,6 +100,8 @@ def read_catalogue(path: str | Path, tell: Callable[[str], object] = warnings.wa
         raise SearchError(f"no catalogue at {path}")
     try:
         header, raw = _rows(path)
+    except SearchError:
+        raise
     except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         if torn := re.search(r"Expected \d+ fields in line (\d+)", str(error)):
             raise _torn(path, torn[1]) from None
@@ -129,6 +132,9 @@ def read_catalogue(path: str | Path, tell: Callable[[str], object] = warnings.wa
         if count:
             done = ": row numbers are taken" if "no id" in one else " left out"
             tell(f"{path}: {count} {one if count == 1 else more}{done}")
+    if long := int(kept["title"].str.contains("\n").sum()):
+        titles = "title holds ends of lines" if long == 1 else "titles hold ends of lines"
+        tell(f"{path}: {long} {titles}: a quotation mark that is not closed takes in the rows below it")
     return kept
 
 

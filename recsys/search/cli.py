@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from recsys.search.engine import SearchEngine
 
 console = Console(highlight=False)
+LONGEST = 200  # letters of an id or a title that are shown
+OWN_FILES = {"catalogue.parquet", "vectors.npz", "index.json", "engine.json"}
 
 
 def search_command(
@@ -48,7 +50,7 @@ def search_command(
     folder = index or catalogue.with_name(f"{catalogue.name}.index")
     if catalogue is None and not folder.is_dir():
         raise SearchError(f"there is no index at {folder}: --catalogue FILE builds one")
-    from recsys.search.catalogue import printable, read_catalogue  # seconds, not before the checks
+    from recsys.search.catalogue import read_catalogue  # seconds, not before the checks
     from recsys.search.engine import SearchEngine
 
     source = sha256_of(catalogue) if catalogue else None
@@ -62,8 +64,14 @@ def search_command(
     table = Table("", "id", "title", "score", "words", "meaning")
     for place, row in enumerate(engine.search(query, k).itertuples(), 1):
         numbers = (f"{value:.3f}" for value in (row.score, row.words, row.meaning))
-        table.add_row(str(place), escape(printable(row.id)), escape(printable(row.title)), *numbers)
+        table.add_row(str(place), _shown(row.id), _shown(row.title), *numbers)
     console.print(table if table.row_count else "Nothing fits.")
+
+
+def _shown(text: str) -> str:
+    from recsys.search.catalogue import printable
+
+    return escape(printable(text if len(text) <= LONGEST else f"{text[:LONGEST]}…"))
 
 
 def _say(line: str) -> None:
@@ -78,10 +86,14 @@ def _stored(
     """The engine that was saved; None where it has to be built: it is of another file's content (time stamps
     do not tell: `cp -p`), saving was stopped or its files are damaged, or another encoder is asked for.
     Without the catalogue the last two are errors."""
+    from recsys.search.catalogue import printable
     from recsys.search.engine import MANIFEST, SearchEngine, saved_source
     from recsys.search.errors import SearchError
 
     if catalogue is not None and not (folder / MANIFEST).is_file():
+        there = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        if strange := sorted(set(there) - OWN_FILES):
+            raise SearchError(f"{folder} holds {printable(strange[0])}: name a folder for the index alone")
         return None
     try:
         known = saved_source(folder)

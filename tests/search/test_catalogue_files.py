@@ -1,6 +1,7 @@
 """CSVs with titles as shops export them: torn rows, missing ids, marks that cut or steer."""
 
 import gzip
+import re
 import zipfile
 
 import pytest
@@ -66,9 +67,17 @@ def test_a_comma_at_the_end_of_each_row_moves_no_column(tmp_path):
 )
 def test_a_title_that_is_torn_at_its_comma_is_named_with_its_line(tmp_path, text, line):
     (tmp_path / "a.csv").write_text(text)
-    message = f"line {line} has more fields than the header.*: put titles with commas between quotes"
-    with pytest.raises(SearchError, match=message):
+    told = f"line {line} has more fields than the header.*: put titles with commas between quotes"
+    with pytest.raises(SearchError, match=f"^{re.escape(str(tmp_path / 'a.csv'))}: {told}"):
         read_catalogue(tmp_path / "a.csv")
+
+
+def test_titles_of_several_lines_are_told(tmp_path):
+    products, said = kept(tmp_path, 'title\n"5 inch pipe\nred mug\nblue lamp\n"x" y\n')
+    assert len(products) == 1
+    assert said[0].endswith(
+        "1 title holds ends of lines: a quotation mark that is not closed takes in the rows below it"
+    )
 
 
 def test_products_without_an_id_are_told_apart_and_what_is_left_out_is_counted(tmp_path):

@@ -123,6 +123,19 @@ def test_the_command_answers_in_the_terminal(tmp_path):
         read_catalogue(tmp_path / "bad.csv")
 
 
+def test_the_command_overwrites_no_other_file_and_cuts_what_is_endless(tmp_path):
+    path = tmp_path / "shop.csv"
+    (tmp_path / "catalogue.parquet").write_text("mine")
+    SHOP.assign(title=[title + " long" * 9000 for title in SHOP["title"]]).to_csv(path, index=False)
+    app = typer.Typer()
+    app.command()(search_command)
+    asked = ["drill", "--catalogue", str(path), "--backbone", "random-bert"]
+    refused = CliRunner().invoke(app, [*asked, "--index", str(tmp_path)])
+    assert "holds shop.csv: name a folder for the index alone" in str(refused.exception)
+    assert (tmp_path / "catalogue.parquet").read_text() == "mine"
+    assert len(CliRunner().invoke(app, asked).output.splitlines()) < 150
+
+
 def test_a_kept_answer_is_no_ones_to_change_and_dies_with_the_catalogue(engine):
     first = engine.search("lamp", 3)
     first["id"] = "changed"

@@ -33,6 +33,7 @@ from recsys.training.settings import TrainingSettings
 
 TASKS = (*STAGES, "rating")
 TEXT_WIDTH, HIDDEN = 8, 16
+FLAT = 1e-3  # slope of a calibrating line that would fall
 LEAST = 1e-6  # probability, at the ends of the logit
 SETTINGS = TrainingSettings(
     epochs=6,
@@ -150,9 +151,10 @@ class JointFeedback:
             truth = np.asarray(outcomes)[:, place]
             if stage in self.tasks and 0 < truth.mean() < 1:
                 model = LogisticRegression(C=1e6).fit(_logit(found[stage])[:, None], truth)
-                # a falling line would turn the order round: then only the level is mended
-                slope = max(float(model.coef_[0, 0]), 1e-3)
-                self.lines[stage] = slope, float(model.intercept_[0])
+                slope, level = float(model.coef_[0, 0]), float(model.intercept_[0])
+                if slope < FLAT:  # it would turn the order round: then only the level is mended
+                    slope, level = FLAT, float(logit(truth.mean()) - FLAT * _logit(found[stage]).mean())
+                self.lines[stage] = slope, level
         return self
 
     @torch.no_grad()
@@ -165,6 +167,9 @@ class JointFeedback:
         found = {stage: stages[:, i].exp().double().numpy() for i, stage in enumerate(STAGES)}
         for stage, (slope, level) in self.lines.items() if calibrated else ():
             found[stage] = expit(slope * _logit(found[stage]) + level)
+        highest = 1.0  # a line of its own each: a stage never exceeds the one before
+        for stage in [one for one in STAGES if one in self.tasks]:
+            highest = found[stage] = np.minimum(found[stage], highest)
         found["rating"] = (rating.double().numpy() + self.mean_rating).clip(1, 5)
         return {name: found[name] for name in TASKS if name in self.tasks}
 

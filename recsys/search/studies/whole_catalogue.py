@@ -99,10 +99,19 @@ def _measures(scores: np.ndarray, judged: pd.DataFrame, limit: float, lowest: fl
     # a product judged twice (equal titles) counts once, with its mean grade
     grades = judged.groupby("place")["grade"].mean()
     relevant = grades.index[grades >= limit]
-    order = np.argsort(-scores, kind="stable")[: max(DEPTHS)]
-    found = {f"recall@{k}": np.isin(relevant, order[:k]).mean() if len(relevant) else np.nan for k in DEPTHS}
-    found["judged@10"] = float(np.isin(order[:10], grades.index).mean())
+    found = {
+        f"recall@{k}": _among_first(k, scores, relevant).mean() if len(relevant) else np.nan for k in DEPTHS
+    }
+    found["judged@10"] = float(_among_first(10, scores, grades.index).sum() / min(10, len(scores)))
     constant = grades.nunique() < 2
     own = scores[grades.index.to_numpy()]
     condensed = None if constant else judged_ndcg(np.zeros(len(grades)), grades, own, 10, lowest)
     return found | {"condensed_ndcg@10": np.nan if condensed is None else condensed.mean}
+
+
+def _among_first(k: int, scores: np.ndarray, places: pd.Index) -> np.ndarray:
+    """[n] how probable it is that each of these products is among the first k, equal scores in random order:
+    BM25 gives most of a catalogue the score 0."""
+    own = scores[places.to_numpy()][:, None]
+    better, equal = (scores > own).sum(axis=1), (scores == own).sum(axis=1)
+    return ((k - better) / equal).clip(0, 1)

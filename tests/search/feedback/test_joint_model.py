@@ -41,9 +41,11 @@ def test_it_learns_every_task(model):
     assert error < 0.6 * truth[rated, 3].var()
 
 
-def test_a_stage_is_never_likelier_than_the_one_before(model):
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_a_stage_is_never_likelier_than_the_one_before(model, calibrated, monkeypatch):
     match, features, _ = planted(500, 3)
-    found = model.predict(match * 5, features * 5, calibrated=False)
+    monkeypatch.setitem(model.lines, "cart", (1.0, 2.0))  # as another kind of views may ask for
+    found = model.predict(match * 5, features * 5, calibrated=calibrated)
     assert (found["cart"] <= found["click"] + 1e-7).all()
     assert (found["purchase"] <= found["cart"] + 1e-7).all()
     assert all(((found[stage] >= 0) & (found[stage] <= 1)).all() for stage in STAGES)
@@ -63,6 +65,17 @@ def test_calibration_mends_a_shifted_level():
         for own in (False, True)
     ]
     assert errors[1] < 0.3 * errors[0]
+
+
+def test_a_falling_line_mends_the_level_alone():
+    match, features, truth = planted(2000)
+    model = JointFeedback(("click",), QUICK).fit(match, features, truth)
+    before = model.predict(match, features, calibrated=False)["click"]
+    turned = truth.copy()
+    turned[:, 0] = np.random.default_rng(0).random(2000) < 0.05 * (before < np.median(before)) + 0.01
+    found = model.calibrate(match, features, turned).predict(match, features)["click"]
+    assert found.mean() == pytest.approx(turned[:, 0].mean(), rel=0.1)
+    assert (np.diff(found[np.argsort(before)]) >= 0).all()
 
 
 def test_the_same_seed_gives_the_same_model():

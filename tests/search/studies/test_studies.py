@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from recsys.data.demo_store import store
@@ -13,6 +14,18 @@ from recsys.search.feedback.result_lists import result_lists
 from recsys.search.studies.logged_lists import logged_lists
 from recsys.search.studies.printed_formula import printed_faults
 from recsys.search.studies.study import StudySettings, ask
+from recsys.search.studies.whole_catalogue import _measures
+
+
+def test_equal_scores_are_in_random_order():
+    """BM25 gives most of a catalogue the score 0: the order of storage is no ranking."""
+    judged = pd.DataFrame({"place": [1, 2], "grade": [3.0, 1.0]})
+    found = _measures(np.zeros(40), judged, 3.0, 1.0)
+    assert found["recall@10"] == pytest.approx(10 / 40)
+    assert found["judged@10"] == pytest.approx(2 * (10 / 40) / 10)
+    assert _measures(np.arange(40.0), judged, 3.0, 1.0)["recall@10"] == 0
+    assert _measures(-np.arange(40.0), judged, 3.0, 1.0)["recall@10"] == 1
+
 
 QUICK = StudySettings(backbone="random-bert", max_steps=2, repeats=1)
 EXPECTED = {
