@@ -168,6 +168,19 @@ def union(lists: Sequence[CandidateLists]) -> Pool:
     return Pool(first.rows, ids, scores, mean, spread, tuple(one.name for one in lists), first.n_items)
 
 
+def without_fillers(pool: Pool) -> np.ndarray:
+    """[S, B, C] scores without the lowest of a full list where several candidates share that score.
+
+    Which of them fill a list up to `TOP` is the order of their codes (a kNN's zeros, a constant row), and
+    codes follow popularity: ranks would count that. A convex combination gives missing ones the same score.
+    """
+    there = np.isfinite(pool.scores)
+    lowest = np.min(pool.scores, axis=-1, where=there, initial=np.inf, keepdims=True)
+    tied = pool.scores == lowest
+    cut = (there.sum(axis=-1, keepdims=True) >= TOP) & (tied.sum(axis=-1, keepdims=True) > 1)
+    return np.where(tied & cut & (pool.n_items > TOP), -np.inf, pool.scores).astype(pool.scores.dtype)
+
+
 def fused_positions(pool: Pool, fused: np.ndarray, targets: pd.DataFrame) -> pd.DataFrame:
     """Rank positions of targets in fused lists, ties by ascending item code.
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.ensembling.candidate_lists import candidate_lists, fused_positions, union
+from recsys.ensembling.candidate_lists import candidate_lists, fused_positions, union, without_fillers
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.score_fusion import convex, normalise, reciprocal_rank
 from recsys.metrics.ranking import rank_positions
@@ -26,6 +26,27 @@ def world(seed, users=6, items=15, scorers=3, decimals=1):
     seen = pd.DataFrame({"user": np.arange(users), "item": rng.integers(0, items, users)})
     target = (seen["item"] + rng.integers(1, items, users)) % items
     return scores, seen, pd.DataFrame({"user": np.arange(users), "item": target})
+
+
+def test_what_fills_a_full_list_has_no_rank():
+    """A scorer without an opinion lists the lowest codes, which are the popular ones."""
+    rng = np.random.default_rng(0)
+    knows, rows = rng.normal(size=(5, 1000)), np.arange(5)
+    finds = np.where(rng.random((5, 1000)) < 0.03, rng.random((5, 1000)), 0)  # a kNN: most scores are 0
+    pools = [
+        union([candidate_lists(str(i), Fixed(one), rows) for i, one in enumerate(lists)])
+        for lists in ([knows], [knows, np.ones((5, 1000))], [knows, finds])
+    ]
+    alone, constant, some = (
+        np.take_along_axis(pool.ids, np.argsort(-reciprocal_rank(without_fillers(pool), 60), axis=1), axis=1)
+        for pool in pools
+    )
+    np.testing.assert_array_equal(constant[:, :10], alone[:, :10])
+    kept = np.isfinite(without_fillers(pools[2])[1]).sum(axis=1)
+    np.testing.assert_array_equal(kept, (finds > 0).sum(axis=1))
+    assert len(some) == 5
+    few = union([candidate_lists("few", Fixed(np.ones((5, 20))), rows)])  # a whole catalogue fills nothing
+    assert np.isfinite(without_fillers(few)).all()
 
 
 @given(st.integers(0, 10_000))

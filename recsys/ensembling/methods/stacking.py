@@ -16,7 +16,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from recsys.ensembling.budget import Budget
-from recsys.ensembling.candidate_lists import Pool
+from recsys.ensembling.candidate_lists import Pool, without_fillers
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.score_fusion import convex, lowest_where_missing, reciprocal_rank
 
@@ -58,8 +58,9 @@ class Stacking:
 
 def _features(pool: Pool) -> np.ndarray:
     """[F, B, C]: z-scores, reciprocal ranks, and whether each scorer kept the candidate."""
-    kept = np.isfinite(pool.scores).astype(np.float32)
-    reciprocal = np.stack([reciprocal_rank(one[None], k=10) for one in pool.scores])
+    scores = without_fillers(pool)
+    kept = np.isfinite(scores).astype(np.float32)
+    reciprocal = np.stack([reciprocal_rank(one[None], k=10) for one in scores])
     reciprocal = np.where(kept > 0, reciprocal, 0).astype(np.float32)
     return np.concatenate([lowest_where_missing(pool.normalised("z_score")), reciprocal, kept])
 

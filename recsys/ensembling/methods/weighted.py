@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.ensembling.budget import Budget
-from recsys.ensembling.candidate_lists import Pool
+from recsys.ensembling.candidate_lists import Pool, without_fillers
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.fusion_weights import (
     ChosenWeights,
@@ -53,8 +53,9 @@ class RankFusion:
         measure, scorers = ListMeasure(pool, targets), len(pool.names)
         share = max(self.budget.calls // len(CONSTANTS), scorers)
         tried, best = [], -math.inf
+        scores = without_fillers(measure.pool)
         for constant in CONSTANTS:
-            alone = [reciprocal_rank(one[None], constant) for one in measure.pool.scores]
+            alone = [reciprocal_rank(one[None], constant) for one in scores]
             offered = np.stack([np.isfinite(one) for one in alone])
             parts = np.where(offered, np.stack(alone), 0).reshape(scorers, -1)
 
@@ -72,7 +73,7 @@ class RankFusion:
         return self
 
     def fuse(self, pool: Pool) -> np.ndarray:
-        return reciprocal_rank(pool.scores, self.constant, self.weights)
+        return reciprocal_rank(without_fillers(pool), self.constant, self.weights)
 
 
 def search(measure: Measure, scorers: int, budget: Budget) -> ChosenWeights:

@@ -118,4 +118,9 @@ def _chosen(
 def _profile(folder: Path) -> int:
     """Place of a run's profile in PROFILES; -1 without a record."""
     path = folder / "record.json"
-    return PROFILES.index(json.loads(path.read_text(encoding="utf-8"))["profile"]) if path.is_file() else -1
+    if not path.is_file():
+        return -1
+    try:
+        return PROFILES.index(json.loads(path.read_text(encoding="utf-8"))["profile"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ScoresError(f"{folder.name}/record.json is damaged ({error}): rerun it") from None

@@ -153,6 +153,7 @@ def _meta(file: Any, path: Path) -> tuple[dict, dict[str, tuple[int, ...]]]:
     meta, shape = json.loads(bytes(file["meta"])), {name: _shape(file, name) for name in ARRAYS}
     texts = ("part", "name", "dataset", "catalogue", "split")
     whole = isinstance(meta, dict) and all(isinstance(meta.get(key), str) for key in texts)
+    whole = whole and type(meta.get("n_items")) is int
     alike = len(shape["ids"]) == 2 and shape["ids"] == shape["distance"]
     rows = {shape[name] for name in ("rows", "best", "mean", "spread")}
     if not (whole and alike and rows == {shape["ids"][:1]}):
@@ -171,12 +172,33 @@ def _shape(file: Any, name: str) -> tuple[int, ...]:
 
 def _unpacked(meta: dict, arrays: dict[str, np.ndarray], path: Path) -> CandidateLists:
     ids, spread = arrays["ids"], arrays["spread"]
+    numbers = all(arrays[name].dtype.kind == "f" for name in ("distance", "best", "mean", "spread"))
+    if not (numbers and ids.dtype.kind == arrays["rows"].dtype.kind == "i"):
+        raise ScoresError(f"{path.parent.name}/{path.name} is damaged (types of its arrays): rerun it")
     there = ids != NO_ITEM
     unit = np.where(spread > 0, spread, 1)[:, None]
     distance = np.where(there, arrays["distance"], 0).astype(np.float32)
     scores = np.where(there, arrays["best"][:, None] - distance * unit, -np.inf).astype(np.float32)
-    if not (np.isfinite(scores[there]).all() and np.isfinite(arrays["mean"]).all()):
+    widths = np.isfinite(spread).all() and (spread >= 0).all()
+    if not (np.isfinite(scores[there]).all() and np.isfinite(arrays["mean"]).all() and widths):
         raise ScoresError(f"{path.parent.name}/{path.name} holds NaN or infinite scores: rerun it")
+    twice = np.diff(np.sort(np.where(there, ids, -np.arange(1, ids.shape[1] + 1)), axis=1), axis=1) == 0
+    if twice.any() or (np.diff(arrays["rows"]) <= 0).any():
+        raise ScoresError(f"{path.parent.name}/{path.name} holds a user or an item twice: rerun it")
     if ids.size and not (ids.min() >= NO_ITEM and ids.max() < meta["n_items"]):
         raise ScoresError(f"{path.parent.name}/{path.name} holds items outside its catalogue: rerun it")
+    scores = _in_order(ids, scores)
     return CandidateLists(meta["name"], arrays["rows"], ids, scores, arrays["mean"], spread, meta["n_items"])
+
+
+def _in_order(ids: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Scores that float16 made equal, lowered by the least that float32 knows where the list's order says
+    that they were not: equal scores stand in the order of codes."""
+    scores = scores.copy()
+    for place in range(1, scores.shape[1]):
+        before, here = scores[:, place - 1], scores[:, place]
+        turned = (here >= before) & (ids[:, place] < ids[:, place - 1]) & (ids[:, place] != NO_ITEM)
+        behind = (here > before) & (ids[:, place] != NO_ITEM)  # an equal one before it was lowered
+        lowered = np.nextafter(before, -np.inf, dtype=scores.dtype)
+        scores[:, place] = np.where(turned, lowered, np.where(behind, before, here))
+    return scores

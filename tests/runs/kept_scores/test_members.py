@@ -29,6 +29,16 @@ def test_members_are_found_by_name_and_their_absence_is_told(tmp_path):
         kept_members(["model"], "09_members", Identity("shop", "c" * 64, "other"), tmp_path)
 
 
+@pytest.mark.parametrize("spoilt", ["", "{", "{}", '{"profile": "no such"}', "[]"])
+def test_a_member_with_a_spoilt_record_is_told(tmp_path, spoilt):
+    folder = tmp_path / "09_members" / "one"
+    folder.mkdir(parents=True)
+    write_scores(folder, Kept(OWN, dict.fromkeys(("validation", "test"), lists(np.eye(4)))))
+    (folder / "record.json").write_text(spoilt)
+    with pytest.raises(ScoresError, match=r"one/record\.json is damaged"):
+        kept_members(["model"], "09_members", OWN, tmp_path)
+
+
 @pytest.mark.parametrize("first", ["asked for", "another"])
 def test_a_run_on_another_split_beside_the_right_one_does_not_stand_in_its_way(tmp_path, first):
     other = Identity("shop", "c" * 64, "other")
