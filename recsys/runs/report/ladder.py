@@ -40,8 +40,8 @@ README_PICTURE = "docs/ladder.svg"
 PAPER = "#ffffff"  # under the README's picture: its reader may have a dark page
 SHORT_ALT = "Gain in NDCG@10 of each step of the articles' stack, and of all steps together"
 CAPTION = (
-    "Gain over a small, untuned sequence model of product ids: each step alone, added in the articles' "
-    "order, and in another; last, EASE (linear, reads no text) in the stack's place. 95 % intervals over "
+    "Gain of each step over the stack without it: alone, added in the articles' order, and in another; all "
+    "together, and EASE (linear, reads no text), over a small, untuned sequence model. 95 % intervals over "
     "users and seeds."
 )
 NO_RECORD = (
