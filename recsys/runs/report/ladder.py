@@ -40,7 +40,7 @@ README_PICTURE = "docs/ladder.svg"
 PAPER = "#ffffff"  # under the README's picture: its reader may have a dark page
 SHORT_ALT = "Gain in NDCG@10 of each step of the articles' stack, and of all steps together"
 CAPTION = (
-    "Gain of each step over the stack without it: alone, added in the articles' order, and in another; all "
+    "Gain of each step over the stack without it: alone, added in the articles' order, and in another; "
     "together, and EASE (linear, reads no text), over a small, untuned sequence model. 95 % intervals over "
     "users and seeds."
 )
