@@ -255,6 +255,8 @@ def _prompted(generator, prompt, task: LabelledTask, part: Part) -> np.ndarray:
     shown = task.train if len(task.train) <= 32 * max(2, len(task.labels)) else None
     if shown is None:
         raise ValueError(f"{len(task.train)} examples do not fit into a prompt: say how many shots a class")
+    if task.kind == "grade" and len(shown):
+        raise ValueError(f"{task.name} has grades, which no label word says: set shots = 0")
 
     def cut(texts: list[str] | None, rows: int) -> list[str]:
         return [""] * rows if texts is None else [text[:PROMPT_CHARACTERS] for text in texts]

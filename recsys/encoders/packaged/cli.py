@@ -1,6 +1,7 @@
 """`recsys models list`: the packaged models, their licences, and whether they are installed."""
 
-from typing import Annotated
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -8,6 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from recsys.command_line import OnceEach
+
+if TYPE_CHECKING:
+    from recsys.encoders.packaged.packaged_model import PackagedModel
 
 console = Console(highlight=False)
 models_commands = typer.Typer(no_args_is_help=True)
@@ -37,10 +41,12 @@ def list_models(
 
     if kind not in (None, *KINDS):
         raise PackagedError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
-    table = Table("model", "kind", "numbers", "MB", "licence", "package", "sha256", "state")
+    table = Table()
+    for name in ("model", "kind", "numbers", "MB", "licence", "package", "sha256", "state"):
+        table.add_column(name, overflow="fold", no_wrap=name == "model")  # a name cut off could not be typed
     missing, notes = [], []
     for model in packaged_models(kind):
-        state = model.state()
+        state = _state(model)
         table.add_row(
             model.name,
             model.kind,
@@ -66,3 +72,10 @@ def list_models(
             console.print(f"  not said: {escape(model.not_said)}", soft_wrap=True)
             for file in model.files:
                 console.print(f"  {file.sha256}  {file.place} ({file.size:,} bytes)", soft_wrap=True)
+
+
+def _state(model: "PackagedModel") -> str:
+    """As `PackagedModel.state`; and whether what reads the weights is installed."""
+    state = model.state()
+    lacking = [one for one in model.beside if not find_spec(one.partition("==")[0].replace("-", "_"))]
+    return f"not readable: install {' '.join(lacking)}" if state == "here" and lacking else state

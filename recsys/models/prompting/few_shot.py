@@ -14,8 +14,6 @@ from recsys.encoders.backbone import Backbone
 from recsys.encoders.embed import embed_texts
 from recsys.models.labelled.linear_probe import linear_probe
 from recsys.models.labelled.task import LabelledTask, Part, judge
-from recsys.models.prompting.generator import Generator
-from recsys.models.prompting.label_words import Prompt, label_scores
 
 
 def budget(task: LabelledTask, shots: int, seed: int) -> LabelledTask:
@@ -62,33 +60,6 @@ def fresh_part(part: Part, most: int, seed: int) -> Part:
     pairs = None if part.pairs is None else [part.pairs[row] for row in rows]
     lists = None if part.lists is None else part.lists[rows]
     return Part([part.texts[row] for row in rows], part.labels[rows], pairs, lists)
-
-
-def prompted(
-    generator: Generator,
-    prompt: Prompt,
-    task: LabelledTask,
-    part: Part,
-    calibrate: float = 1.0,
-    most_characters: int = 300,
-) -> dict[str, float]:
-    """Metrics of a prompted model on a part, with the task's training rows as examples in the prompt.
-
-    Args:
-        most_characters: of each text, in examples and questions.
-
-    Raises:
-        ValueError: see `label_scores`: too many examples for the model's window.
-    """
-
-    def cut(texts: list[str] | None) -> list[str] | None:
-        return None if texts is None else [text[:most_characters] for text in texts]
-
-    shown = task.train
-    seconds = cut(shown.pairs) or [""] * len(shown)
-    examples = list(zip(cut(shown.texts), seconds, shown.labels.tolist(), strict=True))
-    scores = label_scores(generator, prompt, cut(part.texts), cut(part.pairs), examples, calibrate)
-    return judge(task, part, scores)
 
 
 def probed(backbone: Backbone, task: LabelledTask, part: Part, max_tokens: int = 64) -> dict[str, float]:

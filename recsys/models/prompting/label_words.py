@@ -11,6 +11,7 @@ N: texts. C: classes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -132,16 +133,25 @@ def label_scores(
 def answered(written: Sequence[str], words: Sequence[str]) -> np.ndarray:
     """Classes of generated short answers, [N] int64: the label word that occurs first; −1 where none does.
 
+    A word in Latin letters counts as a whole word only: "I know" says no "no".
+
     Example:
         >>> answered(["It is positive.", "?"], ("negative", "positive")).tolist()
         [1, -1]
     """
     codes = np.full(len(written), -1, dtype=np.int64)
     for row, answer in enumerate(written):
-        places = [(answer.lower().find(word.lower()), -len(word), code) for code, word in enumerate(words)]
+        places = [(_place(answer.lower(), word.lower()), -len(word), code) for code, word in enumerate(words)]
         there = [place for place in places if place[0] >= 0]
         codes[row] = min(there)[2] if there else -1
     return codes
+
+
+def _place(answer: str, word: str) -> int:
+    before = r"(?<![a-z0-9])" if word[:1].isascii() else ""
+    behind = r"(?![a-z0-9])" if word[-1:].isascii() else ""
+    found = re.search(before + re.escape(word) + behind, answer)
+    return found.start() if found else -1
 
 
 def _one_line(text: str) -> str:

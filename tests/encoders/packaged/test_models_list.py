@@ -31,6 +31,23 @@ def test_every_model_stands_in_the_list(monkeypatch):
         assert f"{model.size / 1e6:.1f}" in line
 
 
+def test_on_a_narrow_terminal_no_name_or_checksum_is_cut_off(monkeypatch):
+    from recsys.encoders.packaged import cli
+
+    monkeypatch.setattr(cli.console, "width", 80, raising=False)
+    said = CliRunner().invoke(cli.models_commands, ["list"]).output
+    assert "…" not in said
+    assert all(model.name in said for model in packaged_models())
+
+
+def test_weights_that_nothing_can_read_are_not_here(monkeypatch):
+    from recsys.encoders.packaged import cli
+
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "gguf" else True)
+    line = next(line for line in listed(monkeypatch).output.splitlines() if line.startswith("smollm2-135m:"))
+    assert "not readable: install gguf==" in line
+
+
 def test_what_is_missing_comes_with_its_command(monkeypatch):
     missing = toy_model(module="no_such_package", name=e5_small.MODEL.name)
     monkeypatch.setattr(e5_small, "MODEL", missing)

@@ -11,7 +11,7 @@ from recsys.encoders.backbone import load_backbone
 from recsys.encoders.model_folders import BackboneError
 from recsys.encoders.packaged import smollm2
 from recsys.models.labelled.task import Part
-from recsys.models.prompting.few_shot import budget, fresh_part, probed, prompted
+from recsys.models.prompting.few_shot import budget, fresh_part, probed
 from recsys.models.prompting.generator import Generator, load_generator
 from recsys.models.prompting.label_words import PROMPTS, Prompt, answered, label_scores, prompt_for
 from recsys.models.prompting.memorisation import memory, perturbed
@@ -139,6 +139,9 @@ def test_answers_are_read_by_their_first_word():
         ["Positive!", " negative, not positive", "hm", "not at all, no"], ["negative", "positive"]
     )
     assert found.tolist() == [1, 0, -1, -1]
+    inside = ["I know it fits: yes", "Unknown, but yes", "It is now relevant: yes", "相关吗？不相关"]
+    assert answered(inside, ["no", "yes"]).tolist() == [1, 1, 1, -1]
+    assert answered(inside[-1:], ["相关", "不相关"]).tolist() == [0]
     assert answered(["top up failed"], ["top", "top up"]).tolist() == [1], (
         "the longer of two that begin alike"
     )
@@ -185,15 +188,13 @@ def test_fresh_parts_of_different_seeds_do_not_overlap(n, most, in_lists):
     assert len(np.unique(np.concatenate([one.labels for one in drawn]))) == sum(map(len, drawn))
 
 
-def test_few_labels_teach_a_probe_and_prompts_are_judged_alike(small_task, generator):
+def test_few_labels_teach_a_probe(small_task):
     task = small_task(classes())
     backbone = load_backbone("minilm", layers=1)
     few = probed(backbone, budget(task, 4, seed=0), task.test)
     assert few["accuracy"] > 0.8
     none = probed(backbone, budget(task, 0, seed=0), task.test)
-    part = Part(task.test.texts[:6], task.test.labels[:6], None, None)
-    told = prompted(generator, PROMPT, budget(task, 1, seed=0), part)
-    assert set(told) == set(none) == set(few)
+    assert set(none) == set(few)
 
 
 def test_candidates_are_scored_alone(generator):
