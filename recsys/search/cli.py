@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 console = Console(highlight=False)
 LONGEST = 200  # letters of an id or a title that are shown
-OWN_FILES = {"catalogue.parquet", "vectors.npz", "index.json", "engine.json"}
 
 
 def search_command(
@@ -87,12 +86,13 @@ def _stored(
     do not tell: `cp -p`), saving was stopped or its files are damaged, or another encoder is asked for.
     Without the catalogue the last two are errors."""
     from recsys.search.catalogue import printable
-    from recsys.search.engine import MANIFEST, SearchEngine, saved_source
+    from recsys.search.engine import CATALOGUE, INDEX, MANIFEST, SearchEngine, saved_source
     from recsys.search.errors import SearchError
+    from recsys.search.vector_index import VECTORS
 
     if catalogue is not None and not (folder / MANIFEST).is_file():
         there = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-        if strange := sorted(set(there) - OWN_FILES):
+        if strange := sorted(set(there) - {CATALOGUE, INDEX, MANIFEST, VECTORS}):
             raise SearchError(f"{folder} holds {printable(strange[0])}: name a folder for the index alone")
         return None
     try:

@@ -125,22 +125,21 @@ def _history(spec: Spec, runs: Path | None) -> list[Trial]:
 
 
 def _earlier(name: str, spec: Spec, runs: Path | None) -> list[Trial]:
-    """The trials of an earlier sweep that a sampler of this one can learn from."""
+    """The trials of an earlier sweep; a sampler takes in those that fit its space."""
     from recsys.sweeps.results import ended
     from recsys.sweeps.spec import SweepError
-    from recsys.training.hyperparameter_search.tpe import teaches
+    from recsys.training.hyperparameter_search.tpe import as_study
 
     found = [trial for _, events in read_arms(sweep_folder(name, runs)).values() for trial in ended(events)]
     if not found:
         raise SweepError(f"warm_start: no trials of '{name}' in {sweep_folder(name, runs)}")
-    metrics = [objective.metric for objective in spec.objectives]
-    fitting = [trial for trial in found if teaches(trial, spec.ranges, metrics)]
-    if not fitting:
+    metrics, directions = zip(*((one.metric, one.direction) for one in spec.objectives), strict=True)
+    if not as_study(found, spec.ranges, metrics, directions).trials:
         raise SweepError(
             f"warm_start: none of the {len(found)} trials of '{name}' has {', '.join(metrics)} "
             f"for settings in this space ({', '.join(spec.ranges)})"
         )
-    return fitting
+    return found
 
 
 def _try_failed_again(console: Console, arms: list[Arm]) -> None:

@@ -98,11 +98,6 @@ def as_study(
     return study
 
 
-def teaches(trial: Trial, space: Space, metrics: Sequence[str]) -> bool:
-    """Whether a study of this space can take the trial in: see `as_study`."""
-    return bool(as_study([trial], space, metrics, ["max"] * len(metrics)).trials)
-
-
 def _frozen(
     settings: Mapping[str, Any], space: Space, state: TrialState, values: Sequence[float] | None = None
 ) -> FrozenTrial:
