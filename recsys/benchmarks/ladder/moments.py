@@ -43,7 +43,6 @@ def asked(data: NextItemData, seed: int = 0) -> Asked:
     Raises:
         ValueError: nobody met anything new in the test part.
     """
-    whole = _whole_log(data)
     fresh = new_targets(data.split, "test")
     if fresh.empty:
         raise ValueError(f"{data.dataset.name}: nobody meets anything new in the test part")
@@ -54,8 +53,11 @@ def asked(data: NextItemData, seed: int = 0) -> Asked:
     row = pd.Series(np.arange(len(users)), index=users)
     moment = pd.Series(drawn[clock].to_numpy(), index=users)
     together = test[test[clock] == test["user"].map(moment)]
-    before = whole[whole["user"].isin(users)]
-    before = before[before[clock] < before["user"].map(moment)]
+    # a log in whole seconds may be cut within one: what precedes the test part is known at its moments anyway
+    later = data.split.test
+    before = pd.concat([data.known, later[later[clock] < later["user"].map(moment)]])
+    before = before[before["user"].isin(users)]
+    before = before.sort_values(["user", "order"], kind="stable", ignore_index=True)
     # what was met between the cut and the moment is masked in either state
     known = together.merge(
         before[["user", "item"]].drop_duplicates(), on=["user", "item"], how="left", indicator=True

@@ -19,8 +19,8 @@ from recsys.ensembling.budget import BUDGET, Budget
 from recsys.ensembling.candidate_lists import candidate_lists, union
 from recsys.ensembling.errors import EnsembleError
 from recsys.ensembling.fusion import fit as fit_fusion
-from recsys.ensembling.score_fusion import convex
-from recsys.metrics.ranking import earlier_events, new_targets
+from recsys.ensembling.score_fusion import convex, normalise
+from recsys.metrics.ranking import earlier_events, mask_seen, new_targets
 from recsys.models.next_item import comparison
 from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.evaluation import with_training_history
@@ -69,6 +69,10 @@ class Stack:
     def score(self, histories: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
         """Scores of the whole catalogue for some histories.
 
+        Fused scores are z-scores by mean and standard deviation over the products outside a row's history,
+        as those are that the weights were chosen for: a member's high scores of what a user has already
+        would make its scores of all else small, the more so the longer the history.
+
         Args:
             histories: columns user (the row), item, order.
             rows: [B] ascending and next to each other, B at most `BLOCK`.
@@ -80,7 +84,15 @@ class Stack:
         own = own.assign(user=own["user"] - rows[0])
         places = np.arange(len(rows))
         scores = [asked_with(model, own).score(places) for model in self.scorers.values()]
-        return scores[0] if len(scores) == 1 else convex(np.stack(scores), self.weights, "z_score")
+        if len(scores) == 1:
+            return scores[0]
+        return convex([_z_scores(one, places, own) for one in scores], self.weights, "none")
+
+
+def _z_scores(scores: np.ndarray, places: np.ndarray, history: pd.DataFrame) -> np.ndarray:
+    new = np.isfinite(mask_seen(scores, places, history))
+    mean, spread = (of(scores, axis=1, where=new, dtype=np.float64) for of in (np.mean, np.std))
+    return normalise(scores, "z_score", mean, spread)
 
 
 def asked_with(model: Any, histories: pd.DataFrame) -> Any:

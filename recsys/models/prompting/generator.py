@@ -217,8 +217,12 @@ def _from_folder(name: str) -> Generator:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         if kind_of(config) != "decoder":
             raise BackboneError(f"{name!r} is an encoder ({config.model_type}): it writes nothing; use a GPT")
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except BackboneError:
@@ -227,6 +231,12 @@ def _from_folder(name: str) -> Generator:
     except Exception as error:
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise BackboneError(f"{name!r} ({folder}) could not be loaded as a generator ({reason})") from None
+    if absent := sorted(report["missing_keys"]):
+        # transformers would go on with random numbers in their place: of a head, of a layer
+        raise BackboneError(
+            f"{name!r} ({folder}): {len(absent)} parameters of {type(model).__name__} are not in the file, "
+            f"first {absent[0]}: give the folder of a whole causal language model, head included"
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return Generator(model, tokenizer, name)

@@ -1,5 +1,7 @@
 """Whom the ladder asks: nothing from after the moment, the same masks in either state."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -43,6 +45,19 @@ def test_a_basket_is_asked_for_together_and_nothing_later_is_known():
         assert set(found.seen.query("user == 0")["item"]) == set(known)
         seen_days.add(frozenset(targets))
     assert len(seen_days) == 2, "the moment is drawn"
+
+
+def test_what_precedes_the_test_part_is_known_in_the_second_in_which_the_cut_falls():
+    """A split by position in time may put one second's events on both sides (MovieLens: 24 pairs)."""
+    data = shop([(0, 0, 0), (0, 1, 80), (0, 2, 80), (1, 3, 0), (1, 4, 80)])
+    whole = pd.concat([data.split.train, data.split.test])
+    cut = (whole["user"] == 0) & (whole["item"] == 1)
+    earlier = cut | whole["item"].isin([0, 3])
+    split = replace(data.split, train=whole[earlier], test=whole[~earlier])
+    found = asked(replace(data, split=split, train=split.train))
+    assert found.targets.query("user == 0")["item"].tolist() == [2]
+    assert found.histories["moment"].query("user == 0")["item"].tolist() == [0, 1]
+    assert set(found.seen.query("user == 0")["item"]) == {0, 1}
 
 
 def test_states_differ_by_what_happened_since_training_alone(asked, store):

@@ -1,6 +1,9 @@
 """Stacks on the demo store with a few steps of training: what changes, and what must not."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from recsys.benchmarks.ladder.conversion import conversion
@@ -10,7 +13,10 @@ from recsys.benchmarks.ladder.moments import Asked
 from recsys.benchmarks.ladder.stack import Choice, blocks, build, stored_bytes
 from recsys.benchmarks.ladder.steps import parse
 from recsys.ensembling.budget import Budget
+from recsys.ensembling.candidate_lists import candidate_lists, union
 from recsys.ensembling.errors import EnsembleError
+from recsys.metrics.ranking import earlier_events, new_targets
+from recsys.models.next_item.evaluation import with_training_history
 from recsys.models.next_item.model_settings import ModelSettings
 
 SETTINGS = ModelSettings(
@@ -49,6 +55,26 @@ def test_a_step_changes_what_it_says(ground, fused, store, asked):
     assert "title_ms" not in above.metrics
 
 
+def test_what_is_served_is_what_the_weights_were_chosen_for(fused, store):
+    """Weights are of z-scores over what a user has not met; else a long history outweighs them."""
+    users = new_targets(store.split, "validation")["user"].unique()
+    seen = earlier_events(store.split, "validation")
+    pool = union(
+        [
+            candidate_lists(name, with_training_history(model, store), users, seen)
+            for name, model in fused.scorers.items()
+        ]
+    )
+    row = pd.Series(np.arange(len(users)), index=users)
+    own = store.split.train[store.split.train["user"].isin(users)]
+    own, rows = own.assign(user=own["user"].map(row)), np.arange(40)
+    for place, chosen_for in enumerate(pool.normalised()[:, :40]):
+        served = replace(fused, weights=np.eye(3)[place]).score(own, rows)
+        kept = np.isfinite(chosen_for)
+        found = np.take_along_axis(served, np.maximum(pool.ids[:40], 0), axis=1)
+        np.testing.assert_allclose(found[kept], chosen_for[kept], rtol=1e-3, atol=1e-3)
+
+
 def test_scores_do_not_depend_on_the_block(fused, asked):
     histories = asked.histories["moment"]
     whole = fused.score(histories, np.arange(40))
@@ -59,15 +85,11 @@ def test_scores_do_not_depend_on_the_block(fused, asked):
 def test_the_same_history_has_the_same_list_whoever_has_it(ground, asked):
     own = asked.histories["moment"].query("user == 3")
     twice = [own.assign(user=row) for row in (0, 1)]
-    import pandas as pd
-
     scores = ground.score(pd.concat(twice, ignore_index=True), np.arange(2))
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-5, atol=1e-5)
 
 
 def test_diversity_is_one_minus_the_mean_cosine_of_words(ground, asked, store):
-    import pandas as pd
-
     from recsys.benchmarks.ladder.judge import _diversity
     from recsys.multimodal.modalities.words import encode
 
@@ -102,8 +124,6 @@ def test_the_optimised_graph_keeps_the_vectors_and_a_tuned_encoder_moves_them(st
 
 
 def test_a_shop_with_titles_alone_has_no_further_modality(store):
-    from dataclasses import replace
-
     bare = replace(store, dataset=replace(store.dataset, name="online_retail"))
     with pytest.raises(EnsembleError, match="titles alone"):
         item_side(parse("multimodal"), bare, SETTINGS, 64, "packed-fp32")
@@ -111,8 +131,6 @@ def test_a_shop_with_titles_alone_has_no_further_modality(store):
 
 def test_who_buys_a_listed_product_again_is_counted(ground):
     """Ten customers; the model's own first product is what the first five come back for."""
-    import pandas as pd
-
     history = pd.DataFrame({"user": np.arange(10), "item": np.arange(10), "order": 0})
     best = ground.score(history, np.arange(10)).argmax(axis=1)
     later = pd.DataFrame({"user": np.arange(5), "item": best[:5]})

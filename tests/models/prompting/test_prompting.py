@@ -5,7 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch.nn.functional import log_softmax
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from recsys.encoders.backbone import load_backbone
 from recsys.encoders.model_folders import BackboneError
@@ -156,6 +158,21 @@ def test_what_cannot_be_read_is_named(generator):
         generator.write(["word " * 600])
     with pytest.raises(BackboneError, match="is an encoder"):
         load_generator("minilm")
+
+
+@pytest.mark.parametrize("lost", ["transformer.h.1.mlp.c_fc.weight", "lm_head.weight"])
+def test_a_folder_without_a_layer_or_the_head_is_refused(tmp_path, generator, lost):
+    """transformers fills in random numbers and only warns."""
+    config = GPT2Config.from_dict(generator.model.config.to_dict() | {"tie_word_embeddings": False})
+    weights = {key: value.clone() for key, value in GPT2LMHeadModel(config).state_dict().items()}
+    for part in (generator.tokenizer, config):
+        part.save_pretrained(tmp_path)
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert load_generator(str(tmp_path)).max_tokens == generator.max_tokens, "whole, it loads"
+    del weights[lost]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BackboneError, match=f"1 parameters of .* first {lost}"):
+        load_generator(str(tmp_path))
 
 
 def test_budgets_nest_and_are_even(small_task):
