@@ -86,7 +86,8 @@ def _stored(
     do not tell: `cp -p`), saving was stopped or its files are damaged, or another encoder is asked for.
     Without the catalogue the last two are errors."""
     from recsys.search.catalogue import printable
-    from recsys.search.engine import CATALOGUE, INDEX, MANIFEST, SearchEngine, saved_source
+    from recsys.search.engine import CATALOGUE, INDEX, SearchEngine
+    from recsys.search.engine_manifest import MANIFEST, saved_source
     from recsys.search.errors import SearchError
     from recsys.search.vector_index import VECTORS
 

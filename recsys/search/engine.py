@@ -20,6 +20,7 @@ from recsys.data.files.verification import sha256_of
 from recsys.encoders.backbone import Backbone
 from recsys.ensembling.score_fusion import convex
 from recsys.search.catalogue import Catalogue, checked
+from recsys.search.engine_manifest import FORMAT, MANIFEST, read_manifest
 from recsys.search.errors import SearchError
 from recsys.search.lexical import LONGEST
 from recsys.search.query_cache import TimedLruCache
@@ -28,11 +29,12 @@ from recsys.search.vector_index import MANIFEST as INDEX
 from recsys.search.vector_index import NO_PRODUCT, VectorIndex
 from recsys.search.word_postings import WordPostings
 
-FORMAT = 3
-CATALOGUE, MANIFEST = "catalogue.parquet", "engine.json"
-CANDIDATES = 100  # from BM25, and from the cosine
+CATALOGUE = "catalogue.parquet"
+CANDIDATES = 100  # from BM25, and from the cosine; a longer list is continued behind them
 WORDS_WEIGHT = 0.4
-ANSWERS = 10_000  # the last queries whose answers are kept, until a product is added or deleted
+# the last queries whose answers are kept, until a product comes or goes; answers of more than CANDIDATES
+# products are not, so that they take 32 MB at most
+ANSWERS = 10_000
 GONE_SHARE, GONE_ROWS = 0.25, 64  # rows of products that are gone, above which all are numbered anew
 
 
@@ -123,7 +125,9 @@ class SearchEngine:
             k: ≥ 1.
 
         Returns:
-            At most k rows, best first: id, title, score (fused), words (BM25, ≥ 0), meaning (cosine).
+            At most k rows, best first: id, title, score (fused), words (BM25, ≥ 0), meaning (cosine). The
+            first rows are the same for every k; behind the usual candidates (a hundred by words, a hundred
+            by meaning) scores are of a scale of their own.
 
         Raises:
             SearchError: k below 1, or a query that is no text.
@@ -136,7 +140,7 @@ class SearchEngine:
         query = query.replace("\0", " ")[:LONGEST].strip()
         if not query or not len(self):
             return self._told(np.empty(0, np.int64), *(np.empty(0),) * 3)
-        if not self.answers:
+        if not self.answers or k > CANDIDATES:
             return self._told(*self._found(query, k))
         answers = self._answers
         known = answers.get((query, k))
@@ -146,15 +150,33 @@ class SearchEngine:
         return self._told(*known)
 
     def _found(self, query: str, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Rows, fused scores, BM25, cosines: of the best k."""
-        vector = self.texts.queries([query])
-        near = self.vectors.search(vector, max(CANDIDATES, k))[0][0]
-        found, words = self._words.search(query, max(CANDIDATES, k))
-        rows = np.union1d(near[near != NO_PRODUCT], found)
-        own, meaning = words[rows], self.vectors.cosines(vector[0], rows)
-        fused = convex([own[None], meaning[None]], [self.words_weight, 1 - self.words_weight])[0]
-        order = np.lexsort((rows, -fused))[:k]
-        return rows[order], fused[order], own[order], meaning[order]
+        """Rows, fused scores, BM25, cosines: of the best k.
+
+        z-scores depend on the candidates, so a list that needs more of them is continued behind those that it
+        has: its first products are the same whatever k is.
+        """
+        vector, most = self.texts.queries([query]), CANDIDATES
+        taken, parts = np.empty(0, np.int64), []
+        while True:
+            rows, words = self._candidates(query, vector, most)
+            if len(new := np.setdiff1d(rows, taken)):
+                parts.append(self._ranked(new, words[new], vector))
+            taken = np.union1d(taken, new)
+            if len(taken) >= k or most >= len(self):
+                return tuple(np.concatenate(column)[:k] for column in zip(*parts, strict=True))
+            most *= 2
+
+    def _candidates(self, query: str, vector: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows that words or meaning find, `most` each; BM25 of all rows."""
+        near = self.vectors.search(vector, most)[0][0]
+        found, words = self._words.search(query, most)
+        return np.union1d(near[near != NO_PRODUCT], found), words
+
+    def _ranked(self, rows: np.ndarray, words: np.ndarray, vector: np.ndarray) -> list[np.ndarray]:
+        meaning = self.vectors.cosines(vector[0], rows)
+        fused = convex([words[None], meaning[None]], [self.words_weight, 1 - self.words_weight])[0]
+        order = np.lexsort((rows, -fused))
+        return [column[order] for column in (rows, fused, words, meaning)]
 
     def add(self, catalogue: pd.DataFrame) -> None:
         """Add products; existing ids are replaced.
@@ -167,13 +189,20 @@ class SearchEngine:
         self._take_out(self._catalogue.there(table["id"]))
         self._put(table, vectors)
 
-    def delete(self, ids: Sequence[str]) -> None:
-        """Remove products by id.
+    def delete(self, ids: str | int | Sequence[str | int]) -> None:
+        """Remove products by id; a single text or number is one id.
 
         Raises:
             SearchError: an id is not there; then none is taken out.
+
+        Example:
+            >>> shop = pd.DataFrame({"id": [7, 8], "title": ["lamp", "rug"]})
+            >>> engine = SearchEngine.build(shop, "random-bert")
+            >>> engine.delete(7)
+            >>> engine.catalogue["id"].tolist()
+            ['8']
         """
-        self._take_out(ids)
+        self._take_out([str(one) for one in ([ids] if isinstance(ids, str | int | np.integer) else ids)])
 
     def _put(self, table: pd.DataFrame, vectors: np.ndarray) -> None:
         self.vectors.add(self._catalogue.add(table), vectors)
@@ -205,7 +234,7 @@ class SearchEngine:
         """Write catalogue, vectors and settings; the encoder is stored by name only.
 
         Args:
-            source: sha256 of the file that the catalogue was read from; `saved_source` tells it.
+            source: sha256 of the file that the catalogue was read from, for `saved_source`.
         """
         folder = Path(folder)
         if self._catalogue.rows > len(self):
@@ -240,7 +269,7 @@ class SearchEngine:
                 other code of it.
         """
         folder = Path(folder)
-        manifest = _read_manifest(folder)
+        manifest = read_manifest(folder)
         if manifest["titles"] != title_code():
             raise SearchError(
                 f"the vectors in {folder} were made by other code than this kit's: build the engine again"
@@ -267,30 +296,3 @@ class SearchEngine:
     def _told(self, rows: np.ndarray, *columns: np.ndarray) -> pd.DataFrame:
         scores = zip(("score", "words", "meaning"), columns, strict=True)
         return pd.DataFrame(self._catalogue.of(rows) | dict(scores))
-
-
-def saved_source(folder: str | Path) -> str | None:
-    """sha256 of the file that a saved engine's catalogue was read from; None where `save` was not told it.
-
-    Raises:
-        SearchError: no engine there, a damaged one, or one of another format.
-    """
-    return _read_manifest(Path(folder))["source"] or None
-
-
-def _read_manifest(folder: Path) -> dict:
-    texts = ("backbone", "catalogue", "index", "source", "variant", "titles")
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        found = manifest.get("format")
-        if found == FORMAT:
-            if wrong := [key for key in texts if not isinstance(manifest[key], str)]:
-                raise ValueError(f"{wrong[0]} is no text")
-            if not 0 <= float(manifest["words_weight"]) <= 1:
-                raise ValueError("words_weight is not in [0, 1]")
-            return {key: manifest[key] for key in (*texts, "words_weight")}
-    except FileNotFoundError:
-        raise SearchError(f"{folder} holds no search engine ({MANIFEST} is not there): build one") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise SearchError(f"{folder / MANIFEST} is damaged ({error}): build the engine again") from None
-    raise SearchError(f"{folder} was written in format {found}, this code reads {FORMAT}")

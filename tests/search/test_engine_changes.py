@@ -94,3 +94,36 @@ def test_a_saved_engine_answers_bit_equal(kind, tmp_path, monkeypatch):
     for query in (title(rng) for _ in range(20)):
         pd.testing.assert_frame_equal(engine.search(query), loaded.search(query), check_exact=True)
     np.testing.assert_array_equal(engine.vectors.vectors()[1], loaded.vectors.vectors()[1])
+
+
+def test_one_id_is_one_id_and_a_number_is_its_text():
+    """`delete("12")` took out the products "1" and "2"."""
+    ids = ["1", "2", "12", "7"]
+    engine = SearchEngine.of(pd.DataFrame({"id": ids, "title": ["red lamp"] * 4}), TEXTS)
+    engine.delete("12")
+    assert engine.catalogue["id"].tolist() == ["1", "2", "7"]
+    engine.delete(7)
+    engine.delete([np.int64(1)])
+    assert engine.catalogue["id"].tolist() == ["2"]
+
+
+def test_the_first_products_are_the_same_however_many_are_asked_for():
+    """z-scores over more candidates had changed the order of the first ten."""
+    rng = np.random.default_rng(3)
+    titles = [f"{title(rng)} {i}" for i in range(900)]
+    engine = SearchEngine.of(pd.DataFrame({"id": map(str, range(900)), "title": titles}), TEXTS)
+    for query in ("red drill", "18v steel wall", "desk"):
+        whole = engine.search(query, 900)
+        assert len(whole) == 900
+        assert whole["id"].is_unique
+        for k in (1, 10, 101, 300):
+            pd.testing.assert_frame_equal(engine.search(query, k), whole.iloc[:k], check_exact=True)
+
+
+def test_endless_lists_are_not_kept():
+    titles = [f"red lamp {i}" for i in range(300)]
+    engine = SearchEngine.of(pd.DataFrame({"id": titles, "title": titles}), TEXTS)
+    engine.search("red lamp", 300)
+    assert len(engine._answers) == 0
+    engine.search("red lamp", 10)
+    assert len(engine._answers) == 1
