@@ -5,43 +5,34 @@ M: items. D: width of the vectors side by side.
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
 
-from recsys.benchmarks.ladder.title_tuning import tune_on_successors
-from recsys.encoders.backbone import load_backbone
-from recsys.encoders.embed import embed_texts
+from recsys.benchmarks.ladder.title_vectors import Titles, titles_of
 from recsys.ensembling.errors import EnsembleError
-from recsys.models.next_item.data import TITLE_TOKENS, NextItemData
+from recsys.models.next_item.data import NextItemData
 from recsys.models.next_item.model_settings import ModelSettings
 from recsys.multimodal.item_tables import item_table
 from recsys.multimodal.side_information import unit_rows
 from recsys.multimodal.tasks.encoded import encoded
-from recsys.speed.artefact import megabytes
-from recsys.speed.fast_encoder import fast_encoder
 
 # beside the title, where the data set's table has the column; words and tags repeat the title
 MODALITIES = {"picture": "picture", "trailer": "trailer_1"}
-TIMED_TITLES = 40
 
 
 @dataclass(frozen=True)
 class ItemSide:
-    """vectors: [M, D] for the sequence model, None: ids alone. titles: [M, D'] unit-length ones of the titles
-    alone, None without the step "pretrained". encoder_bytes: of the title encoder. title_ms: median
-    milliseconds that one new title takes, NaN without one. encoded_files: pictures that were encoded now;
-    those of an earlier run are read from the store of vectors and cost nothing."""
+    """vectors: [M, D] for the sequence model, None: ids alone. titles: as the step "pretrained" has them.
+    seconds: processor time of making all that; of titles, when they were made. encoded_files: pictures that
+    were encoded now; those of an earlier run are read from the store of vectors and cost nothing."""
 
     vectors: np.ndarray | None = None
-    titles: np.ndarray | None = None
-    encoder_bytes: int = 0
-    title_ms: float = float("nan")
+    titles: Titles = field(default_factory=Titles)
+    seconds: float = 0.0
     encoded_files: float = 0.0
 
 
@@ -54,48 +45,16 @@ def item_side(
         EnsembleError: "multimodal" on a data set that has nothing but titles. ValueError: titles are asked of
             a data set without.
     """
-    titles, size, milliseconds = None, 0, float("nan")
+    titles, start = Titles(), time.process_time()
     if "pretrained" in steps:
-        titles, size, milliseconds = _titles(steps, data, settings, pairs, variant)
-    parts, files = [] if titles is None else [titles], 0.0
+        titles = titles_of(steps, data, settings, pairs, variant)
+        start = time.process_time()
+    parts, files = [] if titles.vectors is None else [titles.vectors], 0.0
     if "multimodal" in steps:
         others, files = _modalities(data)
         parts += others
     vectors = np.concatenate(parts, axis=1) if parts else None
-    return ItemSide(vectors, titles, size, milliseconds, files)
-
-
-def _titles(
-    steps: Sequence[str], data: NextItemData, settings: ModelSettings, pairs: int, variant: str
-) -> tuple[np.ndarray, int, float]:
-    """Title vectors, bytes of their encoder, milliseconds of one title."""
-    data.required_titles()
-    texts = data.described
-    backbone = load_backbone(settings.backbone)
-    if "fine_tuned" in steps:
-        tune_on_successors(backbone, texts, data.train, data.split.n_users, pairs, settings.seed)
-    if "optimised_graph" not in steps:
-        vectors = embed_texts(backbone, texts, max_tokens=TITLE_TOKENS)
-        size = sum(p.numel() * p.element_size() for p in backbone.parameters())
-
-        def one_title(text: str) -> np.ndarray:
-            return embed_texts(backbone, [text], max_tokens=TITLE_TOKENS)
-
-        return vectors, size, _milliseconds(one_title, texts)
-    with tempfile.TemporaryDirectory() as folder:  # its cost is part of the step's: nothing is kept
-        encoder = fast_encoder(backbone, variant=variant, texts=texts, cache=folder, progress=False)
-        vectors, size = encoder.encode(texts), round(megabytes(Path(folder)) * 1e6)
-        return vectors, size, _milliseconds(encoder.encode, texts)
-
-
-def _milliseconds(encode: Callable[[str], object], texts: Sequence[str]) -> float:
-    encode(texts[0])  # what is made once is not a title's
-    spent = []
-    for text in texts[:TIMED_TITLES]:
-        start = time.perf_counter()
-        encode(text)
-        spent.append(1e3 * (time.perf_counter() - start))
-    return float(np.median(spent))
+    return ItemSide(vectors, titles, titles.seconds + time.process_time() - start, files)
 
 
 def _modalities(data: NextItemData) -> tuple[list[np.ndarray], float]:

@@ -78,7 +78,11 @@ def costs(stack: Stack, asked: Asked) -> dict[str, float]:
     found |= {f"core_seconds_{part}": seconds for part, seconds in stack.seconds.items()}
     if "multimodal" in stack.steps:
         found["encoded_files"] = stack.item_side.encoded_files
-    return found if np.isnan(stack.item_side.title_ms) else found | {"title_ms": stack.item_side.title_ms}
+    return (
+        found
+        if np.isnan(stack.item_side.titles.title_ms)
+        else found | {"title_ms": stack.item_side.titles.title_ms}
+    )
 
 
 def repurchases(stack: Stack, asked: Asked, days: float) -> dict[str, float]:

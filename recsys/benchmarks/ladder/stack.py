@@ -119,6 +119,7 @@ def build(steps: Sequence[str], data: NextItemData, choice: Choice) -> Stack:
     clock = _Clock()
     side = item_side(steps, data, choice.settings, choice.pairs, choice.variant)
     clock("items")
+    clock.parts["items"] = side.seconds  # also where an earlier run made its titles
     asked = replace(choice.settings, trained_trials=choice.trials if "tuning" in steps else 1)
 
     def make(given: NextItemData, settings: ModelSettings) -> TitleSequence:
@@ -137,8 +138,10 @@ def build(steps: Sequence[str], data: NextItemData, choice: Choice) -> Stack:
 def _partners(data: NextItemData, settings: ModelSettings, side: ItemSide) -> dict[str, Any]:
     plain = replace(settings, settings={}, options={})  # what a run changes is for the trained model alone
     found = {name: comparison.fit(name, data, plain).model for name in PARTNERS}
-    if side.titles is not None:
-        found["cosine"] = ZeroShot(side.titles).fit(data.train, data.split.n_users, data.split.n_items)
+    if side.titles.vectors is not None:
+        found["cosine"] = ZeroShot(side.titles.vectors).fit(
+            data.train, data.split.n_users, data.split.n_items
+        )
     return found
 
 
@@ -170,7 +173,7 @@ class _Clock:
 
 def stored_bytes(stack: Stack) -> int:
     """Bytes that have to be at hand to answer: parameters, item vectors, matrices, and the title encoder."""
-    return stack.item_side.encoder_bytes + sum(_bytes_of(model) for model in stack.scorers.values())
+    return stack.item_side.titles.encoder_bytes + sum(_bytes_of(model) for model in stack.scorers.values())
 
 
 def _bytes_of(model: Any) -> int:

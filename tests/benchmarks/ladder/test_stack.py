@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsys.benchmarks.ladder import title_vectors
 from recsys.benchmarks.ladder.conversion import conversion
 from recsys.benchmarks.ladder.item_vectors import item_side
 from recsys.benchmarks.ladder.judge import judge, repurchases
@@ -117,10 +118,45 @@ def test_the_optimised_graph_keeps_the_vectors_and_a_tuned_encoder_moves_them(st
         item_side(parse(steps), store, SETTINGS, 320, "packed-fp32")
         for steps in ("pretrained", "pretrained optimised_graph", "pretrained fine_tuned")
     )
-    cosine = np.einsum("md,md->m", plain.titles, optimised.titles)
+    cosine = np.einsum("md,md->m", plain.titles.vectors, optimised.titles.vectors)
     assert cosine.min() > 0.9999
-    assert np.abs(plain.titles - tuned.titles).max() > 10 * np.abs(plain.titles - optimised.titles).max()
-    assert all(one.title_ms > 0 and one.encoder_bytes > 0 for one in (plain, optimised))
+    assert (
+        np.abs(plain.titles.vectors - tuned.titles.vectors).max()
+        > 10 * np.abs(plain.titles.vectors - optimised.titles.vectors).max()
+    )
+    assert all(one.titles.title_ms > 0 and one.titles.encoder_bytes > 0 for one in (plain, optimised))
+
+
+def test_titles_are_made_once_and_cost_every_stack_the_same(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("RECSYS_CACHE", str(tmp_path))
+    calls = []
+    tune = title_vectors.tune_on_successors
+    monkeypatch.setattr(title_vectors, "tune_on_successors", lambda *a: (calls.append(a[-1]), tune(*a)))
+    asked = (parse("pretrained fine_tuned"), store)
+    first, again = (item_side(*asked, SETTINGS, 64, "packed-fp32") for _ in range(2))
+    assert calls == [0]
+    np.testing.assert_array_equal(first.vectors, again.vectors)
+    assert again.seconds == pytest.approx(first.seconds, abs=0.2)
+    assert again.seconds > first.titles.seconds > 0.2
+    other_seed = item_side(*asked, replace(SETTINGS, seed=1), 64, "packed-fp32")
+    assert calls == [0, 1]
+    assert np.abs(other_seed.vectors - first.vectors).max() > 0
+    more_pairs = item_side(*asked, SETTINGS, 192, "packed-fp32")
+    assert calls == [0, 1, 0]
+    assert np.abs(more_pairs.vectors - first.vectors).max() > 0
+
+
+def test_a_variant_that_the_processor_cannot_run_is_one_line(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("RECSYS_CACHE", str(tmp_path))
+
+    def refuse(*_, **__):
+        raise RuntimeError("mkldnn_reorder_linear_weight: bf16 path needs the cpu support avx512bw\nmore")
+
+    monkeypatch.setattr(title_vectors, "fast_encoder", refuse)
+    with pytest.raises(
+        EnsembleError, match=r"packed-int8 does not run .* avx512bw\): choose another, .* onnx-int8$"
+    ):
+        item_side(parse("pretrained optimised_graph"), store, SETTINGS, 64, "packed-int8")
 
 
 def test_a_shop_with_titles_alone_has_no_further_modality(store):
