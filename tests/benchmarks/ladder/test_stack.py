@@ -133,15 +133,15 @@ def test_titles_are_made_once_and_cost_every_stack_the_same(store, tmp_path, mon
     tune = title_vectors.tune_on_successors
     monkeypatch.setattr(title_vectors, "tune_on_successors", lambda *a: (calls.append(a[-1]), tune(*a)))
     asked = (parse("pretrained fine_tuned"), store)
-    first, again = (item_side(*asked, SETTINGS, 64, "packed-fp32") for _ in range(2))
+    first, again = (item_side(*asked, SETTINGS, 192, "packed-fp32") for _ in range(2))
     assert calls == [0]
     np.testing.assert_array_equal(first.vectors, again.vectors)
     assert again.seconds == pytest.approx(first.seconds, abs=0.2)
     assert again.seconds > first.titles.seconds > 0.2
-    other_seed = item_side(*asked, replace(SETTINGS, seed=1), 64, "packed-fp32")
+    other_seed = item_side(*asked, replace(SETTINGS, seed=1), 192, "packed-fp32")
     assert calls == [0, 1]
     assert np.abs(other_seed.vectors - first.vectors).max() > 0
-    more_pairs = item_side(*asked, SETTINGS, 192, "packed-fp32")
+    more_pairs = item_side(*asked, SETTINGS, 256, "packed-fp32")
     assert calls == [0, 1, 0]
     assert np.abs(more_pairs.vectors - first.vectors).max() > 0
 
