@@ -136,8 +136,8 @@ def test_titles_are_made_once_and_cost_every_stack_the_same(store, tmp_path, mon
     first, again = (item_side(*asked, SETTINGS, 192, "packed-fp32") for _ in range(2))
     assert calls == [0]
     np.testing.assert_array_equal(first.vectors, again.vectors)
-    assert again.seconds == pytest.approx(first.seconds, abs=0.2)
-    assert again.seconds > first.titles.seconds > 0.2
+    assert again.titles.seconds == first.titles.seconds > 0
+    assert again.seconds >= again.titles.seconds, "whoever reads them pays for making them"
     other_seed = item_side(*asked, replace(SETTINGS, seed=1), 192, "packed-fp32")
     assert calls == [0, 1]
     assert np.abs(other_seed.vectors - first.vectors).max() > 0
