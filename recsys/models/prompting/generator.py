@@ -84,7 +84,7 @@ class Generator:
         lengths = np.array([len(ids) for ids in before], dtype=np.int64)
         self._check(before, behind, int(lengths.max(initial=0)) + most)
         found = np.empty((len(before), len(behind)))
-        shared = _shared(before)
+        shared = shared_start(before)
         start = before[0][:shared] if shared else []
         kept = self._read(*self._padded([start]), keep=1, past_key_values=DynamicCache()) if shared else None
         # the cached beginning takes memory in every row, but no time
@@ -176,8 +176,8 @@ class Generator:
             )
 
 
-def _shared(rows: list[list[int]]) -> int:
-    """Length of the common prefix of all rows, so that each row keeps at least one further token."""
+def shared_start(rows: list[list[int]]) -> int:
+    """Tokens that all rows begin with, so that each keeps at least one more; 0 for a single row."""
     if len(rows) < 2:
         return 0
     first, last = min(rows), max(rows)  # in lexicographic order these two differ earliest

@@ -6,15 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.benchmarks import backbone_comparison
-from recsys.benchmarks.backbone_comparison import compare, sizes
+from recsys.benchmarks.backbones import comparison as backbone_comparison
+from recsys.benchmarks.backbones.comparison import catalogue_memory, compare, sizes
 from recsys.data.labelled.dataset import LabelledTexts
 from recsys.encoders.backbone import load_backbone
 from recsys.models.labelled import task as labelled_task
-from recsys.models.tuning.task import Labelled
+from recsys.models.next_item import data as next_item_data
+from recsys.models.next_item.data import load_next_item
+from recsys.models.tuning.task import Labelled, NextItem
 from recsys.training.settings import TrainingSettings
 from tests.encoders.packaged.small_weights import small_e5, small_use  # noqa: F401 - fixtures
 from tests.models.labelled.small_tasks import WORDS, classes, graded
+from tests.models.next_item.test_comparison import shop
 
 QUICK = TrainingSettings(epochs=4, learning_rate=3e-3, head_learning_rate=1e-2, batch_size=32)
 
@@ -100,6 +103,29 @@ def test_few_labels_and_prompts(asked):
         asked(same_or_not(), "random-gpt", "prompt", tested=8)
     with pytest.raises(ValueError, match="leave seconds at 0"):
         asked(classes(), method="trivial", seconds=1.0)
+    written = asked(same_or_not(), "random-gpt", "write", shots=2, tested=8)
+    assert 0 <= written.metrics["answered_share"] <= 1
+    assert written.metrics["mflops"] > none.metrics["mflops"] > 0, "examples are read too"
+
+
+def test_operations_are_those_of_what_answers(asked):
+    for method in ("trivial", "tfidf"):
+        assert asked(classes(), method=method).metrics["mflops"] == 0, "no backbone is asked"
+    assert "mflops" not in asked(classes(), method="zero_shot").metrics, "`sizes` knows"
+
+
+def test_a_generative_model_orders_a_shops_first_results_anew(monkeypatch):
+    monkeypatch.setattr(next_item_data, "load_dataset", lambda name: shop())
+    task = NextItem(load_next_item("circle"), judged=3, tested=8)
+    monkeypatch.setattr(backbone_comparison, "load_tuned_task", lambda *given, **options: task)
+    monkeypatch.setattr(backbone_comparison, "RETRIEVER", "random-bert")
+    found = compare("circle", "random-gpt", "prompt", QUICK)
+    before = compare("circle", "random-bert", "zero_shot", QUICK)
+    assert found.metrics["mflops"] > 0
+    assert found.positions["user"].tolist() == before.positions["user"].tolist()
+    assert found.positions["better"].tolist() != before.positions["better"].tolist()
+    with pytest.raises(ValueError, match='use "prompt", which ranks'):
+        compare("circle", "random-gpt", "write", QUICK)
 
 
 @pytest.mark.parametrize("name", ["random-bert", "e5-small-multilingual", "use-multilingual"])
@@ -149,3 +175,21 @@ def test_what_cannot_be_asked_is_refused_by_name(asked):
             asked(classes(), method=method, shots=0)
     with pytest.raises(ValueError, match="prompt asks the whole model: leave layers at 0"):
         asked(same_or_not(), "random-gpt", "prompt", shots=0, tested=8, layers=1)
+
+
+def test_memory_asks_for_the_titles_of_the_named_data_set(monkeypatch):
+    asked = []
+    monkeypatch.setattr(backbone_comparison, "load_dataset", lambda name: shop())
+    monkeypatch.setattr(backbone_comparison, "load_generator", lambda name: name)
+    monkeypatch.setattr(
+        backbone_comparison, "memory_table", lambda *given, **options: asked.append((*given, options))
+    )
+    catalogue_memory("movielens_multimodal", "random-gpt", 5, seed=2)
+    catalogue_memory("beauty", "random-gpt", 5)
+    titles = shop().items["title"].tolist()
+    assert asked[0] == ("random-gpt", titles, "Film", {"most": 5, "seed": 2})
+    assert asked[1][2] == "Product"
+    assert catalogue_memory("beauty", "random-gpt", 0).empty
+    monkeypatch.setattr(backbone_comparison, "load_dataset", lambda name: shop(titles=False))
+    with pytest.raises(ValueError, match="beauty has no titles"):
+        catalogue_memory("beauty", "random-gpt", 5)

@@ -1,9 +1,11 @@
 """Compares backbones on equal terms: one task, one method of using the model, one budget (steps or seconds).
 
 Methods: "trivial" (majority class, or popularity), "tfidf" (TF-IDF with a linear model), "zero_shot" (nothing
-trained: cosine with the class name, of the two texts, or with the newest title), "prompt" (label words of a
-generative model), or a tuning method ("full", "lora", "frozen" …), trained for `max_steps` steps or, where
-`seconds` are given, for as many as fit into them after the search for a learning rate.
+trained: cosine with the class name, of the two texts, or with the newest title), "prompt" (a generative
+model's likelihood of label words, or of titles, which orders the first zero-shot results of MiniLM anew),
+"write" (the label word in what it writes), or a tuning method ("full", "lora", "frozen" …), trained for
+`max_steps` steps or, where `seconds` are given, for as many as fit into them after the search for a learning
+rate.
 
 N: texts. C: classes.
 """
@@ -23,28 +25,35 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 
 from recsys.baselines.popularity import Popularity
-from recsys.benchmarks.seconds_budget import steps_within
+from recsys.benchmarks.backbones.prompt_operations import (
+    label_operations,
+    reranking_operations,
+    writing_operations,
+)
+from recsys.benchmarks.backbones.seconds_budget import steps_within
 from recsys.benchmarks.training.flops import useful_flops
 from recsys.data.labelled.dataset import load_labelled
+from recsys.data.load import load_dataset
 from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.embed import embed_texts
 from recsys.encoders.packaged import use_network
 from recsys.encoders.packaged.text import PACKAGED_TEXT
 from recsys.encoders.tokens import tokenise
 from recsys.models.labelled.task import LabelledTask, Part
-from recsys.models.next_item.data import load_next_item
 from recsys.models.next_item.zero_shot import ZeroShot
+from recsys.models.prompting.classifier import PromptedClassifier
 from recsys.models.prompting.few_shot import budget, fresh_part
 from recsys.models.prompting.generator import load_generator
-from recsys.models.prompting.label_words import label_scores, prompt_for
 from recsys.models.prompting.memorisation import memory_table
+from recsys.models.prompting.ranking import PromptedReranker
 from recsys.models.tuning.comparison import WORDS, Learnt, learn_by_name
 from recsys.models.tuning.task import Labelled, NextItem, TunedTask, load_tuned_task
 from recsys.training.settings import TrainingSettings
 
-UNTRAINED = ("trivial", "zero_shot", "prompt")
+PROMPTED = ("prompt", "write")
+UNTRAINED = ("trivial", "zero_shot", *PROMPTED)
+RETRIEVER = "minilm"  # whose first results a generative model orders anew
 SHARPNESS = 20.0  # factor that turns cosines into logits; does not change accuracy
-PROMPT_CHARACTERS = 300  # of each text
 ENCODERS = {"random-bert", *PACKAGED_TEXT} - {"smollm2-135m"}  # named here, so that the hub is not asked
 
 
@@ -53,7 +62,9 @@ class Outcome:
     """Result of a comparison run.
 
     Attributes:
-        metrics: quality (the task's primary metric on test), quality_validation, all test metrics, and costs.
+        metrics: quality (the task's primary metric on test), quality_validation, all test metrics, and costs;
+            mflops too where a query is not an encoder's one reading of its text (`sizes`): 0 where no
+            backbone is asked, a prompt's where one is.
         positions: rank positions of each test user or row; None where there are none.
         texts, max_tokens: the test's texts (of pairs both) or the shop's titles, and how many tokens of each
             are read: what `sizes` counts the operations of.
@@ -119,7 +130,7 @@ def compare(
     if seconds and method in (*UNTRAINED, WORDS):
         raise ValueError(f"{method} trains nothing for a number of seconds: leave seconds at 0")
     if method in UNTRAINED:
-        model, learnt = untrained(task, backbone, layers, method), None
+        model, learnt = untrained(task, backbone, layers, method, settings.seed), None
         costs: dict[str, float] = {}
     else:
         search = {"rates_tried": rates_tried, "search_share": search_share}
@@ -133,33 +144,39 @@ def compare(
     on_test, positions = task.judge(model, "test")
     validation = task.judge(model, "validation")[0][task.primary]
     quality = {"quality": on_test[task.primary], "quality_validation": validation}
+    costs |= _instead_of_sizes(task, model, method)
     # rows are numbered within a part: those of another seed are other rows, and must not be paired by number
     positions = None if fresh_test else positions
     return Outcome(on_test | quality | costs, positions, *_texts_read(task), learnt)
 
 
-def untrained(task: TunedTask, backbone: str, layers: int, method: str) -> Any:
-    """A model for a task without training. method: one of UNTRAINED.
+def untrained(task: TunedTask, backbone: str, layers: int, method: str, seed: int = 0) -> Any:
+    """A model for a task without training. method: one of UNTRAINED. seed: of guesses where nothing is said.
 
     Raises:
-        ValueError: a prompt for a next-item task, for a data set without a prompt, of some layers, or of an
-            encoder; a grade by class names.
+        ValueError: a prompt for a data set without one, of some layers, or of an encoder; a grade by class
+            names; a title to be written.
     """
+    if method in PROMPTED and layers:
+        raise ValueError(f"a prompt asks the whole model: leave layers at 0, instead of {layers}")
+    if method in PROMPTED and backbone in ENCODERS:
+        raise ValueError(f"{backbone} is an encoder: it writes nothing; use smollm2-135m or another GPT")
     if isinstance(task, NextItem):
         split, train = task.data.split, task.data.train
+        if method == "write":
+            raise ValueError('a written title is seldom one of the shop: use "prompt", which ranks')
+        model: Any
         if method == "prompt":
-            raise ValueError("prompts need texts with labels; rank candidates by `candidate_scores` instead")
-        model = Popularity() if method == "trivial" else ZeroShot(task.item_vectors)
+            titles = task.data.required_titles()
+            first = ZeroShot(replace(task, backbone=RETRIEVER).item_vectors)
+            model = PromptedReranker(first, load_generator(backbone), titles)
+        else:
+            model = Popularity() if method == "trivial" else ZeroShot(task.item_vectors)
         return model.fit(train, split.n_users, split.n_items)
     if method == "trivial":
         return Scores(partial(_majority, task.task))
-    if method == "prompt":
-        if layers:
-            raise ValueError(f"a prompt asks the whole model: leave layers at 0, instead of {layers}")
-        if backbone in ENCODERS:
-            raise ValueError(f"{backbone} is an encoder: it writes nothing; use smollm2-135m or another GPT")
-        generator, prompt = load_generator(backbone), prompt_for(task.task.name, task.task.labels)
-        return Scores(partial(_prompted, generator, prompt, task.task))
+    if method in PROMPTED:
+        return PromptedClassifier(load_generator(backbone), task.task, writes=method == "write", seed=seed)
     return Scores(partial(_by_cosine, load_backbone(backbone, layers=layers or None), task.task))
 
 
@@ -210,15 +227,36 @@ def judge_pairs(dataset: str, backbone: Backbone, max_tokens: int = 48) -> dict[
 
 
 def catalogue_memory(dataset: str, backbone: str, titles: int, seed: int = 0) -> pd.DataFrame:
-    """How many of a shop's titles a generative model has memorised, see `memory_table`; empty for 0 titles.
+    """How many titles of a data set a generative model has memorised, see `memory_table`; empty for 0 titles.
 
     Raises:
-        ValueError, BackboneError: of `load_next_item`, `load_generator`, `memory_table`.
+        ValueError: a data set without titles; ValueError, BackboneError: of `load_generator`, `memory_table`.
     """
     if not titles:
         return pd.DataFrame()
-    known = load_next_item(dataset).required_titles()
-    return memory_table(load_generator(backbone), known, most=titles, seed=seed)
+    items = load_dataset(dataset).items
+    if "title" not in items:
+        raise ValueError(f"{dataset} has no titles that a model could have memorised")
+    what = "Film" if dataset.startswith("movielens") else "Product"
+    return memory_table(
+        load_generator(backbone), items["title"].dropna().tolist(), what, most=titles, seed=seed
+    )
+
+
+def _instead_of_sizes(task: TunedTask, model: Any, method: str) -> dict[str, float]:
+    """Operations of a query, in 10⁶, where they are not those of reading its text once by an encoder."""
+    if method in ("trivial", WORDS):
+        return {"mflops": 0.0}
+    if isinstance(model, PromptedClassifier):
+        prompts = model.prompts(task.task.test)
+        if model.writes:
+            work = writing_operations(model.generator, prompts, model.most_tokens)
+        else:
+            work = label_operations(model.generator, prompts, model.labels)
+        return {"mflops": work / 1e6, "answered_share": model.answered_share}
+    if isinstance(model, PromptedReranker):
+        return {"mflops": reranking_operations(model, task.data.split.test["user"].unique()) / 1e6}
+    return {}
 
 
 def _texts_read(task: TunedTask) -> tuple[list[str], int]:
@@ -249,21 +287,3 @@ def _by_cosine(backbone: Backbone, task: LabelledTask, part: Part) -> np.ndarray
     names = [name.replace("_", " ") for name in task.labels]
     classes = embed_texts(backbone, names, max_tokens=task.max_tokens)
     return SHARPNESS * vectors @ classes.T
-
-
-def _prompted(generator, prompt, task: LabelledTask, part: Part) -> np.ndarray:
-    shown = task.train if len(task.train) <= 32 * max(2, len(task.labels)) else None
-    if shown is None:
-        raise ValueError(f"{len(task.train)} examples do not fit into a prompt: say how many shots a class")
-    if task.kind == "grade" and len(shown):
-        raise ValueError(f"{task.name} has grades, which no label word says: set shots = 0")
-
-    def cut(texts: list[str] | None, rows: int) -> list[str]:
-        return [""] * rows if texts is None else [text[:PROMPT_CHARACTERS] for text in texts]
-
-    seconds = cut(shown.pairs, len(shown))
-    examples = list(zip(cut(shown.texts, len(shown)), seconds, shown.labels.tolist(), strict=True))
-    pairs = None if part.pairs is None else cut(part.pairs, len(part))
-    scores = label_scores(generator, prompt, cut(part.texts, len(part)), pairs, examples)
-    # for pairs: log-odds of the second label word; also used to rank by grade
-    return (scores[:, 1] - scores[:, 0])[:, None] if task.paired else scores
