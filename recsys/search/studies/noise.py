@@ -1,7 +1,7 @@
 """Noisy queries: typing errors, synonyms, other word orders.
 
 Each function changes a query by its own random generator, so that a seed gives the same noisy queries to
-every scorer.
+every scorer. What can be changed is: which queries stay as they are does not depend on the seed.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def typed_errors(query: str, rng: np.random.Generator) -> str:
         word[:at] + word[at] + word[at:],
         word[:at] + NEIGHBOURS.get(word[at].lower(), word[at]) + word[at + 1 :],
     )
+    slips = [slip for slip in slips if slip != word]  # two equal letters, swapped, are no error
     words[place] = slips[int(rng.integers(len(slips)))]
     return " ".join(words)
 
@@ -58,9 +59,10 @@ def synonyms(query: str, rng: np.random.Generator) -> str:
 
 
 def word_order(query: str, rng: np.random.Generator) -> str:
-    """The same words in another order, where there are two."""
+    """The same words in another order, where two of them differ."""
     words = query.split()
-    return " ".join(words[i] for i in rng.permutation(len(words)))
+    other = [words[i] for i in rng.permutation(len(words))]
+    return " ".join(words[1:] + words[:1] if other == words else other)
 
 
 NOISES: dict[str, Callable[[str, np.random.Generator], str]] = {

@@ -35,3 +35,12 @@ def test_a_query_is_changed_once_whatever_stands_beside_it():
     assert noisy(["big lamp", "x"], "typos", 3)[0] == noisy(["y", "big lamp", "big lamp"], "typos", 3)[2]
     with pytest.raises(KeyError):
         noisy(["x"], "loud", 0)
+
+
+@given(st.text("abz 1", max_size=12), st.integers(0, 99), st.integers(0, 99))
+def test_what_can_be_changed_is_whatever_the_seed(query, one, other):
+    for kind in NOISES:
+        stays = [noisy([query], kind, seed)[0].split() == query.split() for seed in (one, other)]
+        assert stays[0] == stays[1], kind
+    words = query.split()
+    assert (noisy([query], "order", one)[0].split() == words) == (len(set(words)) < 2)
