@@ -40,6 +40,7 @@ from recsys.encoders.packaged import use_network
 from recsys.encoders.packaged.text import PACKAGED_TEXT
 from recsys.encoders.tokens import tokenise
 from recsys.models.labelled.task import LabelledTask, Part
+from recsys.models.next_item.evaluation import with_known_history
 from recsys.models.next_item.zero_shot import ZeroShot
 from recsys.models.prompting.classifier import PromptedClassifier
 from recsys.models.prompting.few_shot import budget, fresh_part
@@ -63,11 +64,12 @@ class Outcome:
 
     Attributes:
         metrics: quality (the task's primary metric on test), quality_validation, all test metrics, and costs;
-            mflops too where a query is not an encoder's one reading of its text (`sizes`): 0 where no
-            backbone is asked, a prompt's where one is.
+            mflops too where an answer is not an encoder's one reading of its texts (`sizes`): 0 where no
+            backbone is asked (then parameters, too), a prompt's where one is.
         positions: rank positions of each test user or row; None where there are none.
         texts, max_tokens: the test's texts (of pairs both) or the shop's titles, and how many tokens of each
             are read: what `sizes` counts the operations of.
+        texts_each: how many of them an answer needs: two of a pair.
         learnt: the trained model, or None.
     """
 
@@ -75,6 +77,7 @@ class Outcome:
     positions: pd.DataFrame | None
     texts: list[str]
     max_tokens: int
+    texts_each: int = 1
     learnt: Learnt | None = None
 
 
@@ -134,20 +137,24 @@ def compare(
         costs: dict[str, float] = {}
     else:
         search = {"rates_tried": rates_tried, "search_share": search_share}
+        once = 0.0
         if seconds:
-            settings = replace(settings, max_steps=steps_within(task, method, settings, seconds, **search))
+            steps, once = steps_within(task, method, settings, seconds, **search)
+            settings = replace(settings, max_steps=steps)
         start = perf_counter()
         learnt = learn_by_name(task, method, settings, **search, progress=progress)
-        model, costs = learnt.model, {"fit_seconds": perf_counter() - start}
+        model, costs = learnt.model, {"fit_seconds": once + perf_counter() - start}
         if learnt.settings is not None:
             costs |= {"steps": float(learnt.model.result.history["step"].max())}
     on_test, positions = task.judge(model, "test")
+    costs |= _instead_of_sizes(task, model, method, positions)  # of test, before validation is asked
     validation = task.judge(model, "validation")[0][task.primary]
     quality = {"quality": on_test[task.primary], "quality_validation": validation}
-    costs |= _instead_of_sizes(task, model, method)
     # rows are numbered within a part: those of another seed are other rows, and must not be paired by number
     positions = None if fresh_test else positions
-    return Outcome(on_test | quality | costs, positions, *_texts_read(task), learnt)
+    texts, max_tokens = _texts_read(task)
+    each = 2 if isinstance(task, Labelled) and task.task.paired else 1
+    return Outcome(on_test | quality | costs, positions, texts, max_tokens, each, learnt)
 
 
 def untrained(task: TunedTask, backbone: str, layers: int, method: str, seed: int = 0) -> Any:
@@ -180,12 +187,16 @@ def untrained(task: TunedTask, backbone: str, layers: int, method: str, seed: in
     return Scores(partial(_by_cosine, load_backbone(backbone, layers=layers or None), task.task))
 
 
-def sizes(backbone: Backbone, texts: list[str], max_tokens: int = 64) -> dict[str, float]:
-    """Size of a model and cost of encoding a text (parameters alone mislead where most are word embeddings).
+def sizes(
+    backbone: Backbone, texts: list[str], max_tokens: int = 64, texts_each: int = 1
+) -> dict[str, float]:
+    """Size of a model, and cost of an answer that needs the vectors of `texts_each` texts.
+
+    Parameters alone mislead where most of them are word embeddings.
 
     Returns:
-        parameters; parameters_without_words: without embedding tables; tokens: mean per text; mflops: mean
-        10⁶ floating-point operations of encoding a text, without padding.
+        parameters; parameters_without_words: without embedding tables; tokens, mflops: means of an answer,
+        10⁶ floating-point operations, without padding.
     """
     lengths, model = tokenise(backbone, texts, max_tokens=max_tokens).lengths, backbone.model
     rest = sum(p.numel() for p in backbone.parameters())
@@ -198,8 +209,8 @@ def sizes(backbone: Backbone, texts: list[str], max_tokens: int = 64) -> dict[st
     return {
         "parameters": float(rest + table),
         "parameters_without_words": float(rest),
-        "tokens": float(lengths.mean()),
-        "mflops": flops / len(lengths) / 1e6,
+        "tokens": texts_each * float(lengths.mean()),
+        "mflops": texts_each * flops / len(lengths) / 1e6,
     }
 
 
@@ -243,10 +254,12 @@ def catalogue_memory(dataset: str, backbone: str, titles: int, seed: int = 0) ->
     )
 
 
-def _instead_of_sizes(task: TunedTask, model: Any, method: str) -> dict[str, float]:
-    """Operations of a query, in 10⁶, where they are not those of reading its text once by an encoder."""
+def _instead_of_sizes(
+    task: TunedTask, model: Any, method: str, positions: pd.DataFrame | None
+) -> dict[str, float]:
+    """Costs of an answer where they are not those of an encoder that reads its texts once."""
     if method in ("trivial", WORDS):
-        return {"mflops": 0.0}
+        return dict.fromkeys(("parameters", "parameters_without_words", "tokens", "mflops"), 0.0)
     if isinstance(model, PromptedClassifier):
         prompts = model.prompts(task.task.test)
         if model.writes:
@@ -255,7 +268,8 @@ def _instead_of_sizes(task: TunedTask, model: Any, method: str) -> dict[str, flo
             work = label_operations(model.generator, prompts, model.labels)
         return {"mflops": work / 1e6, "answered_share": model.answered_share}
     if isinstance(model, PromptedReranker):
-        return {"mflops": reranking_operations(model, task.data.split.test["user"].unique()) / 1e6}
+        asked = with_known_history(model, task.data)
+        return {"mflops": reranking_operations(asked, positions["user"].unique()) / 1e6}
     return {}
 
 

@@ -37,9 +37,9 @@ def writing_operations(generator: Generator, prompts: Sequence[str], most_tokens
 
 
 def reranking_operations(model: PromptedReranker, users: np.ndarray, most: int = 20) -> float:
-    """Operations of ordering a user's candidates anew, mean over the first users; the first ranking aside."""
+    """Operations of ordering a user's candidates anew, the first ranking aside; mean of some users."""
     found = []
-    for user in users[:most]:
+    for user in users[np.linspace(0, len(users) - 1, min(most, len(users))).astype(int)]:
         chosen = model.chosen(user, model.first.score(np.array([user]))[0])
         titles = continuations(model.generator, [model.titles[item] for item in chosen])
         asked = (question(model.asked(user)), NOTHING) if titles else ()
@@ -49,7 +49,7 @@ def reranking_operations(model: PromptedReranker, users: np.ndarray, most: int =
 
 def _read(generator: Generator, lengths: np.ndarray) -> float:
     """Operations of the layers for texts of these lengths; of the longer less the shorter is of the rest."""
-    return useful_flops(generator.model, lengths) / 3  # which counts forward and backward
+    return useful_flops(generator.model.base_model, lengths) / 3  # which counts forward and backward
 
 
 def _decided(generator: Generator) -> float:

@@ -22,12 +22,15 @@ def steps_within(
     seconds: float,
     rates_tried: int = 1,
     search_share: float = 0.25,
-) -> int:
+) -> tuple[int, float]:
     """Optimiser steps of the training that fit into `seconds` with those of the search, by timing a few.
 
     What the first training does for all (a linear head, fitted on the untuned encoder) counts once, what each
     one does before its steps counts for every try and for the final one. Not counted: vectors of a shop's
     titles, which "zero_shot", too, needs; and the judgement on validation, whose size the comparison chooses.
+
+    Returns:
+        The steps, and the seconds of what the first training did for all: the later ones find it done.
 
     Raises:
         ValueError: seconds not above 0, or too few for one step after the search.
@@ -54,7 +57,7 @@ def steps_within(
             f"a step takes {step:.1f} s, its start {once:.1f} s once and {around:.1f} s for each training: "
             f"{seconds:g} s hold no training with {tries} tries before it"
         )
-    return steps
+    return steps, once
 
 
 def _timed(task: TunedTask, method: str, settings: TrainingSettings) -> tuple[float, float]:

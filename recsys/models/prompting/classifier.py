@@ -5,6 +5,8 @@ N: texts of a part. C: classes.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from recsys.models.labelled.task import LabelledTask, Part
@@ -12,6 +14,7 @@ from recsys.models.prompting.generator import Generator
 from recsys.models.prompting.label_words import answered, label_scores, prompt_for
 
 MOST_CHARACTERS = 300  # of each text in a prompt
+TOLD = "Answer with one of: {}."  # what may be written; likelihoods compare these words anyway
 MOST_EXAMPLES = 32  # a class; more do not fit into what small models read
 
 
@@ -20,8 +23,9 @@ class PromptedClassifier:
 
     Args:
         task: its training part is shown in every prompt: at most 32 texts a class, no grades.
-        writes: False takes log-likelihoods of the label words; True lets the model write, and takes the label
-            word that occurs first. An answer without one is a guess, drawn from `seed`.
+        writes: False takes log-likelihoods of the label words; True names them, lets the model write (by its
+            chat template, where it has one), and takes the label word that occurs first. An answer without
+            one is a guess, drawn from `seed`.
 
     Attributes:
         answered_share: of the part judged last, the share of answers with a label word; 1 by likelihoods.
@@ -42,6 +46,9 @@ class PromptedClassifier:
             raise ValueError(f"{task.name} has grades, which no label word says: set shots = 0")
         self.generator, self.task, self.writes, self.seed = generator, task, writes, seed
         self.prompt = prompt_for(task.name, task.labels)
+        if writes:
+            told = f"{self.prompt.instruction} {TOLD.format(', '.join(self.prompt.words))}"
+            self.prompt = replace(self.prompt, instruction=told, chat=generator.chats)
         pairs = _cut(shown.pairs, len(shown))
         self.examples = list(zip(_cut(shown.texts, len(shown)), pairs, shown.labels.tolist(), strict=True))
         self.answered_share = 1.0

@@ -124,13 +124,18 @@ class Generator:
                 written[row] = text
         return written
 
+    @property
+    def chats(self) -> bool:
+        """Whether the model has a chat template."""
+        return bool(self.tokenizer.chat_template)
+
     def chat(self, messages: Sequence[dict[str, str]]) -> str:
         """Messages (role, content) as one prompt that asks for the assistant's answer.
 
         Raises:
             BackboneError: the model has no chat template.
         """
-        if not self.tokenizer.chat_template:
+        if not self.chats:
             raise BackboneError(f"{self.name} has no chat template: use plain prompts (chat=False)")
         return self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
 

@@ -109,8 +109,10 @@ class PromptedReranker:
             chosen = self.chosen(int(user), row)
             if len(chosen):
                 likely = candidate_scores(self.generator, self.asked(int(user)), self._titles(chosen))
-                # ranks, so that the likeliest is above all and the least likely above the rest
-                row[chosen] = row.max() + 1 + np.argsort(np.argsort(likely, kind="stable"), kind="stable")
+                # ranks, so that the likeliest is above all and the least likely above the rest; of equally
+                # likely ones the first recommender's better one
+                place = np.argsort(np.argsort(-likely, kind="stable"), kind="stable")
+                row[chosen] = row.max() + len(chosen) - place
         return scores
 
     def chosen(self, user: int, row: np.ndarray) -> np.ndarray:

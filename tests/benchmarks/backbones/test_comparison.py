@@ -13,6 +13,7 @@ from recsys.encoders.backbone import load_backbone
 from recsys.models.labelled import task as labelled_task
 from recsys.models.next_item import data as next_item_data
 from recsys.models.next_item.data import load_next_item
+from recsys.models.prompting.generator import Generator
 from recsys.models.tuning.task import Labelled, NextItem
 from recsys.training.settings import TrainingSettings
 from tests.encoders.packaged.small_weights import small_e5, small_use  # noqa: F401 - fixtures
@@ -98,19 +99,28 @@ def test_few_labels_and_prompts(asked):
     shown = asked(same_or_not(), "random-gpt", "prompt", shots=2, tested=8)
     assert 0 <= shown.metrics["auc"] <= 1
     none = asked(same_or_not(), "random-gpt", "prompt", shots=0, tested=8)
-    assert none.metrics["quality"] != shown.metrics["quality"] or none.positions is not None
+    assert none.metrics["mflops"] < shown.metrics["mflops"], "examples are read too"
     with pytest.raises(ValueError, match="say how many shots"):
         asked(same_or_not(), "random-gpt", "prompt", tested=8)
     with pytest.raises(ValueError, match="leave seconds at 0"):
         asked(classes(), method="trivial", seconds=1.0)
     written = asked(same_or_not(), "random-gpt", "write", shots=2, tested=8)
-    assert 0 <= written.metrics["answered_share"] <= 1
-    assert written.metrics["mflops"] > none.metrics["mflops"] > 0, "examples are read too"
+    assert written.metrics["mflops"] > 0
+
+
+def test_the_share_of_answers_is_of_the_test(asked, monkeypatch):
+    answers = {8: " 是", 5: "?"}
+    monkeypatch.setattr(
+        Generator, "write", lambda self, prompts, most: [answers[len(prompts)]] * len(prompts)
+    )
+    written = asked(same_or_not(), "random-gpt", "write", shots=2, tested=8, judged=5)
+    assert written.metrics["answered_share"] == 1, "validation's five say nothing"
 
 
 def test_operations_are_those_of_what_answers(asked):
     for method in ("trivial", "tfidf"):
-        assert asked(classes(), method=method).metrics["mflops"] == 0, "no backbone is asked"
+        found = asked(classes(), method=method).metrics
+        assert found["mflops"] == found["parameters"] == 0, "no backbone is asked"
     assert "mflops" not in asked(classes(), method="zero_shot").metrics, "`sizes` knows"
 
 
@@ -167,6 +177,10 @@ def test_an_outcome_names_the_texts_whose_reading_costs(asked):
     assert single.max_tokens == 64
     paired = asked(same_or_not(), method="trivial", tested=7)
     assert len(paired.texts) == 14, "a pair is read as two texts"
+    assert (single.texts_each, paired.texts_each) == (1, 2)
+    reader = load_backbone("random-bert")
+    one, two = (sizes(reader, paired.texts, 64, each)["mflops"] for each in (1, 2))
+    assert two == 2 * one
 
 
 def test_what_cannot_be_asked_is_refused_by_name(asked):

@@ -11,7 +11,7 @@ from recsys.benchmarks.backbones.prompt_operations import (
 )
 from recsys.benchmarks.training.flops import useful_flops
 from recsys.models.next_item.zero_shot import ZeroShot
-from recsys.models.prompting.generator import load_generator
+from recsys.models.prompting.generator import load_generator, shared_start
 from recsys.models.prompting.ranking import PromptedReranker
 
 LABELS = [" dog", " guitar horse island"]
@@ -51,12 +51,13 @@ def test_what_prompts_share_is_counted_once(generator, read):
     start = "apple boat chair dog engine flower guitar horse "
     prompts = [start + end for end in ("apple", "boat", "chair")]
     generator.label_log_likelihood(prompts, LABELS[:1])
-    alone = label_operations(generator, prompts[:1], LABELS[:1])
-    together = label_operations(generator, prompts, LABELS[:1])
-    lengths = [len(generator.ids(prompt)) for prompt in prompts]
-    assert sum(read) < sum(lengths), "the test's premise"
-    assert together < alone
-    assert together > alone * sum(read) / sum(lengths) / 2
+    ids = [generator.ids(prompt) for prompt in prompts]
+    shared, lengths = shared_start(ids), np.array([len(one) for one in ids])
+    assert shared > 1, "the test's premise"
+    assert sum(read) == lengths.sum() - 2 * shared
+    model, words = generator.model.base_model, 2 * generator.model.get_output_embeddings().weight.numel()
+    wanted = (useful_flops(model, lengths) - 2 * useful_flops(model, np.array([shared]))) / 3 / 3 + words
+    assert label_operations(generator, prompts, LABELS[:1]) == pytest.approx(wanted)
 
 
 def test_writing_reads_the_prompt_and_what_it_wrote(generator):

@@ -25,7 +25,7 @@ NOTHING = part([], [])
 
 def writer(answers: list[str]) -> SimpleNamespace:
     """Stands for a generator that answers so, whatever is asked."""
-    return SimpleNamespace(ids=str.split, write=lambda prompts, most: answers[: len(prompts)])
+    return SimpleNamespace(ids=str.split, chats=False, write=lambda prompts, most: answers[: len(prompts)])
 
 
 def test_likelihoods_are_those_of_the_label_words_with_the_examples_shown():
@@ -44,6 +44,9 @@ def test_what_is_written_decides_and_an_answer_without_a_label_word_is_a_guess()
         writer([" positive.", "no idea", "Negative"]), reviews(NOTHING, TEST), writes=True
     )
     outputs = asked.outputs(TEST)
+    assert asked.prompts(TEST)[0].startswith(
+        "Decide whether the customer recommends the product. Answer with one of: negative, positive."
+    )
     assert outputs[[0, 2]].tolist() == [[0, 1], [1, 0]]
     assert outputs[1].sum() == 1
     assert asked.answered_share == pytest.approx(2 / 3)

@@ -47,6 +47,17 @@ def test_the_first_results_are_ordered_anew_and_the_rest_stays(generator):
     assert found[2].tolist() == before[2].tolist(), "nobody is asked for a user without a history"
 
 
+def test_of_two_with_one_title_the_first_recommenders_better_one_stays_first(generator):
+    first = ZeroShot(vectors()).fit(EVENTS, 3, 6)
+    before = first.score(np.array([1]))[0]
+    model = PromptedReranker(ZeroShot(vectors()), generator, ["red shoes"] * 6, candidates=5).fit(
+        EVENTS, 3, 6
+    )
+    found = model.score(np.array([1]))[0]
+    wanted = [item for item in np.argsort(-before, kind="stable") if item != 2]
+    assert np.argsort(-found, kind="stable")[:5].tolist() == wanted
+
+
 def test_histories_of_another_time_are_asked_for(generator):
     model = PromptedReranker(ZeroShot(vectors()), generator, TITLES, candidates=2).fit(EVENTS, 3, 6)
     later = pd.concat([EVENTS, pd.DataFrame({"user": [2], "item": [4], "time": [3]})])

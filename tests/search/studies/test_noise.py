@@ -38,7 +38,7 @@ def test_a_query_is_changed_once_whatever_stands_beside_it():
 
 
 @given(st.text("abz 1", max_size=12), st.integers(0, 99), st.integers(0, 99))
-def test_what_can_be_changed_is_whatever_the_seed(query, one, other):
+def test_a_query_that_can_be_changed_always_is(query, one, other):
     for kind in NOISES:
         stays = [noisy([query], kind, seed)[0].split() == query.split() for seed in (one, other)]
         assert stays[0] == stays[1], kind

@@ -65,14 +65,6 @@ def test_it_answers_list_by_list(name):
     assert len(found.table)
 
 
-def test_queries_that_the_noise_does_not_change_have_no_difference():
-    found = asked("noise")
-    assert found.lists["synonyms:difference"].isna().all(), "the store's own synonyms are not used"
-    assert "synonyms:difference" not in found.metrics
-    assert found.metrics["synonyms_changed"] == 0
-    assert found.lists["order:difference"].notna().mean() == found.metrics["order_changed"] > 0
-
-
 def test_every_criterion_reads_a_difference_that_its_study_makes():
     for claim in load_claims().claims:
         for criterion in claim.criteria if claim.experiment == "07_search_studies" else ():

@@ -136,10 +136,7 @@ def _of_lists(folder: Path, metric: str, _started: str) -> pd.Series:
     table = _table(path, ("list",)).set_index("list") if path.is_file() else pd.DataFrame()
     if metric not in table:
         raise NotRecorded(f"{folder.name} recorded no '{metric}' for each list")
-    # a difference that a list cannot have is missing: a query without a word that has a synonym
-    if not len(known := table[metric].dropna()):
-        raise NotRecorded(f"no list of {folder.name} has a '{metric}'")
-    return known.sort_index()
+    return table[metric].sort_index()
 
 
 def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

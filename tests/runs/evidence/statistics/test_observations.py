@@ -47,18 +47,6 @@ def test_lists_are_units_whichever_order_they_come_in(tmp_path):
     assert finding.state == "refuted"
 
 
-def test_lists_without_the_difference_are_no_units(tmp_path):
-    asked = {"metric": "fast:difference", "treatment": {"threads": 1}, "value": 0.0, "pair": "list"}
-    asked |= {"alternative": "greater"}
-    worse = np.random.default_rng(0).normal(-0.02, 0.02, 200)
-    worse[::4] = np.nan
-    for seed in range(3):
-        folder = make_record(tmp_path, "05_x", {"threads": 1, "seed": seed}).folder
-        pd.DataFrame({"list": range(200), "fast:difference": worse}).to_parquet(folder / "lists.parquet")
-    finding = found(tmp_path, "keeps", asked, "05_x")
-    assert (finding.n, finding.effect) == (150, pytest.approx(np.nanmean(worse)))
-
-
 def test_lists_of_two_runs_are_paired(tmp_path):
     asked = {"metric": "diversity@10", "treatment": {"side": "both"}, "control": {"side": "text"}}
     asked |= {"pair": "list", "alternative": "greater"}
