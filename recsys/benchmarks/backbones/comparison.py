@@ -152,9 +152,7 @@ def compare(
     quality = {"quality": on_test[task.primary], "quality_validation": validation}
     # rows are numbered within a part: those of another seed are other rows, and must not be paired by number
     positions = None if fresh_test else positions
-    texts, max_tokens = _texts_read(task)
-    each = 2 if isinstance(task, Labelled) and task.task.paired else 1
-    return Outcome(on_test | quality | costs, positions, texts, max_tokens, each, learnt)
+    return Outcome(on_test | quality | costs, positions, *_texts_read(task), learnt)
 
 
 def untrained(task: TunedTask, backbone: str, layers: int, method: str, seed: int = 0) -> Any:
@@ -192,11 +190,9 @@ def sizes(
 ) -> dict[str, float]:
     """Size of a model, and cost of an answer that needs the vectors of `texts_each` texts.
 
-    Parameters alone mislead where most of them are word embeddings.
-
     Returns:
-        parameters; parameters_without_words: without embedding tables; tokens, mflops: means of an answer,
-        10⁶ floating-point operations, without padding.
+        parameters; parameters_without_words: without embedding tables, which mislead; tokens, mflops: means
+        of an answer, 10⁶ floating-point operations, without padding.
     """
     lengths, model = tokenise(backbone, texts, max_tokens=max_tokens).lengths, backbone.model
     rest = sum(p.numel() for p in backbone.parameters())
@@ -273,11 +269,12 @@ def _instead_of_sizes(
     return {}
 
 
-def _texts_read(task: TunedTask) -> tuple[list[str], int]:
-    """Texts of a query, and how many tokens of each are read."""
+def _texts_read(task: TunedTask) -> tuple[list[str], int, int]:
+    """Texts that are read, how many tokens of each, and how many of them an answer needs."""
     if isinstance(task, NextItem):
-        return task.data.required_titles(), task.reading.max_tokens
-    return [*task.task.test.texts, *(task.task.test.pairs or ())], task.task.max_tokens
+        return task.data.required_titles(), task.reading.max_tokens, 1
+    own = task.task
+    return [*own.test.texts, *(own.test.pairs or ())], own.max_tokens, 2 if own.paired else 1
 
 
 def _drawn(task: LabelledTask, shots: int, most: int, seed: int) -> LabelledTask:
