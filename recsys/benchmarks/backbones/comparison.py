@@ -261,7 +261,7 @@ def _instead_of_sizes(
         if model.writes:
             work = writing_operations(model.generator, prompts, model.most_tokens)
         else:
-            work = label_operations(model.generator, prompts, model.labels)
+            work = label_operations(model.generator, prompts, model.prompt.answers)
         return {"mflops": work / 1e6, "answered_share": model.answered_share}
     if isinstance(model, PromptedReranker):
         asked = with_known_history(model, task.data)

@@ -54,14 +54,9 @@ class PromptedClassifier:
         self.answered_share = 1.0
 
     @property
-    def labels(self) -> list[str]:
-        """The label words as they continue a prompt."""
-        return [f" {word}" for word in self.prompt.words]
-
-    @property
     def most_tokens(self) -> int:
         """Tokens that an answer may have: those of the longest label word, and two."""
-        return 2 + max(len(self.generator.ids(label)) for label in self.labels)
+        return 2 + max(len(self.generator.ids(label)) for label in self.prompt.answers)
 
     def prompts(self, part: Part) -> list[str]:
         """The prompt of each text of a part, with the examples, [N]."""
@@ -73,8 +68,7 @@ class PromptedClassifier:
         if self.writes:
             scores = self._written(part)
         else:
-            pairs = None if part.pairs is None else _cut(part.pairs, len(part))
-            texts = _cut(part.texts, len(part))
+            texts, pairs = _cut(part.texts, len(part)), _cut(part.pairs, len(part))
             scores = label_scores(self.generator, self.prompt, texts, pairs, self.examples)
         return (scores[:, 1] - scores[:, 0])[:, None] if self.task.paired else scores
 

@@ -40,6 +40,11 @@ class Prompt:
     second: str = ""
     chat: bool = False
 
+    @property
+    def answers(self) -> list[str]:
+        """The label words as they continue the prompt."""
+        return [word if self.chat else f" {word}" for word in self.words]
+
     def asks(self, text: str, pair: str = "") -> str:
         """The lines of one text, without the answer."""
         second = f"\n{self.second}: {_one_line(pair)}" if self.second else ""
@@ -120,13 +125,12 @@ def label_scores(
     """
     if len(prompt.words) < 2:
         raise ValueError(f"classes need two words at least, got {len(prompt.words)}")
-    labels = [word if prompt.chat else f" {word}" for word in prompt.words]
     seconds = [""] * len(texts) if pairs is None else pairs
     asked = [prompt.render(generator, t, p, examples) for t, p in zip(texts, seconds, strict=True)]
-    found = generator.label_log_likelihood(asked, labels)
+    found = generator.label_log_likelihood(asked, prompt.answers)
     if calibrate:
         empty = [prompt.render(generator, content, content, examples) for content in EMPTY]
-        found = found - calibrate * generator.label_log_likelihood(empty, labels).mean(axis=0)
+        found = found - calibrate * generator.label_log_likelihood(empty, prompt.answers).mean(axis=0)
     return found
 
 

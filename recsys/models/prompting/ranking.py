@@ -118,8 +118,10 @@ class PromptedReranker:
     def chosen(self, user: int, row: np.ndarray) -> np.ndarray:
         """The items that are ordered anew, by the first recommender's scores [M]; none without a history."""
         met = self.known.of(user)
+        if not len(met):
+            return met
         kept = np.setdiff1d(np.arange(len(row)), met)
-        return kept[np.argsort(-row[kept], kind="stable")[: self.candidates * (len(met) > 0)]]
+        return kept[np.argsort(-row[kept], kind="stable")[: self.candidates]]
 
     def asked(self, user: int) -> list[str]:
         """The titles of the history that the prompt shows, oldest first."""

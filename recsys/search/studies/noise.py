@@ -1,8 +1,8 @@
 """Noisy queries: typing errors, synonyms, other word orders.
 
 Each function changes a query by its own random generator, so that a seed gives the same noisy queries to
-every scorer. A query that can be changed always is, so
-that the ones that stay as they are do not depend on the seed.
+every scorer. A query that can be changed always is, so that the ones that stay as they are do not depend on
+the seed.
 """
 
 from __future__ import annotations
