@@ -25,22 +25,14 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 
 from recsys.baselines.popularity import Popularity
-from recsys.benchmarks.backbones.prompt_operations import (
-    label_operations,
-    reranking_operations,
-    writing_operations,
-)
+from recsys.benchmarks.backbones.costs import instead_of_sizes
 from recsys.benchmarks.backbones.seconds_budget import steps_within
-from recsys.benchmarks.training.flops import useful_flops
 from recsys.data.labelled.dataset import load_labelled
 from recsys.data.load import load_dataset
 from recsys.encoders.backbone import Backbone, load_backbone
 from recsys.encoders.embed import embed_texts
-from recsys.encoders.packaged import use_network
 from recsys.encoders.packaged.text import PACKAGED_TEXT
-from recsys.encoders.tokens import tokenise
 from recsys.models.labelled.task import LabelledTask, Part
-from recsys.models.next_item.evaluation import with_known_history
 from recsys.models.next_item.zero_shot import ZeroShot
 from recsys.models.prompting.classifier import PromptedClassifier
 from recsys.models.prompting.few_shot import budget, fresh_part
@@ -147,7 +139,7 @@ def compare(
         if learnt.settings is not None:
             costs |= {"steps": float(learnt.model.result.history["step"].max())}
     on_test, positions = task.judge(model, "test")
-    costs |= _instead_of_sizes(task, model, method, positions)  # of test, before validation is asked
+    costs |= instead_of_sizes(task, model, method, positions)  # of test, before validation is asked
     validation = task.judge(model, "validation")[0][task.primary]
     quality = {"quality": on_test[task.primary], "quality_validation": validation}
     # rows are numbered within a part: those of another seed are other rows, and must not be paired by number
@@ -183,31 +175,6 @@ def untrained(task: TunedTask, backbone: str, layers: int, method: str, seed: in
     if method in PROMPTED:
         return PromptedClassifier(load_generator(backbone), task.task, writes=method == "write", seed=seed)
     return Scores(partial(_by_cosine, load_backbone(backbone, layers=layers or None), task.task))
-
-
-def sizes(
-    backbone: Backbone, texts: list[str], max_tokens: int = 64, texts_each: int = 1
-) -> dict[str, float]:
-    """Size of a model, and cost of an answer that needs the vectors of `texts_each` texts.
-
-    Returns:
-        parameters; parameters_without_words: without embedding tables, which mislead; tokens, mflops: means
-        of an answer, 10⁶ floating-point operations, without padding.
-    """
-    lengths, model = tokenise(backbone, texts, max_tokens=max_tokens).lengths, backbone.model
-    rest = sum(p.numel() for p in backbone.parameters())
-    if backbone.frozen:  # its table is in 8 bits, so no parameter
-        table, flops = model.table.numel(), use_network.flops(model, lengths)
-    else:
-        table = model.get_input_embeddings().weight.numel()
-        rest -= table
-        flops = useful_flops(backbone, lengths) / 3  # which counts forward and backward
-    return {
-        "parameters": float(rest + table),
-        "parameters_without_words": float(rest),
-        "tokens": texts_each * float(lengths.mean()),
-        "mflops": texts_each * flops / len(lengths) / 1e6,
-    }
 
 
 def judge_pairs(dataset: str, backbone: Backbone, max_tokens: int = 48) -> dict[str, float]:
@@ -248,25 +215,6 @@ def catalogue_memory(dataset: str, backbone: str, titles: int, seed: int = 0) ->
     return memory_table(
         load_generator(backbone), items["title"].dropna().tolist(), what, most=titles, seed=seed
     )
-
-
-def _instead_of_sizes(
-    task: TunedTask, model: Any, method: str, positions: pd.DataFrame | None
-) -> dict[str, float]:
-    """Costs of an answer where they are not those of an encoder that reads its texts once."""
-    if method in ("trivial", WORDS):
-        return dict.fromkeys(("parameters", "parameters_without_words", "tokens", "mflops"), 0.0)
-    if isinstance(model, PromptedClassifier):
-        prompts = model.prompts(task.task.test)
-        if model.writes:
-            work = writing_operations(model.generator, prompts, model.most_tokens)
-        else:
-            work = label_operations(model.generator, prompts, model.prompt.answers)
-        return {"mflops": work / 1e6, "answered_share": model.answered_share}
-    if isinstance(model, PromptedReranker):
-        asked = with_known_history(model, task.data)
-        return {"mflops": reranking_operations(asked, positions["user"].unique()) / 1e6}
-    return {}
 
 
 def _texts_read(task: TunedTask) -> tuple[list[str], int, int]:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from recsys.benchmarks.backbones import comparison as backbone_comparison
-from recsys.benchmarks.backbones.comparison import catalogue_memory, compare, sizes
+from recsys.benchmarks.backbones.comparison import catalogue_memory, compare
+from recsys.benchmarks.backbones.costs import sizes
 from recsys.data.labelled.dataset import LabelledTexts
 from recsys.encoders.backbone import load_backbone
 from recsys.models.labelled import task as labelled_task
