@@ -37,7 +37,10 @@ def writing_operations(generator: Generator, prompts: Sequence[str], most_tokens
 
 
 def reranking_operations(model: PromptedReranker, users: np.ndarray, most: int = 20) -> float:
-    """Operations of ordering a user's candidates anew, the first ranking aside; mean of some users."""
+    """Operations of ordering a user's candidates anew, the first ranking aside; mean of some users.
+
+    A prompt's last token, which is read again for each title, is counted once.
+    """
     found = []
     for user in users[np.linspace(0, len(users) - 1, min(most, len(users))).astype(int)]:
         chosen = model.chosen(user, model.first.score(np.array([user]))[0])

@@ -6,7 +6,7 @@ n: prompts. B: prompts of a batch. T: tokens of the longest. C: labels. V: vocab
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -52,17 +52,20 @@ class Generator:
     ) -> tuple[np.ndarray, np.ndarray]:
         """log p(continuation | prompt) of n pairs, summed over its tokens, and their numbers; [n] each.
 
+        The common beginning of all prompts is computed once.
+
         Raises:
             ValueError: an empty prompt or continuation, or a pair longer than the model can read.
         """
         before, behind = [self.ids(p) for p in prompts], [self.ids(c) for c in continuations]
-        lengths = np.array([len(b) + len(a) for b, a in zip(before, behind, strict=True)], dtype=np.int64)
-        self._check(before, behind, int(lengths.max(initial=0)))
+        whole = [b + a for b, a in zip(before, behind, strict=True)]
+        self._check(before, behind, max(map(len, whole), default=0))
         sums = np.empty(len(before))
-        for rows in length_batches(lengths, token_budget=token_budget):
-            ids, mask = self._padded([before[row] + behind[row] for row in rows])
+        # a prompt's last token decides the first of its continuation: each row reads it
+        shared = min(shared_start(whole), *(len(b) - 1 for b in before)) if len(before) > 1 else 0
+        for rows, ids, mask, cache in self._batches(whole, shared, token_budget):
             longest = max(len(behind[row]) for row in rows)
-            logits = self._read(ids, mask, keep=longest + 1).logits[:, :-1]
+            logits = self._read(ids, mask, keep=longest + 1, past_key_values=cache).logits[:, :-1]
             likely = log_softmax(logits.float(), dim=-1).gather(2, ids[:, -longest:, None])[..., 0]
             for place, row in enumerate(rows):
                 sums[row] = float(likely[place, -len(behind[row]) :].sum())
@@ -84,17 +87,7 @@ class Generator:
         lengths = np.array([len(ids) for ids in before], dtype=np.int64)
         self._check(before, behind, int(lengths.max(initial=0)) + most)
         found = np.empty((len(before), len(behind)))
-        shared = shared_start(before)
-        start = before[0][:shared] if shared else []
-        kept = self._read(*self._padded([start]), keep=1, past_key_values=DynamicCache()) if shared else None
-        # the cached beginning takes memory in every row, but no time
-        weights = lengths - shared + shared // SHARED_DISCOUNT
-        for rows in length_batches(weights, token_budget=token_budget):
-            ids, mask = self._padded([before[row][shared:] for row in rows])
-            mask = torch.cat([mask.new_ones(len(rows), shared), mask], dim=1)
-            cache = DynamicCache() if kept is None else copy.deepcopy(kept.past_key_values)
-            if shared:
-                cache.batch_repeat_interleave(len(rows))
+        for rows, ids, mask, cache in self._batches(before, shared_start(before), token_budget):
             read = self._read(ids, mask, keep=1, past_key_values=cache)
             first = log_softmax(read.logits[:, -1].float(), dim=-1)
             for column, label in enumerate(behind):
@@ -138,6 +131,24 @@ class Generator:
         if not self.chats:
             raise BackboneError(f"{self.name} has no chat template: use plain prompts (chat=False)")
         return self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+
+    def _batches(
+        self, texts: list[list[int]], shared: int, token_budget: int
+    ) -> Iterator[tuple[np.ndarray, Tensor, Tensor, DynamicCache]]:
+        """Rows, ids behind the shared beginning, mask of the whole, a cache that read the beginning."""
+        kept = None
+        if shared:
+            start = self._padded([texts[0][:shared]])
+            kept = self._read(*start, keep=1, past_key_values=DynamicCache()).past_key_values
+        # the cached beginning takes memory in every row, but no time
+        weights = np.array([len(ids) for ids in texts], dtype=np.int64) - shared + shared // SHARED_DISCOUNT
+        for rows in length_batches(weights, token_budget=token_budget):
+            ids, mask = self._padded([texts[row][shared:] for row in rows])
+            mask = torch.cat([mask.new_ones(len(rows), shared), mask], dim=1)
+            cache = DynamicCache() if kept is None else copy.deepcopy(kept)
+            if shared:
+                cache.batch_repeat_interleave(len(rows))
+            yield rows, ids, mask, cache
 
     def _rest(self, label: list[int], mask: Tensor, cache) -> Tensor:
         """[B]: log-likelihood of a label's tokens after its first."""

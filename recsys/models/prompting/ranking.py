@@ -62,11 +62,10 @@ def candidate_scores(
         order = np.argsort(-scores, kind="stable")  # best title first
     """
     shown = continuations(generator, titles, most_tokens)
-    # the prompt is read once, whatever the number of candidates
-    sums = generator.label_log_likelihood([question(asked)], shown)[0]
+    sums, counts = generator.log_likelihood([question(asked)] * len(shown), shown)
     if calibrate:
-        sums = sums - calibrate * generator.label_log_likelihood([NOTHING], shown)[0]
-    return sums / np.array([len(generator.ids(title)) for title in shown])
+        sums = sums - calibrate * generator.log_likelihood([NOTHING] * len(shown), shown)[0]
+    return sums / counts
 
 
 class PromptedReranker:

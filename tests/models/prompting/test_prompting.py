@@ -17,7 +17,6 @@ from recsys.models.prompting.few_shot import budget, fresh_part, probed
 from recsys.models.prompting.generator import Generator, load_generator
 from recsys.models.prompting.label_words import PROMPTS, Prompt, answered, label_scores, prompt_for
 from recsys.models.prompting.memorisation import memory, perturbed
-from recsys.models.prompting.ranking import candidate_scores
 from tests.models.labelled.small_tasks import classes, graded
 
 PROMPT = Prompt("Say what it is.", "Text", "Kind", ("apple boat", "dog", "guitar horse island"))
@@ -76,6 +75,25 @@ def test_what_all_prompts_begin_with_is_read_once(generator, monkeypatch):
     same = ["x y z"] * 3
     alone = generator.label_log_likelihood(same[:1], labels)
     assert np.allclose(generator.label_log_likelihood(same, labels), alone, atol=1e-4)
+
+
+def test_one_prompt_is_read_once_for_all_its_continuations(generator, monkeypatch):
+    prompt, ends = "a red dress and a boat", [" apple", " boat chair", " dog engine flower guitar"]
+    wanted = [plainly(generator, prompt, end) for end in ends]
+    read = []
+    inner = generator.model.forward
+    monkeypatch.setattr(
+        generator.model, "forward", lambda **given: read.append(given["input_ids"].shape) or inner(**given)
+    )
+    for size in (1, 2048):
+        assert np.allclose(
+            generator.log_likelihood([prompt] * 3, ends, token_budget=size)[0], wanted, atol=1e-4
+        )
+    tokens, longest = len(generator.ids(prompt)), max(len(generator.ids(end)) for end in ends)
+    assert read[0] == (1, tokens - 1)
+    assert read[-1] == (3, 1 + longest), (
+        "the prompt's last token, which decides the next, and the continuation"
+    )
 
 
 def test_writing_takes_the_likeliest_token(generator):
@@ -212,16 +230,6 @@ def test_few_labels_teach_a_probe(small_task):
     assert few["accuracy"] > 0.8
     none = probed(backbone, budget(task, 0, seed=0), task.test)
     assert set(none) == set(few)
-
-
-def test_candidates_are_scored_alone(generator):
-    titles = ["red shoes", "a boat", "an engine of a very long title " * 9]
-    scores = candidate_scores(generator, ["dog food", "cat food"], titles)
-    assert scores.shape == (3,)
-    assert np.allclose(
-        candidate_scores(generator, ["dog food", "cat food"], titles[1:]), scores[1:], atol=1e-5
-    )
-    assert not np.allclose(candidate_scores(generator, "dog food", titles), scores)
 
 
 class Parrot(Generator):

@@ -32,6 +32,16 @@ def test_candidate_scores_equal_one_pair_after_the_other(generator):
     assert np.allclose(found, (sums - frequent) / counts, atol=1e-4)
 
 
+def test_candidates_are_scored_alone(generator):
+    titles = ["red shoes", "a boat", "an engine of a very long title " * 9]
+    scores = candidate_scores(generator, ["dog food", "cat food"], titles)
+    assert scores.shape == (3,)
+    assert np.allclose(
+        candidate_scores(generator, ["dog food", "cat food"], titles[1:]), scores[1:], atol=1e-5
+    )
+    assert not np.allclose(candidate_scores(generator, "dog food", titles), scores)
+
+
 def test_the_first_results_are_ordered_anew_and_the_rest_stays(generator):
     first = ZeroShot(vectors()).fit(EVENTS, 3, 6)
     before = first.score(np.arange(3))
